@@ -1,0 +1,58 @@
+//! Executors: each runs one [`Job`] and says how it ended. A job that fails is an [`Execution`]; an executor that fails is an [`ExecError`].
+
+pub mod mock;
+pub mod native;
+pub mod output;
+#[cfg(feature = "wasm")]
+pub mod wasm;
+
+use crate::model::job::{Execution, Job, Stream};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// Takes a job's output, line by line, while it runs.
+pub trait OutputSink: Send + Sync {
+    /// One line without its end. Never longer than [`output::MAX_LINE`] bytes: longer ones come in pieces.
+    fn line(&self, stream: Stream, line: &str);
+}
+
+/// What surrounds an execution: who wants its output, and who may cancel it.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// Takes the output.
+    pub output: Arc<dyn OutputSink>,
+    /// Cancels the execution: its outcome is then `cancelled`.
+    pub cancel: CancellationToken,
+}
+
+/// The sandbox machinery itself failed: not the guest's fault, and no outcome of it.
+#[derive(Debug, thiserror::Error)]
+#[error("{doing}: {source}")]
+pub struct ExecError {
+    /// What the executor was doing.
+    pub doing: String,
+    /// Why it could not.
+    #[source]
+    pub source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+impl ExecError {
+    /// An error with what was being done.
+    pub fn new(doing: impl Into<String>, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self { doing: doing.into(), source: source.into() }
+    }
+}
+
+/// The future of an execution.
+pub type Running<'a> = Pin<Box<dyn Future<Output = Result<Execution, ExecError>> + Send + 'a>>;
+
+/// Runs jobs.
+pub trait Executor: Send + Sync {
+    /// Runs `job` to its end. Dropping the future ends the job as a cancel does, without waiting for it.
+    ///
+    /// # Errors
+    /// [`ExecError`] only if the machinery failed; whatever the guest does is an [`Execution`].
+    fn execute<'a>(&'a self, job: &'a Job, around: Surroundings) -> Running<'a>;
+}

@@ -1,0 +1,174 @@
+//! What a person wrote: `wasmhook.toml`, or an importer's reading of a foreign file, each value with the place it stands at.
+
+pub mod schema;
+
+use crate::diagnostic::Location;
+use crate::model::grant::DirMode;
+use crate::model::id::{AppName, HookId, ServiceName, StepName};
+use crate::model::policy::{FallbackWhen, OnChange, Sandbox};
+use std::time::Duration;
+
+/// A value and where it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Located<T> {
+    /// The value.
+    pub value: T,
+    /// Where it stands.
+    pub at: Location,
+}
+
+/// One file, or several merged ones (the later has precedence).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Manifest {
+    /// The application.
+    pub app: Option<Located<AppName>>,
+    /// The profile's name, or the path of a profile file (it then holds a `/` or ends in `.toml`).
+    pub profile: Option<Located<String>>,
+    /// Root of the application, relative to the manifest's directory.
+    pub app_dir: Option<Located<String>>,
+    /// Where the application keeps its data, relative to the manifest's directory.
+    pub data_dir: Option<Located<String>>,
+    /// App environment written here.
+    pub env: Vec<(Located<String>, String)>,
+    /// A file of `KEY=value` lines with more of it.
+    pub env_file: Option<Located<String>>,
+    /// Services, in order.
+    pub services: Vec<Located<ServiceName>>,
+    /// The operator's ceiling, where one file serves both.
+    pub policy: Option<Located<PolicyDecl>>,
+    /// The operator's commands, where one file serves both; in order.
+    pub host_steps: Vec<(Located<StepName>, HostStepDecl)>,
+    /// Hooks, in order.
+    pub hooks: Vec<HookDecl>,
+}
+
+/// `[[hook]]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HookDecl {
+    /// `id`.
+    pub id: Located<HookId>,
+    /// `label`: what a person calls it; the id if absent.
+    pub label: Option<String>,
+    /// `phase`; the profile's default phase if absent.
+    pub phase: Option<Located<StepName>>,
+    /// `service`.
+    pub service: Option<Located<ServiceName>>,
+    /// `wasm` or `run`.
+    pub guest: Located<GuestDecl>,
+    /// `args`.
+    pub args: Vec<String>,
+    /// `cwd`, relative to the application's root.
+    pub cwd: Option<Located<String>>,
+    /// `dirs`.
+    pub dirs: Vec<DirAsk>,
+    /// `env`: names from the app environment, or `WASMHOOK_OUTPUT`.
+    pub env: Vec<Located<String>>,
+    /// `set`: values written here.
+    pub set: Vec<(Located<String>, String)>,
+    /// `fuel`, `timeout`, `memory`, `cpu_time`, …
+    pub limits: LimitsAsk,
+    /// `once`.
+    pub once: Option<bool>,
+    /// `on_change`.
+    pub on_change: Option<OnChange>,
+    /// `idempotent`.
+    pub idempotent: bool,
+    /// `allow_failure`.
+    pub allow_failure: bool,
+    /// `enabled` (default true).
+    pub enabled: bool,
+    /// `sandbox`.
+    pub sandbox: Option<Located<Sandbox>>,
+    /// `fallback`.
+    pub fallback: Option<Located<FallbackDecl>>,
+    /// Where it comes from: the manifest's file name, `release/`, `added in code`, …
+    pub origin: String,
+}
+
+/// `wasm = "path"` or `run = [...]` or `run = "..."`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GuestDecl {
+    /// A module or component, relative to the manifest's directory.
+    Wasm {
+        /// The path.
+        path: String,
+    },
+    /// A native command. A string is split by shell-word rules; with `shell = true` it is `["/bin/sh", "-c", text]`.
+    Native {
+        /// The program and its arguments.
+        argv: Vec<String>,
+        /// Whether a shell reads it.
+        shell: bool,
+    },
+}
+
+/// `fallback = { run | wasm, when, cpu_time }`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FallbackDecl {
+    /// What runs instead.
+    pub guest: GuestDecl,
+    /// When.
+    pub when: FallbackWhen,
+}
+
+/// `{ path, guest, mode }`. `$APP_DIR` and `$DATA_DIR` at the start of a path stand for those directories; other relative paths lie in the application's root.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DirAsk {
+    /// Host path as written; empty for `scratch`.
+    pub path: Located<String>,
+    /// Guest path; the host path if absent.
+    pub guest: Option<String>,
+    /// The mode; the profile's default if absent.
+    pub mode: Option<Located<DirMode>>,
+}
+
+/// Limits as asked: what is absent comes from the profile. Zero time means no limit.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LimitsAsk {
+    /// `fuel`, in units.
+    pub fuel: Option<Located<u64>>,
+    /// `timeout`.
+    pub timeout: Option<Located<Duration>>,
+    /// `grace`.
+    pub grace: Option<Located<Duration>>,
+    /// `memory`, in bytes.
+    pub memory: Option<Located<u64>>,
+    /// `cpu_time`.
+    pub cpu_time: Option<Located<Duration>>,
+    /// `output`, in bytes.
+    pub output: Option<Located<u64>>,
+    /// `handles`.
+    pub handles: Option<Located<u32>>,
+    /// `table_elements`.
+    pub table_elements: Option<Located<u64>>,
+    /// `module`, in bytes.
+    pub module: Option<Located<u64>>,
+}
+
+/// `[policy]`: the operator's ceiling on what hooks may be granted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PolicyDecl {
+    /// Directories that may be granted, with the widest mode; absent: as asked.
+    pub dirs: Option<Vec<DirAsk>>,
+    /// Names of app environment variables that may be granted (`*` at the end matches any rest); absent: as asked.
+    pub env: Option<Vec<String>>,
+    /// The largest limits.
+    pub limits: LimitsAsk,
+    /// The weakest confinement that a hook may ask for; absent: `strict`, in a file of its own.
+    pub sandbox: Option<Sandbox>,
+}
+
+/// `[host_step.NAME]`: the operator's command for a host step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostStepDecl {
+    /// `run` (+ `shell`); the words `{tag}`, `{commit}`, `{previous_tag}`, `{app_dir}`, `{data_dir}`, `{environment}` in braces are replaced in each argument.
+    pub run: Located<GuestDecl>,
+    /// `cwd`; the application's root if absent.
+    pub cwd: Option<String>,
+    /// `env`: names from the app environment.
+    pub env: Vec<String>,
+    /// `set`.
+    pub set: Vec<(String, String)>,
+    /// `timeout`, `grace`, `output`.
+    pub limits: LimitsAsk,
+}

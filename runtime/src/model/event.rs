@@ -1,0 +1,266 @@
+//! What happened, in order. The journal's line *is* the event, the terminal shows it, the report folds it.
+
+use super::grant::Denial;
+use super::id::{AppName, Commit, Digest, EnvironmentName, HookId, InstanceName, RunId, ServiceName, StepName, Tag};
+use super::job::Stream;
+use super::limits::Limits;
+use super::outcome::{Outcome, Usage, Verdict};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The version of the event format.
+pub const SCHEMA: u32 = 1;
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Event {
+    /// The version of this format: 1.
+    pub schema: u32,
+    /// Position in the run, from 0, without gaps.
+    pub seq: u64,
+    /// When, in UTC.
+    #[schemars(with = "String")]
+    pub at: jiff::Timestamp,
+    /// The run.
+    pub run: RunId,
+    /// What.
+    pub what: What,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum What {
+    /// The lock is held and the plan is fixed.
+    RunStarted {
+        /// Everything the report says of the run as a whole.
+        header: Box<RunHeader>,
+        /// What will be looked at, in order.
+        steps: Vec<PlannedStep>,
+    },
+    /// A step began.
+    StepStarted {
+        /// Which.
+        step: StepName,
+        /// The profile's line for it (`Stopping services...`).
+        detail: Option<String>,
+    },
+    /// The intent to launch: durable before anything with live effects starts.
+    Started {
+        /// What.
+        place: Place,
+        /// Which attempt at this execution, from 1, over all runs.
+        attempt: u32,
+    },
+    /// A line of output.
+    Output {
+        /// Of what.
+        place: Place,
+        /// Which stream.
+        stream: Stream,
+        /// The line, without its end; control characters are escaped by whoever shows it.
+        line: String,
+    },
+    /// The outcome: durable before the next live effect.
+    Finished {
+        /// Of what.
+        place: Place,
+        /// All about it.
+        result: Box<Finished>,
+    },
+    /// A step ended.
+    StepFinished {
+        /// Which.
+        step: StepName,
+        /// What it means for the run.
+        verdict: Verdict,
+        /// The profile's line for it (`Services stopped`).
+        detail: Option<String>,
+    },
+    /// Something a person should know that changed no outcome.
+    Warning {
+        /// A stable code (`docs/codes.md`).
+        code: String,
+        /// One sentence.
+        message: String,
+    },
+    /// The run was asked to stop.
+    Interrupted {
+        /// The signal's number, if it was one.
+        signal: Option<i32>,
+    },
+    /// The run is over.
+    RunFinished {
+        /// How.
+        status: Status,
+        /// What the run means in the profile's words, when it was aborted half-way.
+        detail: Option<String>,
+    },
+}
+
+/// Everything a report says of the run as a whole and knows at its start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RunHeader {
+    /// The application.
+    pub app: AppName,
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// The profile's name.
+    pub profile: String,
+    /// The tag being deployed.
+    pub tag: Option<Tag>,
+    /// The commit being deployed.
+    pub commit: Option<Commit>,
+    /// The version that was live before.
+    pub previous_version: Option<String>,
+    /// The plan's digest.
+    pub plan_digest: Digest,
+    /// Whether nothing is to be left behind.
+    pub dry_run: bool,
+}
+
+/// A step as planned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PlannedStep {
+    /// Its name.
+    pub step: StepName,
+    /// What kind of step it is.
+    pub kind: StepKind,
+    /// Whether it runs even after an abort.
+    pub always: bool,
+    /// Whether the new version is live once it succeeded.
+    pub makes_live: bool,
+    /// The phase's hooks, in order.
+    pub hooks: Vec<PlannedHook>,
+}
+
+/// What kind of step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum StepKind {
+    /// Hooks attach here.
+    Phase,
+    /// The platform's own command, with the operator's rights.
+    Host,
+    /// Done before the plan was made (fetching, choosing the target), and shown at its place.
+    Fact,
+}
+
+/// A hook as planned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PlannedHook {
+    /// Where it stands.
+    pub place: Place,
+    /// What a person calls it.
+    pub label: String,
+    /// The file that runs, or the command line.
+    pub file: String,
+    /// What runs it.
+    pub guest: GuestKind,
+    /// Why the fallback runs instead, if it does.
+    pub fallback: Option<String>,
+    /// Whether it runs unconfined.
+    pub unconfined: bool,
+    /// What it may use.
+    pub limits: Limits,
+}
+
+/// What runs a hook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum GuestKind {
+    /// The sandbox.
+    Wasm,
+    /// A process.
+    Native,
+}
+
+/// Where something runs in a lifecycle: a host step, or a hook of a phase.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+pub struct Place {
+    /// The step.
+    pub step: StepName,
+    /// The hook; null for a host step.
+    pub hook: Option<HookId>,
+    /// The service it belongs to.
+    pub service: Option<ServiceName>,
+    /// The instance it runs on.
+    pub instance: Option<InstanceName>,
+    /// In which part it runs.
+    pub role: Role,
+}
+
+impl Place {
+    /// A host step's place.
+    #[must_use]
+    pub fn step(step: StepName) -> Self {
+        Self { step, hook: None, service: None, instance: None, role: Role::Main }
+    }
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.step)?;
+        if let Some(hook) = &self.hook {
+            write!(f, "/{hook}")?;
+        }
+        if let Some(instance) = &self.instance {
+            write!(f, "@{instance}")?;
+        }
+        match self.role {
+            Role::Main => Ok(()),
+            Role::Revert => f.write_str(" (revert)"),
+        }
+    }
+}
+
+/// In which part something runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// As itself.
+    Main,
+    /// As the revert of a hook that succeeded before the run was aborted.
+    Revert,
+}
+
+/// How something ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Finished {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What that means for the run.
+    pub verdict: Verdict,
+    /// The exit code, if it exited.
+    pub exit_code: Option<i32>,
+    /// What it used.
+    pub usage: Usage,
+    /// What it was refused; null where nobody could see.
+    pub denials: Option<Vec<Denial>>,
+    /// What the policy asked for and this machine could not enforce.
+    pub unenforced: Vec<String>,
+    /// Its last lines.
+    pub tail: Vec<String>,
+    /// `KEY=value` lines it reported.
+    pub outputs: Vec<(String, String)>,
+    /// The profile's line for it (`Post-pull hook OK: v0.3.28.sh`).
+    pub detail: Option<String>,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// Everything that had to run did, or its failure was tolerated.
+    Success,
+    /// A hook or a step failed and its policy aborts.
+    Failed,
+    /// Refused before anything ran.
+    Refused,
+    /// Stopped on request, or by the death of the engine.
+    Interrupted,
+    /// Another run held the lock, and the profile says skip.
+    Skipped,
+    /// Another run held the lock, and the profile says fail.
+    Locked,
+}

@@ -1,0 +1,140 @@
+//! Capability (asked) → grant (given) → denial (refused, with the line that would allow it).
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// What a hook may do in a granted directory, and how its writes end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum DirMode {
+    /// Read only.
+    Read,
+    /// Read and write, live.
+    Write,
+    /// Writes are staged; committed when the hook succeeds, dropped when it doesn't.
+    Txn,
+    /// Writes are staged and always dropped.
+    Discard,
+    /// A new, empty, private directory, removed afterwards.
+    Scratch,
+}
+
+impl DirMode {
+    /// Every mode, in the order of the documentation.
+    pub const ALL: &[Self] = &[Self::Read, Self::Write, Self::Txn, Self::Discard, Self::Scratch];
+
+    /// The word that stands for the mode everywhere.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Txn => "txn",
+            Self::Discard => "discard",
+            Self::Scratch => "scratch",
+        }
+    }
+
+    /// Whether a write through this grant changes the host's files as it happens.
+    #[must_use]
+    pub const fn is_live(self) -> bool {
+        matches!(self, Self::Write)
+    }
+}
+
+impl std::str::FromStr for DirMode {
+    type Err = ();
+    fn from_str(word: &str) -> Result<Self, ()> {
+        Self::ALL.iter().copied().find(|mode| mode.word() == word).ok_or(())
+    }
+}
+
+impl fmt::Display for DirMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
+}
+
+/// One granted directory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DirGrant {
+    /// Absolute path on the host; null for `scratch`.
+    pub host: Option<String>,
+    /// Absolute path as the guest sees it.
+    pub guest: String,
+    /// What may be done there.
+    pub mode: DirMode,
+}
+
+/// Where the value of a granted environment variable comes from. Plans hold names and sources, never secrets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "from", rename_all = "kebab-case")]
+pub enum EnvSource {
+    /// Written in the manifest (`set`), or by the engine (`DEPLOY_TAG`, …).
+    Value {
+        /// The value itself.
+        value: String,
+    },
+    /// The app environment (`[env]`, `env_file`, `--env-file`, `--from-env`).
+    App,
+    /// The engine, when the hook starts (`WASMHOOK_ATTEMPT`, …).
+    Engine,
+}
+
+/// One granted environment variable.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct EnvGrant {
+    /// The variable's name.
+    pub name: String,
+    /// Where its value comes from.
+    pub source: EnvSource,
+}
+
+/// Everything one hook was given. [`Grants::none`] gives nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Grants {
+    /// Directories.
+    pub dirs: Vec<DirGrant>,
+    /// Environment variables, sorted by name.
+    pub env: Vec<EnvGrant>,
+}
+
+impl Grants {
+    /// No rights at all.
+    #[must_use]
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// Whether a hook with these grants can change the host's files as it runs.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        self.dirs.iter().any(|dir| dir.mode.is_live())
+    }
+}
+
+/// The kind of right that was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Capability {
+    /// A directory or a file.
+    Dir,
+    /// An environment variable.
+    Env,
+    /// A network address.
+    Net,
+    /// A function that this host doesn't provide.
+    Import,
+}
+
+/// Something a hook tried and was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Denial {
+    /// The kind of right.
+    pub capability: Capability,
+    /// What was tried: a path, a name, an address.
+    pub what: String,
+    /// The line that would allow it.
+    pub allow: String,
+}

@@ -1,0 +1,236 @@
+//! Names. Each is checked once, where it comes in, so that nothing downstream has to ask whether a tag can leave a directory.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use std::fmt;
+
+/// A name that breaks its rule. `Display` names the thing, the rule and the way out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what} {text:?} {rule}")]
+pub struct NameError {
+    /// What kind of name it was meant to be (`tag`, `app`, …).
+    pub what: &'static str,
+    /// The text as given.
+    pub text: String,
+    /// The rule it breaks.
+    pub rule: &'static str,
+}
+
+/// One path component that is safe to put in a file name, a log line and a lock's name.
+fn check(what: &'static str, text: &str, max: usize) -> Result<(), NameError> {
+    let fail = |rule| Err(NameError { what, text: text.chars().take(80).collect(), rule });
+    if text.is_empty() {
+        return fail("is empty");
+    }
+    if text.len() > max {
+        return fail("is longer than 200 bytes");
+    }
+    if text.chars().any(char::is_control) {
+        return fail("holds a control character: names are printable text on one line");
+    }
+    if text.contains(['/', '\\']) {
+        return fail("holds a slash: a name is one path component");
+    }
+    if text.contains("..") {
+        return fail("holds `..`: a name never leaves its directory");
+    }
+    if text.starts_with(['-', '.']) {
+        return fail("starts with `-` or `.`: begin it with a letter or a digit");
+    }
+    if text.contains(char::is_whitespace) {
+        return fail("holds a space: use `-` or `_`");
+    }
+    Ok(())
+}
+
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident, $what:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// Checks and wraps a name.
+            ///
+            /// # Errors
+            /// [`NameError`] if it is empty, longer than 200 bytes, or holds a control character, a space, a slash or `..`.
+            pub fn new(text: impl Into<String>) -> Result<Self, NameError> {
+                let text = text.into();
+                check($what, &text, 200)?;
+                Ok(Self(text))
+            }
+
+            /// The name as text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = NameError;
+            fn try_from(text: String) -> Result<Self, NameError> {
+                Self::new(text)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(name: $name) -> String {
+                name.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+    };
+}
+
+name!(
+    /// The application that is deployed.
+    AppName, "app"
+);
+name!(
+    /// The environment (tenant, stage) that it is deployed to: `DEPLOY_ENV`.
+    EnvironmentName, "environment"
+);
+name!(
+    /// The version tag being deployed: `DEPLOY_TAG`.
+    Tag, "tag"
+);
+name!(
+    /// A hook, unique within its phase.
+    HookId, "hook id"
+);
+name!(
+    /// A step of a lifecycle: a phase or a host step.
+    StepName, "step"
+);
+name!(
+    /// A service of the application.
+    ServiceName, "service"
+);
+name!(
+    /// One running instance of a service.
+    InstanceName, "instance"
+);
+name!(
+    /// One execution of a plan.
+    RunId, "run"
+);
+
+/// A git commit, as the full hexadecimal object name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(try_from = "String", into = "String")]
+pub struct Commit(String);
+
+impl Commit {
+    /// Checks and wraps a commit name of 7 to 64 hexadecimal digits.
+    ///
+    /// # Errors
+    /// [`NameError`] for anything else.
+    pub fn new(text: impl Into<String>) -> Result<Self, NameError> {
+        let text: String = text.into();
+        if (7..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return Ok(Self(text.to_ascii_lowercase()));
+        }
+        Err(NameError { what: "commit", text: text.chars().take(80).collect(), rule: "is not 7 to 64 hexadecimal digits" })
+    }
+
+    /// The commit as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for Commit {
+    type Error = NameError;
+    fn try_from(text: String) -> Result<Self, NameError> {
+        Self::new(text)
+    }
+}
+
+impl From<Commit> for String {
+    fn from(commit: Commit) -> String {
+        commit.0
+    }
+}
+
+impl fmt::Display for Commit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// A SHA-256 of some content, written `sha256:<64 hexadecimal digits>`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(transparent)]
+pub struct Digest(String);
+
+impl Digest {
+    /// The digest of `bytes`.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(format!("sha256:{}", hex::encode(Sha256::digest(bytes))))
+    }
+
+    /// The digest of a value's canonical JSON (maps in the order of their type's fields).
+    #[must_use]
+    pub fn of_json<T: Serialize>(value: &T) -> Self {
+        // Plan values hold only strings, numbers, lists and maps with string keys: serialising them cannot fail.
+        Self::of(&serde_json::to_vec(value).unwrap_or_default())
+    }
+
+    /// The digest as text, with its `sha256:` prefix.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The hexadecimal digits alone: a file name.
+    #[must_use]
+    pub fn hex(&self) -> &str {
+        self.0.strip_prefix("sha256:").unwrap_or(&self.0)
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_is_one_harmless_path_component() {
+        for good in ["v0.3.28", "2026-11-22", "release_1", "v1+build.5"] {
+            assert!(Tag::new(good).is_ok(), "{good}");
+        }
+        for bad in ["", "a/b", "..", "v1..2", "v1\n", "\u{1b}[31m", "-x", ".hidden", "a b", "a\\b"] {
+            let error = Tag::new(bad).unwrap_err();
+            assert_eq!(error.what, "tag");
+            assert!(!error.to_string().contains(['\n', '\u{1b}']), "shown escaped: {error}");
+        }
+        assert!(Tag::new("x".repeat(201)).is_err());
+    }
+
+    #[test]
+    fn names_are_checked_when_they_are_read_back() {
+        assert!(serde_json::from_str::<Tag>("\"../etc\"").is_err());
+        assert!(serde_json::from_str::<Commit>("\"xyz\"").is_err());
+        assert_eq!(Commit::new("ABCDEF1").map(String::from), Ok("abcdef1".to_owned()));
+    }
+
+    #[test]
+    fn digests_name_their_algorithm() {
+        assert!(Digest::of(b"").as_str().starts_with("sha256:e3b0c442"));
+        assert_eq!(Digest::of(b"x").hex().len(), 64);
+    }
+}

@@ -1,0 +1,10 @@
+//! The words of the project (design: "one word, one meaning"). Values only: nothing here does anything but describe.
+
+pub mod event;
+pub mod grant;
+pub mod id;
+pub mod job;
+pub mod limits;
+pub mod outcome;
+pub mod policy;
+pub mod units;

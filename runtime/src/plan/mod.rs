@@ -1,0 +1,222 @@
+//! The plan: fully resolved, ordered, serialisable. `wasmhook plan` prints it, `run` obeys it, the ledger keeps it.
+
+use crate::model::event::GuestKind;
+use crate::model::grant::Grants;
+use crate::model::id::{AppName, Commit, Digest, EnvironmentName, HookId, InstanceName, ServiceName, StepName, Tag};
+use crate::model::limits::Limits;
+use crate::model::policy::{OnChange, OnLocked, OnUnknown, Sandbox};
+use crate::profile::{Fact, HostPolicy, PhasePolicy};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The version of the plan format.
+pub const SCHEMA: u32 = 1;
+
+/// What will run, in order, with which rights, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Plan {
+    /// The version of this format: 1.
+    pub schema: u32,
+    /// The application.
+    pub app: AppName,
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// The profile's name.
+    pub profile: String,
+    /// The tag being deployed.
+    pub tag: Option<Tag>,
+    /// The commit being deployed.
+    pub commit: Option<Commit>,
+    /// The version that is live now.
+    pub previous_version: Option<String>,
+    /// Root of the application.
+    pub app_dir: String,
+    /// Where the application keeps its data.
+    pub data_dir: String,
+    /// What a run does when another one holds the lock.
+    pub on_locked: OnLocked,
+    /// What happens to a hook that was running when the engine died.
+    pub on_unknown: OnUnknown,
+    /// The marker file of this release, if the profile has one.
+    pub marker: Option<String>,
+    /// The steps, in order.
+    pub steps: Vec<PlanStep>,
+    /// What a person should know: unconfined commands, one file for author and operator, hooks of other releases, …
+    pub notices: Vec<Notice>,
+}
+
+/// Something a person should know about a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Notice {
+    /// A stable code (`docs/codes.md`).
+    pub code: String,
+    /// One sentence.
+    pub message: String,
+}
+
+/// One position of the plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PlanStep {
+    /// Its name.
+    pub name: StepName,
+    /// What it is.
+    pub kind: PlanStepKind,
+}
+
+/// What a step of the plan is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum PlanStepKind {
+    /// Hooks run here.
+    Phase {
+        /// The phase's policies.
+        policy: PhasePolicy,
+        /// Its hooks, in order; one entry for each instance.
+        hooks: Vec<PlanHook>,
+    },
+    /// The operator's command runs here.
+    Host {
+        /// The step's policies.
+        policy: HostPolicy,
+        /// The command; null if the operator gave none.
+        command: Option<HostCommand>,
+    },
+    /// Something that was done before the plan was made.
+    Fact {
+        /// What.
+        fact: Fact,
+        /// What came of it: `v0.4.0`.
+        found: String,
+    },
+}
+
+/// A host step's command, with the operator's rights.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct HostCommand {
+    /// The program and its arguments.
+    pub argv: Vec<String>,
+    /// The working directory.
+    pub cwd: String,
+    /// Names of the app environment that it gets.
+    pub env: Vec<String>,
+    /// Values written by the operator.
+    pub set: Vec<(String, String)>,
+    /// What it may use.
+    pub limits: Limits,
+}
+
+/// A hook, fully resolved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PlanHook {
+    /// Its id.
+    pub id: HookId,
+    /// What a person calls it.
+    pub label: String,
+    /// The service it belongs to.
+    pub service: Option<ServiceName>,
+    /// The instance it runs on.
+    pub instance: Option<InstanceName>,
+    /// Where it comes from.
+    pub origin: String,
+    /// What runs.
+    pub guest: PlanGuest,
+    /// Why the fallback runs instead, if it does.
+    pub fallback: Option<String>,
+    /// What it was given.
+    pub grants: Grants,
+    /// What it asked for and was not given, each with the line that would allow it.
+    pub refused: Vec<String>,
+    /// What it may use.
+    pub limits: Limits,
+    /// Over bytes, arguments and grants.
+    pub digest: Digest,
+    /// `once`, if the hook overrides its phase's gate.
+    pub once: Option<bool>,
+    /// What happens if it changed since it was done.
+    pub on_change: OnChange,
+    /// Whether it may restart by itself after a crash.
+    pub idempotent: bool,
+    /// Whether its failure is only a warning.
+    pub allow_failure: bool,
+    /// Whether it runs at all.
+    pub enabled: bool,
+    /// Whether it was asked for (`--phase`, `--only`).
+    pub selected: bool,
+    /// Why it can't run, if that is known already: found by preflight on the tree of the plan.
+    pub unusable: Option<String>,
+}
+
+impl PlanHook {
+    /// Whether it can change something outside of itself as it runs: a live directory, or anything a process does.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        self.grants.is_live() || self.guest.kind() == GuestKind::Native
+    }
+}
+
+/// What runs, by digest: the bytes are handed over beside the plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "guest", rename_all = "kebab-case")]
+pub enum PlanGuest {
+    /// A module or component.
+    Wasm {
+        /// The file, as written.
+        file: String,
+        /// The digest of its bytes.
+        digest: Digest,
+        /// Arguments.
+        args: Vec<String>,
+    },
+    /// A native command.
+    Native {
+        /// The program and its arguments.
+        argv: Vec<String>,
+        /// The working directory.
+        cwd: String,
+        /// How it is confined.
+        sandbox: Sandbox,
+        /// The element of `argv` that names a file of the release, and that file's digest.
+        script: Option<PlanScript>,
+        /// What a person calls what runs: the file, or the command line.
+        shown: String,
+    },
+}
+
+/// A file of the release that a native command names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PlanScript {
+    /// Which element of `argv`.
+    pub index: usize,
+    /// Its file name.
+    pub file: String,
+    /// The digest of its bytes.
+    pub digest: Digest,
+}
+
+impl PlanGuest {
+    /// What runs it.
+    #[must_use]
+    pub const fn kind(&self) -> GuestKind {
+        match self {
+            Self::Wasm { .. } => GuestKind::Wasm,
+            Self::Native { .. } => GuestKind::Native,
+        }
+    }
+
+    /// What runs, as reports name it: the file's name, or the command line.
+    #[must_use]
+    pub fn shown(&self) -> &str {
+        match self {
+            Self::Wasm { file, .. } => file,
+            Self::Native { shown, .. } => shown,
+        }
+    }
+}
+
+impl Plan {
+    /// The digest over everything that decides what runs.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        Digest::of_json(self)
+    }
+}

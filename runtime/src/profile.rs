@@ -1,0 +1,215 @@
+//! A platform's lifecycle as data. The engine reads this value and knows no platform's name.
+
+use crate::model::grant::DirMode;
+use crate::model::id::StepName;
+use crate::model::policy::{Cwd, EnvPolicy, Files, Gate, OnFailure, OnLocked, OnTimeout, OnUnknown, Resume, Sandbox, Scope};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A lifecycle: ordered steps with policies, and the platform's defaults.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Profile {
+    /// The version of this format: 1.
+    pub schema: u32,
+    /// Its name.
+    pub name: String,
+    /// What it is for, in one sentence.
+    pub description: String,
+    /// What a run does when another one holds the lock.
+    pub on_locked: OnLocked,
+    /// What happens to a hook that was running when the engine died.
+    pub on_unknown: OnUnknown,
+    /// Who gets the app environment.
+    #[serde(default)]
+    pub env: EnvPolicy,
+    /// Where native hooks start.
+    #[serde(default)]
+    pub cwd: Cwd,
+    /// How native hooks are confined unless they say otherwise.
+    #[serde(default)]
+    pub sandbox: Sandbox,
+    /// The mode of a directory grant that names none.
+    pub default_mode: DirMode,
+    /// The phase of a hook that names none.
+    pub default_phase: Option<StepName>,
+    /// Limits unless the hook says otherwise.
+    #[serde(default)]
+    pub limits: ProfileLimits,
+    /// How hooks are found by their file names.
+    pub discovery: Option<Discovery>,
+    /// How the target is found when no tag is given.
+    #[serde(default)]
+    pub target: Target,
+    /// A file, below the application's root, that says a release is done; `{tag}` is the tag. The lifecycle writes it once, after the last hook.
+    pub marker: Option<String>,
+    /// The steps, in order.
+    #[serde(rename = "step")]
+    pub steps: Vec<ProfileStep>,
+}
+
+/// A profile's default limits, as people write them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProfileLimits {
+    /// Deadline (`"30m"`); `"0"` is none.
+    pub timeout: Option<String>,
+    /// Time between TERM and KILL.
+    pub grace: Option<String>,
+    /// Memory (`"512MiB"`).
+    pub memory: Option<String>,
+    /// Fuel units.
+    pub fuel: Option<u64>,
+    /// Output bytes (`"10MiB"`).
+    pub output: Option<String>,
+}
+
+/// How hooks are found by name: `<folder>/<tag>[.<phase>].<ext>`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Discovery {
+    /// The folder, below the application's root.
+    pub folder: String,
+    /// The phase of a file that names none.
+    pub default_phase: StepName,
+    /// Which extensions are hooks: `wasm`, `wat`, `sh`, …
+    pub extensions: Vec<String>,
+    /// Directories that a found hook asks for; paths as in the manifest.
+    #[serde(default)]
+    pub dirs: Vec<DiscoveredDir>,
+}
+
+/// A directory that every discovered hook asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DiscoveredDir {
+    /// `$APP_DIR`, `$DATA_DIR` or a path.
+    pub path: String,
+    /// The mode.
+    pub mode: DirMode,
+}
+
+/// How the version to deploy is chosen when no tag is given.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Target {
+    /// What is checked out.
+    #[default]
+    WorkTree,
+    /// The newest release tag of the fetched remote.
+    NewestTag,
+}
+
+/// One position in a lifecycle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProfileStep {
+    /// Its name: what manifests, reports and options call it.
+    pub name: StepName,
+    /// What it is.
+    #[serde(flatten)]
+    pub kind: ProfileStepKind,
+}
+
+/// What a step is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum ProfileStepKind {
+    /// Hooks attach here.
+    Phase(PhasePolicy),
+    /// The operator's own command.
+    Host(HostPolicy),
+    /// Something done before the plan was made.
+    Fact(FactPolicy),
+}
+
+/// The policies of a phase.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PhasePolicy {
+    /// What the phase is called in lines for people (`Post-pull`).
+    pub title: String,
+    /// What a failed hook means.
+    #[serde(default)]
+    pub on_failure: OnFailure,
+    /// What a timeout means.
+    #[serde(default)]
+    pub on_timeout: OnTimeout,
+    /// When a hook that ran before runs again.
+    #[serde(default)]
+    pub gate: Gate,
+    /// On how many instances it runs.
+    #[serde(default)]
+    pub scope: Scope,
+    /// A ceiling on how writes end.
+    #[serde(default)]
+    pub files: Files,
+    /// Whether the next steps wait for it.
+    #[serde(default)]
+    pub background: bool,
+    /// Whether it runs even after an abort.
+    #[serde(default)]
+    pub always: bool,
+    /// Limits unless the hook says otherwise.
+    #[serde(default)]
+    pub limits: ProfileLimits,
+    /// The lines of a hook in the report's `details`; `{title}` and `{file}` are replaced.
+    #[serde(default)]
+    pub lines: Lines,
+}
+
+/// The policies of a host step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HostPolicy {
+    /// What a failure means.
+    #[serde(default)]
+    pub on_failure: OnFailure,
+    /// Whether it runs even after an abort.
+    #[serde(default)]
+    pub always: bool,
+    /// Whether the new version is live once it succeeded.
+    #[serde(default)]
+    pub makes_live: bool,
+    /// How it goes on after a crash.
+    #[serde(default)]
+    pub resume: Resume,
+    /// Limits unless the operator says otherwise.
+    #[serde(default)]
+    pub limits: ProfileLimits,
+    /// Its lines in the report's `details`; `{version}`, `{migrations}` (a count) and other outputs of the step are replaced.
+    #[serde(default)]
+    pub lines: Lines,
+    /// What it means if the run is aborted after this step and before the new version is live.
+    pub left_half_way: Option<String>,
+}
+
+/// Something done before the plan was made, shown at its place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FactPolicy {
+    /// Which fact.
+    pub fact: Fact,
+}
+
+/// What is done before the plan is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fact {
+    /// `git fetch --tags`.
+    Fetch,
+    /// The choice of the version.
+    Target,
+}
+
+/// A step's lines for the report's `details`; what is absent says nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Lines {
+    /// When it begins.
+    pub begin: Option<String>,
+    /// When it succeeded.
+    pub done: Option<String>,
+    /// When it failed; `{cause}` is replaced.
+    pub failed: Option<String>,
+}
