@@ -1,0 +1,3 @@
+//! Drives a plan: the machine decides, the driver does.
+
+pub mod machine;
