@@ -29,11 +29,8 @@ pub(super) fn open(state_dir: &Path) -> Result<(String, Connection), LedgerError
     if size_of_file(&path)?.is_none() {
         std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(|error| io("create the ledger", error))?;
     }
-    let connection = prepare(connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE), &shown)?;
-    if connection.is_readonly("main").map_err(|source| failed(&shown, source))? {
-        return Err(io("write to the ledger", io::ErrorKind::PermissionDenied.into()));
-    }
-    if inspect(&connection, &shown)? == Found::Empty {
+    let (connection, found) = recognise(&path, &shown).map_err(|error| read_only(error, &shown))?;
+    if found == Found::Empty {
         schema::create(&connection).map_err(|source| LedgerError::Database { path: shown.clone(), doing: "making its tables", source })?;
     }
     let mode: String = connection
@@ -43,6 +40,36 @@ pub(super) fn open(state_dir: &Path) -> Result<(String, Connection), LedgerError
         return Err(io("keep a write-ahead log for", io::ErrorKind::Unsupported.into()));
     }
     Ok((shown, connection))
+}
+
+fn recognise(path: &Path, shown: &str) -> Result<(Connection, Found), LedgerError> {
+    let connection = prepare(connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE), shown)?;
+    let found = inspect(&connection, shown)?;
+    // SQLite is content to open for reading what can't be written.
+    if connection.is_readonly("main").map_err(|source| failed(shown, source))? {
+        return Err(LedgerError::Io {
+            doing: "write to the ledger",
+            path: shown.to_owned(),
+            source: io::ErrorKind::PermissionDenied.into(),
+        });
+    }
+    Ok((connection, found))
+}
+
+/// What SQLite says of a directory or file that it can't write to, in the system's words.
+fn read_only(error: LedgerError, shown: &str) -> LedgerError {
+    match error {
+        LedgerError::Database { source, .. } if is_permission(&source) => LedgerError::Io {
+            doing: "write to the ledger",
+            path: shown.to_owned(),
+            source: io::Error::new(io::ErrorKind::PermissionDenied, source),
+        },
+        other => other,
+    }
+}
+
+fn is_permission(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied))
 }
 
 /// Opens the ledger for reading, if there is one.
@@ -85,8 +112,7 @@ fn read_quiet(path: &Path, shown: &str) -> Result<(Connection, Found), LedgerErr
 }
 
 fn needs_a_quiet_file(error: &LedgerError) -> bool {
-    let LedgerError::Database { source, .. } = error else { return false };
-    matches!(source.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly))
+    matches!(error, LedgerError::Database { source, .. } if is_permission(source))
 }
 
 fn is_quiet(path: &Path) -> Result<bool, LedgerError> {

@@ -258,8 +258,10 @@ fn a_state_directory_that_can_not_be_written_is_an_error_but_can_be_read() {
         let state = home.path().join("state");
         begin(&mut SqliteLedger::open(&state).unwrap(), &target("shop"), "r1");
         let file = state.join("ledger.sqlite3");
-        set_mode(&file, 0o400);
         set_mode(&state, 0o500);
+        let error = error_of(SqliteLedger::open(&state));
+        assert!(matches!(&error, LedgerError::Io { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied), "{error}");
+        set_mode(&file, 0o400);
         let before = (names(&state), std::fs::read(&file).unwrap());
 
         let error = error_of(SqliteLedger::open(&state));
