@@ -4,7 +4,7 @@ use super::sqlite::SqliteLedger;
 use super::{Durability, Ledger, sample};
 use crate::model::event::{Event, Finished, GuestKind, Place, PlannedHook, PlannedStep, Role, RunHeader, SCHEMA, Status, StepKind, What};
 use crate::model::grant::{Capability, Denial};
-use crate::model::id::{Commit, Digest, HookId, RunId, StepName};
+use crate::model::id::{Commit, Digest, HookId, NameError, RunId, StepName};
 use crate::model::job::Stream;
 use crate::model::limits::Limits;
 use crate::model::outcome::{Cause, Outcome, SkipReason, TimeLimit, TrapKind, Usage, Verdict};
@@ -28,11 +28,7 @@ fn index(what: &What) -> usize {
 }
 const KINDS: usize = 9;
 
-fn name<T: TryFrom<String>>() -> impl Strategy<Value = T>
-where
-    T::Error: std::fmt::Debug,
-    T: std::fmt::Debug,
-{
+fn name<T: TryFrom<String, Error = NameError> + std::fmt::Debug>() -> impl Strategy<Value = T> {
     "[a-zA-Z0-9_äß€'\"%:][a-zA-Z0-9_+@:'\"%äß€🎉-]{0,12}".prop_map(|text| T::try_from(text).unwrap())
 }
 

@@ -46,22 +46,22 @@ fn remembered(ledger: &dyn Ledger, key: &Key) -> Option<Memory> {
     all.into_iter().find(|(known, _)| known == key).map(|(_, memory)| memory)
 }
 
-fn memory(outcome: Option<Outcome>, run: &str, attempts: u32) -> Option<Memory> {
-    Some(Memory { outcome, digest: Digest::of(run.as_bytes()), run: run_id(run), attempts })
+fn memory(outcome: Option<Outcome>, run: &str, attempts: u32) -> Memory {
+    Memory { outcome, digest: Digest::of(run.as_bytes()), run: run_id(run), attempts }
 }
 
 pub(super) fn an_attempt_is_open_until_its_outcome_is_known(ledger: &mut dyn Ledger) {
     let key = key("a");
     Journal::begin(ledger, "r1").add(&key, started(&key));
-    assert_eq!(remembered(ledger, &key), memory(None, "r1", 1));
+    assert_eq!(remembered(ledger, &key), Some(memory(None, "r1", 1)));
 
     let mut second = Journal::begin(ledger, "r2");
     second.add(&key, started(&key)).add(&key, finished(&key, failed(Cause::Exit { code: 3 })));
-    assert_eq!(remembered(ledger, &key), memory(Some(failed(Cause::Exit { code: 3 })), "r2", 2));
+    assert_eq!(remembered(ledger, &key), Some(memory(Some(failed(Cause::Exit { code: 3 })), "r2", 2)));
 
     let mut third = Journal::begin(ledger, "r3");
     third.add(&key, started(&key)).add(&key, started(&key)).add(&key, finished(&key, Outcome::Succeeded));
-    assert_eq!(remembered(ledger, &key), memory(Some(Outcome::Succeeded), "r3", 4));
+    assert_eq!(remembered(ledger, &key), Some(memory(Some(Outcome::Succeeded), "r3", 4)));
 }
 
 pub(super) fn walking_past_changes_no_memory(ledger: &mut dyn Ledger) {
@@ -76,8 +76,8 @@ pub(super) fn walking_past_changes_no_memory(ledger: &mut dyn Ledger) {
             later.add(key, finished(key, outcome.clone()));
         }
     }
-    assert_eq!(remembered(ledger, &done), memory(Some(Outcome::Succeeded), "r1", 1));
-    assert_eq!(remembered(ledger, &unknown), memory(None, "r1", 1));
+    assert_eq!(remembered(ledger, &done), Some(memory(Some(Outcome::Succeeded), "r1", 1)));
+    assert_eq!(remembered(ledger, &unknown), Some(memory(None, "r1", 1)));
     assert_eq!(remembered(ledger, &new), None);
 }
 
@@ -85,7 +85,7 @@ pub(super) fn a_hook_that_ran_and_skipped_itself_is_remembered(ledger: &mut dyn 
     let key = key("a");
     let outcome = Outcome::Skipped { reason: SkipReason::SaidByHook { message: "nothing to do".to_owned() } };
     Journal::begin(ledger, "r1").add(&key, started(&key)).add(&key, finished(&key, outcome.clone()));
-    assert_eq!(remembered(ledger, &key), memory(Some(outcome), "r1", 1));
+    assert_eq!(remembered(ledger, &key), Some(memory(Some(outcome), "r1", 1)));
 }
 
 pub(super) fn a_later_run_may_say_what_became_of_an_execution(ledger: &mut dyn Ledger) {
@@ -93,8 +93,8 @@ pub(super) fn a_later_run_may_say_what_became_of_an_execution(ledger: &mut dyn L
     Journal::begin(ledger, "r1").add(&dead, started(&dead));
     let mut second = Journal::begin(ledger, "r2");
     second.add(&dead, finished(&dead, Outcome::Unknown)).add(&declared, finished(&declared, Outcome::Succeeded));
-    assert_eq!(remembered(ledger, &dead), memory(Some(Outcome::Unknown), "r1", 1));
-    assert_eq!(remembered(ledger, &declared), memory(Some(Outcome::Succeeded), "r2", 0));
+    assert_eq!(remembered(ledger, &dead), Some(memory(Some(Outcome::Unknown), "r1", 1)));
+    assert_eq!(remembered(ledger, &declared), Some(memory(Some(Outcome::Succeeded), "r2", 0)));
 }
 
 pub(super) fn a_person_resolves_what_is_known(ledger: &mut dyn Ledger) {
@@ -103,7 +103,7 @@ pub(super) fn a_person_resolves_what_is_known(ledger: &mut dyn Ledger) {
     Journal::begin(ledger, "r1").add(&key, started(&key));
     assert!(!ledger.resolve(&target("other"), &key, &Outcome::Succeeded).unwrap());
     assert!(ledger.resolve(&target("shop"), &key, &Outcome::Cancelled).unwrap());
-    assert_eq!(remembered(ledger, &key), memory(Some(Outcome::Cancelled), "r1", 1));
+    assert_eq!(remembered(ledger, &key), Some(memory(Some(Outcome::Cancelled), "r1", 1)));
 }
 
 pub(super) fn every_part_of_the_key_tells_executions_apart(ledger: &mut dyn Ledger) {

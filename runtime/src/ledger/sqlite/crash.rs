@@ -1,8 +1,9 @@
 //! What is left when the engine is killed: this test runs itself as the engine, and kills it at moments that it can't know.
 
 use super::SqliteLedger;
-use crate::ledger::sample::{begin, event, finished, key, run_id, started, target, warning};
+use crate::ledger::sample::{begin, event, finished, key, run_finished, run_id, started, target, warning};
 use crate::ledger::{Durability, Ledger};
+use crate::model::event::Status;
 use crate::model::id::Digest;
 use crate::model::outcome::Outcome;
 use std::io::{BufRead, BufReader, Write};
@@ -69,7 +70,7 @@ fn after_a_kill_everything_durable_is_there() {
         assert!(events.len() as u64 > durable, "event {durable} was durable; there are {}", events.len());
 
         let last = events.len() as u64 - 1;
-        let died_in_a_hook = last % HOOK != 0;
+        let died_in_a_hook = !last.is_multiple_of(HOOK);
         let unknown = ledger.memories(&target("shop"), "v1").unwrap().into_iter().filter(|(_, memory)| memory.outcome.is_none()).count();
         assert_eq!(unknown, usize::from(died_in_a_hook), "the last event is {last}");
         assert_eq!(ledger.unfinished(&target("shop")).unwrap().map(|run| run.run), Some(run_id(&run)));
@@ -88,7 +89,6 @@ fn settle(state: &Path, run: &str, next: u64) {
         ledger.append(&event(run, seq, finished(&key, Outcome::Unknown)), Some((&key, &memory.digest)), Durability::Later).unwrap();
         seq += 1;
     }
-    let end = crate::ledger::sample::run_finished(crate::model::event::Status::Interrupted);
-    ledger.append(&event(run, seq, end), None, Durability::Now).unwrap();
+    ledger.append(&event(run, seq, run_finished(Status::Interrupted)), None, Durability::Now).unwrap();
     assert_eq!(ledger.unfinished(&shop).unwrap(), None);
 }

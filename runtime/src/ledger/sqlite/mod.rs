@@ -18,7 +18,7 @@ pub(super) use file::FILE;
 
 use super::journal::{self, Cursor};
 use super::{Durability, Key, Ledger, LedgerError, Memory, Refusal, RunRecord, Target};
-use crate::model::event::{Event, What};
+use crate::model::event::Event;
 use crate::model::id::{Commit, Digest, RunId, Tag};
 use crate::model::outcome::Outcome;
 use pending::{Entry, Pending};
@@ -132,11 +132,10 @@ impl Ledger for SqliteLedger {
         let after = cursor.after(event)?;
         let entry = Entry::new(&target, event, key.filter(|_| !cursor.dry_run))?;
         let due = self.pending.get_mut().push(entry);
-        if due || durability == Durability::Now || matches!(event.what, What::RunFinished { .. }) {
-            if let Err(error) = self.write_pending() {
-                self.pending.get_mut().pop();
-                return Err(error);
-            }
+        let due = due || durability == Durability::Now || after.over;
+        if let Err(error) = if due { self.write_pending() } else { Ok(()) } {
+            self.pending.get_mut().pop();
+            return Err(error);
         }
         self.open.insert(event.run.clone(), (target, after));
         Ok(())

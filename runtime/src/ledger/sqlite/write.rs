@@ -4,7 +4,7 @@ use super::pending::Entry;
 use super::read;
 use crate::ledger::{Key, Memory, Target, recall};
 use crate::model::event::{Event, RunHeader, Status, What};
-use crate::model::id::RunId;
+use crate::model::id::{Commit, RunId, Tag};
 use crate::model::outcome::Outcome;
 use rusqlite::{Connection, params};
 
@@ -20,7 +20,7 @@ pub(super) struct NewRun<'a> {
 /// Records a run and where its tag points; `false` if its id is taken.
 pub(super) fn run(connection: &Connection, new: &NewRun) -> rusqlite::Result<bool> {
     let (app, environment) = (new.target.app.as_str(), new.target.environment.as_str());
-    let (tag, commit) = (new.header.tag.as_ref().map(|t| t.as_str()), new.header.commit.as_ref().map(|c| c.as_str()));
+    let (tag, commit) = (new.header.tag.as_ref().map(Tag::as_str), new.header.commit.as_ref().map(Commit::as_str));
     let sql = "INSERT INTO runs (run, app, environment, release, tag, commit_id, dry_run, started, plan)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (run) DO NOTHING";
     let row = params![
