@@ -163,16 +163,25 @@ fn victim() {
     std::thread::sleep(Duration::from_mins(10));
 }
 
-fn start_victim(state: &Path) -> (Child, u32) {
+/// The victim's child, ended with the test.
+struct Heir(rustix::process::Pid);
+
+impl Drop for Heir {
+    fn drop(&mut self) {
+        let _ = rustix::process::kill_process(self.0, rustix::process::Signal::KILL);
+    }
+}
+
+fn start_victim(state: &Path) -> (Child, Heir) {
     let mut victim = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "--ignored", "--nocapture", "ledger::lock::tests::victim"])
         .env(STATE, state)
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let heir = |line: String| line.split_once("heir ").map(|(_, pid)| pid.parse().unwrap());
+    let heir = |line: String| line.split_once("heir ").and_then(|(_, pid)| rustix::process::Pid::from_raw(pid.parse().unwrap()));
     let heir = BufReader::new(victim.stdout.take().unwrap()).lines().map(Result::unwrap).find_map(heir);
-    (victim, heir.expect("it works"))
+    (victim, Heir(heir.expect("it works")))
 }
 
 #[test]
@@ -184,13 +193,10 @@ fn a8_stale_lock() {
     victim.kill().unwrap();
     victim.wait().unwrap();
 
-    let heir = rustix::process::Pid::from_raw(i32::try_from(heir).unwrap()).unwrap();
-    assert!(rustix::process::test_kill_process(heir).is_ok(), "its child lives, without the lock");
+    assert!(rustix::process::test_kill_process(heir.0).is_ok(), "its child lives, without the lock");
     assert_eq!(Lock::holder(state.path(), &target("shop")).unwrap(), None, "its record is stale");
-    let lock = held(try_it(state.path(), "shop"));
+    let _lock = held(try_it(state.path(), "shop"));
     assert_eq!(busy(try_it(state.path(), "shop")), Holder::Known(me("run")), "the record is the new owner's");
-    rustix::process::kill_process(heir, rustix::process::Signal::KILL).unwrap();
-    drop(lock);
 }
 
 #[test]
