@@ -1,9 +1,25 @@
 //! Durable memory: which execution ended how, what was running when the engine died, and who holds the lock.
+//!
+//! A ledger records and recalls. It decides nothing: whether a remembered outcome means skip, run or stop is the engine's to say.
 
+mod error;
+mod journal;
 pub mod lock;
 pub mod marker;
 pub mod memory;
+mod recall;
 pub mod sqlite;
+mod state_dir;
+
+#[cfg(test)]
+mod round_trip;
+#[cfg(test)]
+mod sample;
+#[cfg(test)]
+mod suite;
+
+pub use error::{LedgerError, Refusal};
+pub use state_dir::StateDirError;
 
 use crate::model::event::{Event, Place};
 use crate::model::id::{AppName, Commit, Digest, EnvironmentName, RunId, Tag};
@@ -45,7 +61,7 @@ pub struct Memory {
     pub digest: Digest,
     /// The run of the last attempt.
     pub run: RunId,
-    /// Attempts so far, over all runs.
+    /// Attempts so far, over all runs; 0 if it only ever was declared done.
     pub attempts: u32,
 }
 
@@ -54,6 +70,8 @@ pub struct Memory {
 pub struct RunRecord {
     /// The run.
     pub run: RunId,
+    /// The release it was begun for.
+    pub release: String,
     /// The tag, if one was deployed.
     pub tag: Option<Tag>,
     /// The commit, if known.
@@ -62,82 +80,49 @@ pub struct RunRecord {
     pub started: jiff::Timestamp,
     /// How it ended; `None` if it is running or died.
     pub status: Option<crate::model::event::Status>,
+    /// Whether it was a dry run, which leaves nothing behind but its journal.
+    pub dry_run: bool,
     /// The plan as JSON, as it was decided.
     pub plan: String,
 }
 
-/// Why the ledger could not do its work. The run stops: what isn't recorded must not happen.
-#[derive(Debug, thiserror::Error)]
-pub enum LedgerError {
-    /// The file or its directory can't be used.
-    #[error("cannot {doing} {path}: {source}")]
-    Io {
-        /// What was tried (`open the ledger`, `create the state directory`).
-        doing: &'static str,
-        /// On what.
-        path: String,
-        /// What the system said.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The file is no ledger.
-    #[error("{path} is not a ledger: {why}; move it away, or name another state directory with --state")]
-    NotALedger {
-        /// The file.
-        path: String,
-        /// What it is.
-        why: String,
-    },
-    /// A newer wasmhook wrote it.
-    #[error(
-        "{path} was written by a newer wasmhook (ledger version {found}, this one knows {known}); run that version, or name another state directory with --state"
-    )]
-    Newer {
-        /// The file.
-        path: String,
-        /// Its version.
-        found: i64,
-        /// The newest version known here.
-        known: i64,
-    },
-    /// A read or write failed (a full disk, a locked database).
-    #[error("the ledger {path} failed while {doing}: {source}")]
-    Database {
-        /// The file.
-        path: String,
-        /// What was being done.
-        doing: &'static str,
-        /// What SQLite said.
-        #[source]
-        source: rusqlite::Error,
-    },
-    /// An entry can't be read back.
-    #[error("entry {seq} of run {run} can't be read: {message}")]
-    Entry {
-        /// The run.
-        run: String,
-        /// The entry.
-        seq: u64,
-        /// Why.
-        message: String,
-    },
-}
-
 /// The durable memory behind a run. The embedded default is [`sqlite::SqliteLedger`]; platforms with many machines bring their own.
+///
+/// A reader sees whatever was appended through the same ledger, durable or not yet.
 pub trait Ledger: Send {
-    /// Opens a run: its plan (JSON) and the event `run-started`, durable.
+    /// Opens a run: its plan (JSON) and the event `run-started`, durable. The run's tag points to the run's commit from here on.
     ///
     /// # Errors
     /// [`LedgerError`]; nothing was recorded then.
     fn begin(&mut self, target: &Target, release: &str, plan: &str, started: &Event) -> Result<(), LedgerError>;
 
-    /// Appends an event of an open run. `started` and `finished` events of hooks also update the execution's [`Memory`] under `key`.
+    /// Appends an event of a run that isn't over: this process's own, or one that died with its engine. The next `seq` follows the last.
+    /// `started` and `finished` events also update the execution's [`Memory`] under `key`, unless the run is dry:
+    ///
+    /// - `started` opens an attempt: it counts one more, and its outcome is `None` until it is known.
+    /// - `finished` closes the attempt that this run has open with its outcome.
+    /// - `finished` without an open attempt is remembered where somebody says what became of an execution: `succeeded` always, `unknown` for
+    ///   the open attempt of a run that died. A skip, or a failure to start, is no attempt and changes nothing.
+    ///
+    /// `run-finished` is always durable.
     ///
     /// # Errors
-    /// [`LedgerError`]; the run must stop then.
+    /// [`LedgerError`]; this event was not recorded then, and the run must stop.
     fn append(&mut self, event: &Event, key: Option<(&Key, &Digest)>, durability: Durability) -> Result<(), LedgerError>;
 
-    /// What is remembered of the executions of one release.
+    /// Makes everything appended so far durable.
+    ///
+    /// # Errors
+    /// [`LedgerError`]; what was not durable before may still be recorded by the next durable append.
+    fn flush(&mut self) -> Result<(), LedgerError>;
+
+    /// A person's word on an execution, durable: its outcome from now on. `false` if the ledger knows no such execution.
+    ///
+    /// # Errors
+    /// [`LedgerError`]; nothing changed then.
+    fn resolve(&mut self, target: &Target, key: &Key, outcome: &Outcome) -> Result<bool, LedgerError>;
+
+    /// What is remembered of the executions of one release, sorted by key.
     ///
     /// # Errors
     /// [`LedgerError`] if the ledger can't be read.
@@ -149,6 +134,18 @@ pub trait Ledger: Send {
     /// [`LedgerError`] if the ledger can't be read.
     fn runs(&self, target: &Target, limit: usize) -> Result<Vec<RunRecord>, LedgerError>;
 
+    /// The newest run of a target that has no status and wasn't dry: it is running (somebody holds the lock) or died.
+    ///
+    /// # Errors
+    /// [`LedgerError`] if the ledger can't be read.
+    fn unfinished(&self, target: &Target) -> Result<Option<RunRecord>, LedgerError>;
+
+    /// The newest run of a target that succeeded and wasn't dry.
+    ///
+    /// # Errors
+    /// [`LedgerError`] if the ledger can't be read.
+    fn last_success(&self, target: &Target) -> Result<Option<RunRecord>, LedgerError>;
+
     /// The targets that have runs, sorted.
     ///
     /// # Errors
@@ -158,7 +155,7 @@ pub trait Ledger: Send {
     /// The events of a run, in order.
     ///
     /// # Errors
-    /// [`LedgerError`] if there is no such run or it can't be read.
+    /// [`LedgerError::NoSuchRun`], or if the ledger can't be read.
     fn events(&self, run: &RunId) -> Result<Vec<Event>, LedgerError>;
 
     /// The commit that a tag pointed to when it was last deployed.

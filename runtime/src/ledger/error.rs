@@ -1,0 +1,103 @@
+//! What can go wrong with a ledger. Each error names the file, the rule and the way out.
+
+use super::state_dir::StateDirError;
+use crate::model::id::RunId;
+
+/// Why the ledger could not do its work. The run stops: what isn't recorded must not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// The state directory can't be used.
+    #[error(transparent)]
+    StateDir(#[from] StateDirError),
+    /// The file can't be used.
+    #[error("cannot {doing} {path}: {source}")]
+    Io {
+        /// What was tried (`open the ledger`).
+        doing: &'static str,
+        /// On what.
+        path: String,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file is no ledger.
+    #[error("{path} is not a ledger: {why}; move it away, or name another state directory with --state")]
+    NotALedger {
+        /// The file.
+        path: String,
+        /// What it is.
+        why: String,
+    },
+    /// A newer wasmhook wrote it.
+    #[error(
+        "{path} was written by a newer wasmhook (ledger version {found}, this one knows {known}); run that version, or name another state directory with --state"
+    )]
+    Newer {
+        /// The file.
+        path: String,
+        /// Its version.
+        found: i64,
+        /// The newest version known here.
+        known: i64,
+    },
+    /// A read or write failed (a full disk, a locked database).
+    #[error("the ledger {path} failed while {doing}: {source}")]
+    Database {
+        /// The file.
+        path: String,
+        /// What was being done.
+        doing: &'static str,
+        /// What SQLite said.
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// An entry can't be written, or read back.
+    #[error("entry {seq} of run {run} can't be read or written: {message}")]
+    Entry {
+        /// The run.
+        run: String,
+        /// The entry.
+        seq: u64,
+        /// Why.
+        message: String,
+    },
+    /// No such run was begun.
+    #[error("the ledger knows no run {run}; `wasmhook list` shows those it knows")]
+    NoSuchRun {
+        /// The run.
+        run: RunId,
+    },
+    /// An event that can't stand where it was to be written: the caller's mistake, recorded nowhere.
+    #[error("an event of run {run} was refused: {refusal}")]
+    Refused {
+        /// The run.
+        run: RunId,
+        /// The rule it breaks.
+        refusal: Refusal,
+    },
+}
+
+/// The rule of the journal that an event breaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// A run begins with `run-started` at position 0.
+    #[error("a run begins with `run-started` at position 0, and nothing else does")]
+    NotAStart,
+    /// The header names another target than the caller.
+    #[error("its `run-started` names another app or environment")]
+    OtherTarget,
+    /// Run ids are used once.
+    #[error("a run of that id was begun before")]
+    Known,
+    /// Nothing follows `run-finished`.
+    #[error("the run is over")]
+    Over,
+    /// Positions have no gaps.
+    #[error("its next position is {expected}, not {found}")]
+    Gap {
+        /// The next position.
+        expected: u64,
+        /// The event's.
+        found: u64,
+    },
+}

@@ -1,0 +1,73 @@
+//! Who holds a lock, as its file says.
+
+use super::Holder;
+use serde::{Deserialize, Serialize};
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+
+/// Longest record that is read, in bytes.
+const MAX_RECORD: usize = 16 * 1024;
+/// Longest command that is recorded, in bytes.
+const MAX_COMMAND: usize = 4 * 1024;
+
+/// Who holds a lock, and since when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owner {
+    /// The user's name, or its number where it has no name.
+    pub user: String,
+    /// The machine's name.
+    pub host: String,
+    /// The process.
+    pub pid: u32,
+    /// Which boot of the machine the process id belongs to; null where the system doesn't say.
+    pub boot_id: Option<String>,
+    /// Since when, in UTC.
+    pub since: jiff::Timestamp,
+    /// What it runs: the command line, or what an embedder calls it.
+    pub command: String,
+}
+
+impl Owner {
+    /// This process, on this machine. The only function of the ledger that asks the machine who we are; whoever knows better fills in the fields.
+    #[must_use]
+    pub fn of_this_process(command: &str, now: jiff::Timestamp) -> Self {
+        let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok();
+        let command = &command[..command.floor_char_boundary(MAX_COMMAND)];
+        Self {
+            user: user_name(rustix::process::geteuid().as_raw()),
+            host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+            pid: std::process::id(),
+            boot_id: boot_id.map(|id| id.trim().to_owned()),
+            since: now,
+            command: command.to_owned(),
+        }
+    }
+}
+
+/// The name of a user of this machine, or its number: `/etc/passwd` is enough for a message, and asks no server.
+fn user_name(uid: u32) -> String {
+    let number = uid.to_string();
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let name = users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == number).then(|| name.to_owned())
+    });
+    name.unwrap_or(number)
+}
+
+/// Replaces the record. The stale one goes first: between the two, the owner is unknown, never wrong.
+pub(super) fn write(file: &File, owner: &Owner) -> io::Result<()> {
+    let mut record = serde_json::to_vec(owner)?;
+    record.push(b'\n');
+    file.set_len(0)?;
+    file.write_all_at(&record, 0)
+}
+
+/// The record of a lock that somebody holds.
+pub(super) fn read(file: &File) -> Holder {
+    let mut record = vec![0; MAX_RECORD];
+    let owner = file.read_at(&mut record, 0).ok().and_then(|length| serde_json::from_slice(&record[..length]).ok());
+    owner.map_or(Holder::Unknown, Holder::Known)
+}

@@ -1,0 +1,251 @@
+//! The journal's line *is* the event: whatever an event holds comes back from its JSON, and from the file.
+
+use super::sqlite::SqliteLedger;
+use super::{Durability, Ledger, sample};
+use crate::model::event::{Event, Finished, GuestKind, Place, PlannedHook, PlannedStep, Role, RunHeader, SCHEMA, Status, StepKind, What};
+use crate::model::grant::{Capability, Denial};
+use crate::model::id::{Commit, Digest, HookId, NameError, RunId, StepName};
+use crate::model::job::Stream;
+use crate::model::limits::Limits;
+use crate::model::outcome::{Cause, Outcome, SkipReason, TimeLimit, TrapKind, Usage, Verdict};
+use proptest::collection::vec;
+use proptest::option::of;
+use proptest::prelude::*;
+
+/// Every kind of event, with all that it can hold. A new kind doesn't compile until it is here.
+fn index(what: &What) -> usize {
+    match what {
+        What::RunStarted { .. } => 0,
+        What::StepStarted { .. } => 1,
+        What::Started { .. } => 2,
+        What::Output { .. } => 3,
+        What::Finished { .. } => 4,
+        What::StepFinished { .. } => 5,
+        What::Warning { .. } => 6,
+        What::Interrupted { .. } => 7,
+        What::RunFinished { .. } => 8,
+    }
+}
+const KINDS: usize = 9;
+
+fn name<T: TryFrom<String, Error = NameError> + std::fmt::Debug>() -> impl Strategy<Value = T> {
+    "[a-zA-Z0-9_äß€'\"%:][a-zA-Z0-9_+@:'\"%äß€🎉-]{0,12}".prop_map(|text| T::try_from(text).unwrap())
+}
+
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof![any::<String>(), Just("\u{0}\u{1b}[31m\"\\\u{2028}\u{feff}".to_owned())]
+}
+
+fn digest() -> impl Strategy<Value = Digest> {
+    any::<[u8; 4]>().prop_map(|bytes| Digest::of(&bytes))
+}
+
+fn commit() -> impl Strategy<Value = Commit> {
+    "[0-9a-f]{7,64}".prop_map(|text| Commit::new(text).unwrap())
+}
+
+fn one_of<T: Clone + std::fmt::Debug + 'static>(all: &'static [T]) -> impl Strategy<Value = T> {
+    proptest::sample::select(all)
+}
+
+fn place() -> impl Strategy<Value = Place> {
+    let role = one_of(&[Role::Main, Role::Revert]);
+    (name::<StepName>(), of(name::<HookId>()), of(name()), of(name()), role).prop_map(|(step, hook, service, instance, role)| Place {
+        step,
+        hook,
+        service,
+        instance,
+        role,
+    })
+}
+
+fn limits() -> impl Strategy<Value = Limits> {
+    (of(any::<u64>()), of(any::<u64>()), any::<[u64; 5]>(), any::<u32>(), of(any::<u64>())).prop_map(
+        |(fuel, timeout_ms, [grace_ms, memory_bytes, table_elements, output_bytes, module_bytes], handles, cpu_time_ms)| Limits {
+            fuel,
+            timeout_ms,
+            grace_ms,
+            memory_bytes,
+            table_elements,
+            output_bytes,
+            handles,
+            module_bytes,
+            cpu_time_ms,
+        },
+    )
+}
+
+fn denial() -> impl Strategy<Value = Denial> {
+    let capability = one_of(&[Capability::Dir, Capability::Env, Capability::Net, Capability::Import]);
+    (capability, text(), text()).prop_map(|(capability, what, allow)| Denial { capability, what, allow })
+}
+
+fn cause() -> impl Strategy<Value = Cause> {
+    let trap = one_of(&[
+        TrapKind::Unreachable,
+        TrapKind::MemoryOutOfBounds,
+        TrapKind::StackOverflow,
+        TrapKind::Arithmetic,
+        TrapKind::BadCall,
+        TrapKind::HostCall,
+        TrapKind::Other,
+    ]);
+    prop_oneof![
+        any::<i32>().prop_map(|code| Cause::Exit { code }),
+        any::<i32>().prop_map(|signal| Cause::Signal { signal }),
+        (trap, text(), vec(text(), 0..3)).prop_map(|(trap, message, backtrace)| Cause::Trap { trap, message, backtrace }),
+        (any::<u64>(), text()).prop_map(|(limit, what)| Cause::OutOfMemory { limit, what }),
+        denial().prop_map(|denial| Cause::Denied { denial }),
+        text().prop_map(|found| Cause::NotAHook { found }),
+        text().prop_map(|message| Cause::BrokenModule { message }),
+        text().prop_map(|needs| Cause::Unsupported { needs }),
+        vec(text(), 0..3).prop_map(|findings| Cause::Preflight { findings }),
+        text().prop_map(|message| Cause::Spawn { message }),
+        Just(Cause::Unresolved),
+    ]
+}
+
+fn skip_reason() -> impl Strategy<Value = SkipReason> {
+    prop_oneof![
+        text().prop_map(|run| SkipReason::AlreadyDone { run }),
+        text().prop_map(|path| SkipReason::Marker { path }),
+        one_of(&[
+            SkipReason::CommitUnchanged,
+            SkipReason::Disabled,
+            SkipReason::NotConfigured,
+            SkipReason::NotSelected,
+            SkipReason::Aborted
+        ]),
+        text().prop_map(|message| SkipReason::SaidByHook { message }),
+    ]
+}
+
+fn outcome() -> impl Strategy<Value = Outcome> {
+    let limit = one_of(&[TimeLimit::Fuel, TimeLimit::Deadline, TimeLimit::CpuTime]);
+    prop_oneof![
+        one_of(&[Outcome::Succeeded, Outcome::Cancelled, Outcome::Unknown]),
+        skip_reason().prop_map(|reason| Outcome::Skipped { reason }),
+        cause().prop_map(|cause| Outcome::Failed { cause }),
+        (limit, any::<bool>()).prop_map(|(limit, abandoned)| Outcome::TimedOut { limit, abandoned }),
+    ]
+}
+
+fn verdict() -> impl Strategy<Value = Verdict> {
+    one_of(&[Verdict::Proceed, Verdict::ProceedWithWarning, Verdict::Abort])
+}
+
+fn usage() -> impl Strategy<Value = Usage> {
+    any::<[Option<u64>; 4]>().prop_map(|[fuel, wall_ms, memory_peak_bytes, output_bytes]| Usage {
+        fuel,
+        wall_ms,
+        memory_peak_bytes,
+        output_bytes,
+    })
+}
+
+fn result() -> impl Strategy<Value = Finished> {
+    let lists = (of(vec(denial(), 0..3)), vec(text(), 0..3), vec(text(), 0..3), vec((text(), text()), 0..3));
+    (outcome(), verdict(), of(any::<i32>()), usage(), lists, of(text())).prop_map(
+        |(outcome, verdict, exit_code, usage, (denials, unenforced, tail, outputs), detail)| Finished {
+            outcome,
+            verdict,
+            exit_code,
+            usage,
+            denials,
+            unenforced,
+            tail,
+            outputs,
+            detail,
+        },
+    )
+}
+
+fn header() -> impl Strategy<Value = RunHeader> {
+    (name(), name(), text(), of(name()), of(commit()), of(text()), digest(), any::<bool>()).prop_map(
+        |(app, environment, profile, tag, commit, previous_version, plan_digest, dry_run)| RunHeader {
+            app,
+            environment,
+            profile,
+            tag,
+            commit,
+            previous_version,
+            plan_digest,
+            dry_run,
+        },
+    )
+}
+
+fn planned_hook() -> impl Strategy<Value = PlannedHook> {
+    let guest = one_of(&[GuestKind::Wasm, GuestKind::Native]);
+    (place(), text(), text(), guest, of(text()), any::<bool>(), limits()).prop_map(
+        |(place, label, file, guest, fallback, unconfined, limits)| PlannedHook { place, label, file, guest, fallback, unconfined, limits },
+    )
+}
+
+fn planned_step() -> impl Strategy<Value = PlannedStep> {
+    let kind = one_of(&[StepKind::Phase, StepKind::Host, StepKind::Fact]);
+    (name(), kind, any::<bool>(), any::<bool>(), vec(planned_hook(), 0..2))
+        .prop_map(|(step, kind, always, makes_live, hooks)| PlannedStep { step, kind, always, makes_live, hooks })
+}
+
+fn what(kind: usize) -> BoxedStrategy<What> {
+    let stream = one_of(&[Stream::Stdout, Stream::Stderr]);
+    let status = one_of(&[Status::Success, Status::Failed, Status::Refused, Status::Interrupted, Status::Skipped, Status::Locked]);
+    match kind {
+        0 => (header(), vec(planned_step(), 0..3)).prop_map(|(header, steps)| What::RunStarted { header: Box::new(header), steps }).boxed(),
+        1 => (name(), of(text())).prop_map(|(step, detail)| What::StepStarted { step, detail }).boxed(),
+        2 => (place(), any::<u32>()).prop_map(|(place, attempt)| What::Started { place, attempt }).boxed(),
+        3 => (place(), stream, text()).prop_map(|(place, stream, line)| What::Output { place, stream, line }).boxed(),
+        4 => (place(), result()).prop_map(|(place, result)| What::Finished { place, result: Box::new(result) }).boxed(),
+        5 => (name(), verdict(), of(text())).prop_map(|(step, verdict, detail)| What::StepFinished { step, verdict, detail }).boxed(),
+        6 => (text(), text()).prop_map(|(code, message)| What::Warning { code, message }).boxed(),
+        7 => of(any::<i32>()).prop_map(|signal| What::Interrupted { signal }).boxed(),
+        _ => (status, of(text())).prop_map(|(status, detail)| What::RunFinished { status, detail }).boxed(),
+    }
+}
+
+fn event(kind: usize) -> impl Strategy<Value = Event> {
+    // Years 0001 to 9999, to the nanosecond.
+    let at = (-62_000_000_000_i64..253_000_000_000, 0..1_000_000_000_i32).prop_map(|(s, ns)| jiff::Timestamp::new(s, ns).unwrap());
+    (any::<u64>(), at, name::<RunId>(), what(kind)).prop_map(|(seq, at, run, what)| Event { schema: SCHEMA, seq, at, run, what })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn an_event_comes_back_from_its_json(event in (0..KINDS).prop_flat_map(event)) {
+        let line = serde_json::to_string(&event).unwrap();
+        prop_assert!(!line.contains('\n'), "one line");
+        prop_assert_eq!(serde_json::from_str::<Event>(&line).unwrap(), event);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 16, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_run_with_every_kind_of_event_comes_back_from_the_file(
+        header in header(),
+        events in (0..KINDS).map(event).collect::<Vec<_>>(),
+        run in name::<RunId>(),
+    ) {
+        let state = tempfile::tempdir().unwrap();
+        let target = super::Target { app: header.app.clone(), environment: header.environment.clone() };
+        let mut expected: Vec<Event> = events.into_iter().zip(0..).map(|(event, seq)| Event { seq, run: run.clone(), ..event }).collect();
+        expected[0].what = What::RunStarted { header: Box::new(header), steps: Vec::new() };
+        prop_assert!(expected.iter().map(|event| index(&event.what)).eq(0..KINDS));
+
+        let mut ledger = SqliteLedger::open(state.path()).unwrap();
+        ledger.begin(&target, "v1", "{}", &expected[0]).unwrap();
+        for event in &expected[1..] {
+            let key = sample::key("a");
+            ledger.append(event, Some((&key, &Digest::of(b""))), Durability::Later).unwrap();
+        }
+        drop(ledger);
+        let ledger = SqliteLedger::open_readonly(state.path()).unwrap().unwrap();
+        prop_assert_eq!(ledger.events(&run).unwrap(), expected);
+        let record = &ledger.runs(&target, 1).unwrap()[0];
+        prop_assert_eq!(&record.run, &run);
+    }
+}

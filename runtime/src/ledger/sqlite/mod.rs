@@ -1,0 +1,198 @@
+//! The embedded ledger: one SQLite file, which an operator can read with `sqlite3`.
+//!
+//! A write transaction never stays open between two calls, so neither a reader nor the run of another target waits for a hook. Events that
+//! need not be durable yet wait in memory and go along with the next that does, or when they are many, large or old.
+
+mod file;
+mod pending;
+mod read;
+mod schema;
+mod write;
+
+#[cfg(test)]
+mod crash;
+#[cfg(test)]
+mod tests;
+
+pub(super) use file::FILE;
+
+use super::journal::{self, Cursor};
+use super::{Durability, Key, Ledger, LedgerError, Memory, Refusal, RunRecord, Target};
+use crate::model::event::Event;
+use crate::model::id::{Commit, Digest, RunId, Tag};
+use crate::model::outcome::Outcome;
+use pending::{Entry, Pending};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::path::Path;
+
+/// A ledger in the file `ledger.sqlite3` of a state directory.
+pub struct SqliteLedger {
+    path: String,
+    connection: Connection,
+    /// Read through too: whoever reads sees what was appended.
+    pending: RefCell<Pending>,
+    /// The runs that were begun or continued here.
+    open: HashMap<RunId, (Target, Cursor)>,
+}
+
+impl SqliteLedger {
+    /// Opens the ledger of a state directory, creating both if they are missing. The directory is made private to the user (mode 0700).
+    ///
+    /// # Errors
+    /// [`LedgerError::StateDir`] if the directory isn't ours or can't be made, [`LedgerError::Io`] if the file can't be written,
+    /// [`LedgerError::NotALedger`] and [`LedgerError::Newer`] for files that are left untouched, [`LedgerError::Database`] for the rest.
+    pub fn open(state_dir: &Path) -> Result<Self, LedgerError> {
+        let (path, connection) = file::open(state_dir)?;
+        Ok(Self::on(path, connection))
+    }
+
+    /// Opens the ledger of a state directory for reading only, `None` if there is none yet. Nothing is created.
+    ///
+    /// Whatever would write fails with [`LedgerError::Database`].
+    ///
+    /// # Errors
+    /// As [`SqliteLedger::open`], but for the directory, which may be anybody's.
+    pub fn open_readonly(state_dir: &Path) -> Result<Option<Self>, LedgerError> {
+        Ok(file::open_readonly(state_dir)?.map(|(path, connection)| Self::on(path, connection)))
+    }
+
+    fn on(path: String, connection: Connection) -> Self {
+        Self { path, connection, pending: RefCell::default(), open: HashMap::new() }
+    }
+
+    /// Adds what was being done to an error of SQLite.
+    fn failed(&self, doing: &'static str) -> impl FnOnce(rusqlite::Error) -> LedgerError {
+        let path = self.path.clone();
+        move |source| LedgerError::Database { path, doing, source }
+    }
+
+    /// Runs `work` in one transaction, synced when this returns. What was pending goes along, first.
+    fn commit<T>(&self, doing: &'static str, work: impl FnOnce(&Transaction) -> rusqlite::Result<T>) -> Result<T, LedgerError> {
+        let mut pending = self.pending.borrow_mut();
+        let written = (|| {
+            let transaction = Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate)?;
+            for entry in pending.entries() {
+                write::entry(&transaction, entry)?;
+            }
+            let value = work(&transaction)?;
+            transaction.commit()?;
+            Ok(value)
+        })();
+        let value = written.map_err(self.failed(doing))?;
+        pending.clear();
+        Ok(value)
+    }
+
+    fn write_pending(&self) -> Result<(), LedgerError> {
+        if self.pending.borrow().is_empty() {
+            return Ok(());
+        }
+        self.commit("recording events", |_| Ok(()))
+    }
+
+    /// The target of a run and where its journal stands: remembered, or read for a run of a dead engine.
+    fn cursor(&self, run: &RunId) -> Result<(Target, Cursor), LedgerError> {
+        if let Some(known) = self.open.get(run) {
+            return Ok(known.clone());
+        }
+        let found = read::cursor(&self.connection, run).map_err(self.failed("looking for a run"))?;
+        found.ok_or_else(|| LedgerError::NoSuchRun { run: run.clone() })
+    }
+
+    /// Reads with everything that was appended in sight.
+    fn read<T>(&self, doing: &'static str, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, LedgerError> {
+        self.write_pending()?;
+        work(&self.connection).map_err(self.failed(doing))
+    }
+}
+
+impl Ledger for SqliteLedger {
+    fn begin(&mut self, target: &Target, release: &str, plan: &str, started: &Event) -> Result<(), LedgerError> {
+        let (cursor, header) = Cursor::start(target, started)?;
+        let line = pending::line(started)?;
+        let new = self.commit("recording the start of a run", |transaction| {
+            let run = write::NewRun { target, release, plan, started, header };
+            if !write::run(transaction, &run)? {
+                return Ok(false);
+            }
+            write::event(transaction, &started.run, started.seq, &line)?;
+            Ok(true)
+        })?;
+        if !new {
+            return Err(journal::refused(started, Refusal::Known));
+        }
+        self.open.insert(started.run.clone(), (target.clone(), cursor));
+        Ok(())
+    }
+
+    fn append(&mut self, event: &Event, key: Option<(&Key, &Digest)>, durability: Durability) -> Result<(), LedgerError> {
+        let (target, cursor) = self.cursor(&event.run)?;
+        let after = cursor.after(event)?;
+        let entry = Entry::new(&target, event, key.filter(|_| !cursor.dry_run))?;
+        let due = self.pending.get_mut().push(entry);
+        let due = due || durability == Durability::Now || after.over;
+        if let Err(error) = if due { self.write_pending() } else { Ok(()) } {
+            self.pending.get_mut().pop();
+            return Err(error);
+        }
+        self.open.insert(event.run.clone(), (target, after));
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), LedgerError> {
+        self.write_pending()
+    }
+
+    fn resolve(&mut self, target: &Target, key: &Key, outcome: &Outcome) -> Result<bool, LedgerError> {
+        self.commit("recording a resolution", |transaction| {
+            let Some(memory) = read::memory(transaction, target, key)? else { return Ok(false) };
+            write::memory(transaction, target, key, &Memory { outcome: Some(outcome.clone()), ..memory })?;
+            Ok(true)
+        })
+    }
+
+    fn memories(&self, target: &Target, release: &str) -> Result<Vec<(Key, Memory)>, LedgerError> {
+        self.read("reading what was done", |connection| read::memories(connection, target, release))
+    }
+
+    fn runs(&self, target: &Target, limit: usize) -> Result<Vec<RunRecord>, LedgerError> {
+        self.read("listing runs", |connection| read::runs(connection, target, read::Which::Any, limit))
+    }
+
+    fn unfinished(&self, target: &Target) -> Result<Option<RunRecord>, LedgerError> {
+        let found = self.read("looking for a dead run", |connection| read::runs(connection, target, read::Which::Unfinished, 1))?;
+        Ok(found.into_iter().next())
+    }
+
+    fn last_success(&self, target: &Target) -> Result<Option<RunRecord>, LedgerError> {
+        let found = self.read("looking for the last success", |connection| read::runs(connection, target, read::Which::Succeeded, 1))?;
+        Ok(found.into_iter().next())
+    }
+
+    fn targets(&self) -> Result<Vec<Target>, LedgerError> {
+        self.read("listing targets", read::targets)
+    }
+
+    fn events(&self, run: &RunId) -> Result<Vec<Event>, LedgerError> {
+        let lines = self.read("reading a journal", |connection| read::lines(connection, run))?;
+        if lines.is_empty() {
+            return Err(LedgerError::NoSuchRun { run: run.clone() });
+        }
+        lines.into_iter().map(|(seq, line)| pending::parse(run, seq, &line)).collect()
+    }
+
+    fn commit_of_tag(&self, target: &Target, tag: &Tag) -> Result<Option<Commit>, LedgerError> {
+        self.read("looking for a tag", |connection| read::commit_of_tag(connection, target, tag))
+    }
+}
+
+impl Drop for SqliteLedger {
+    /// An orderly end loses nothing.
+    fn drop(&mut self) {
+        if let Err(error) = self.write_pending() {
+            tracing::warn!(%error, "events were lost at the end of a ledger");
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! What a transaction writes.
+
+use super::pending::Entry;
+use super::read;
+use crate::ledger::{Key, Memory, Target, recall};
+use crate::model::event::{Event, RunHeader, Status, What};
+use crate::model::id::{Commit, RunId, Tag};
+use crate::model::outcome::Outcome;
+use rusqlite::{Connection, params};
+
+/// A run that begins.
+pub(super) struct NewRun<'a> {
+    pub(super) target: &'a Target,
+    pub(super) release: &'a str,
+    pub(super) plan: &'a str,
+    pub(super) started: &'a Event,
+    pub(super) header: &'a RunHeader,
+}
+
+/// Records a run and where its tag points; `false` if its id is taken.
+pub(super) fn run(connection: &Connection, new: &NewRun) -> rusqlite::Result<bool> {
+    let (app, environment) = (new.target.app.as_str(), new.target.environment.as_str());
+    let (tag, commit) = (new.header.tag.as_ref().map(Tag::as_str), new.header.commit.as_ref().map(Commit::as_str));
+    let sql = "INSERT INTO runs (run, app, environment, release, tag, commit_id, dry_run, started, plan)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (run) DO NOTHING";
+    let row = params![
+        new.started.run.as_str(),
+        app,
+        environment,
+        new.release,
+        tag,
+        commit,
+        new.header.dry_run,
+        new.started.at.to_string(),
+        new.plan
+    ];
+    if connection.prepare_cached(sql)?.execute(row)? == 0 {
+        return Ok(false);
+    }
+    if let (Some(tag), Some(commit), false) = (tag, commit, new.header.dry_run) {
+        let sql = "INSERT OR REPLACE INTO tags (app, environment, tag, commit_id) VALUES (?1, ?2, ?3, ?4)";
+        connection.prepare_cached(sql)?.execute(params![app, environment, tag, commit])?;
+    }
+    Ok(true)
+}
+
+/// Records an event, and what it changes in the executions and in its run.
+pub(super) fn entry(connection: &Connection, entry: &Entry) -> rusqlite::Result<()> {
+    event(connection, &entry.event.run, entry.event.seq, &entry.line)?;
+    if let Some((key, digest)) = &entry.key {
+        let before = read::memory(connection, &entry.target, key)?;
+        if let Some(after) = recall::after(before.as_ref(), &entry.event, digest) {
+            memory(connection, &entry.target, key, &after)?;
+        }
+    }
+    if let What::RunFinished { status, .. } = &entry.event.what {
+        let sql = "UPDATE runs SET status = ?2, finished = ?3 WHERE run = ?1";
+        let row = params![entry.event.run.as_str(), status_word(*status), entry.event.at.to_string()];
+        connection.prepare_cached(sql)?.execute(row)?;
+    }
+    Ok(())
+}
+
+/// Records an event's line.
+pub(super) fn event(connection: &Connection, run: &RunId, seq: u64, line: &str) -> rusqlite::Result<()> {
+    let seq = i64::try_from(seq).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+    let sql = "INSERT INTO events (run, seq, line) VALUES (?1, ?2, ?3)";
+    connection.prepare_cached(sql)?.execute(params![run.as_str(), seq, line])?;
+    Ok(())
+}
+
+/// Replaces what is remembered of an execution.
+pub(super) fn memory(connection: &Connection, target: &Target, key: &Key, memory: &Memory) -> rusqlite::Result<()> {
+    let place = read::place_columns(&key.place);
+    let outcome = memory.outcome.as_ref().map(json).transpose()?;
+    let sql = "INSERT OR REPLACE INTO executions
+                   (app, environment, release, service, instance, step, hook, role, outcome, digest, run, attempts)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+    connection.prepare_cached(sql)?.execute(params![
+        target.app.as_str(),
+        target.environment.as_str(),
+        key.release,
+        place.service,
+        place.instance,
+        place.step,
+        place.hook,
+        place.role,
+        outcome,
+        memory.digest.as_str(),
+        memory.run.as_str(),
+        memory.attempts
+    ])?;
+    Ok(())
+}
+
+fn json(outcome: &Outcome) -> rusqlite::Result<String> {
+    serde_json::to_string(outcome).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
+}
+
+/// The word for a status, as in reports.
+pub(super) const fn status_word(status: Status) -> &'static str {
+    match status {
+        Status::Success => "success",
+        Status::Failed => "failed",
+        Status::Refused => "refused",
+        Status::Interrupted => "interrupted",
+        Status::Skipped => "skipped",
+        Status::Locked => "locked",
+    }
+}

@@ -1,0 +1,221 @@
+//! What every ledger must do: one list of expectations, run against each implementation.
+
+use super::sample::{begin, commit, event, finished, header, key, run_finished, run_id, run_started, started, target, warning};
+use super::{Durability, Key, Ledger, LedgerError, Memory, Refusal};
+use crate::model::event::{Event, Role, RunHeader, Status, What};
+use crate::model::id::{Digest, InstanceName, StepName, Tag};
+use crate::model::outcome::{Cause, Outcome, SkipReason};
+
+fn skipped() -> Outcome {
+    Outcome::Skipped { reason: SkipReason::NotSelected }
+}
+
+fn failed(cause: Cause) -> Outcome {
+    Outcome::Failed { cause }
+}
+
+/// Writes a run's events one after the other.
+struct Journal<'a> {
+    ledger: &'a mut dyn Ledger,
+    run: String,
+    next: u64,
+}
+
+impl<'a> Journal<'a> {
+    fn begin(ledger: &'a mut dyn Ledger, run: &str) -> Self {
+        begin(ledger, &target("shop"), run);
+        Self { ledger, run: run.to_owned(), next: 1 }
+    }
+
+    fn add(&mut self, key: &Key, what: What) -> &mut Self {
+        let digest = Digest::of(self.run.as_bytes());
+        let event = event(&self.run, self.next, what);
+        self.ledger.append(&event, Some((key, &digest)), Durability::Later).unwrap();
+        self.next += 1;
+        self
+    }
+
+    fn end(&mut self, status: Status) {
+        let event = event(&self.run, self.next, run_finished(status));
+        self.ledger.append(&event, None, Durability::Later).unwrap();
+    }
+}
+
+fn remembered(ledger: &dyn Ledger, key: &Key) -> Option<Memory> {
+    let all = ledger.memories(&target("shop"), &key.release).unwrap();
+    all.into_iter().find(|(known, _)| known == key).map(|(_, memory)| memory)
+}
+
+fn memory(outcome: Option<Outcome>, run: &str, attempts: u32) -> Memory {
+    Memory { outcome, digest: Digest::of(run.as_bytes()), run: run_id(run), attempts }
+}
+
+pub(super) fn an_attempt_is_open_until_its_outcome_is_known(ledger: &mut dyn Ledger) {
+    let key = key("a");
+    Journal::begin(ledger, "r1").add(&key, started(&key));
+    assert_eq!(remembered(ledger, &key), Some(memory(None, "r1", 1)));
+
+    let mut second = Journal::begin(ledger, "r2");
+    second.add(&key, started(&key)).add(&key, finished(&key, failed(Cause::Exit { code: 3 })));
+    assert_eq!(remembered(ledger, &key), Some(memory(Some(failed(Cause::Exit { code: 3 })), "r2", 2)));
+
+    let mut third = Journal::begin(ledger, "r3");
+    third.add(&key, started(&key)).add(&key, started(&key)).add(&key, finished(&key, Outcome::Succeeded));
+    assert_eq!(remembered(ledger, &key), Some(memory(Some(Outcome::Succeeded), "r3", 4)));
+}
+
+pub(super) fn walking_past_changes_no_memory(ledger: &mut dyn Ledger) {
+    let (done, unknown, new) = (key("done"), key("unknown"), key("new"));
+    let preflight = failed(Cause::Preflight { findings: vec!["no such file".to_owned()] });
+    let mut first = Journal::begin(ledger, "r1");
+    first.add(&done, started(&done)).add(&done, finished(&done, Outcome::Succeeded)).add(&unknown, started(&unknown));
+
+    for (run, outcome) in [("r2", skipped()), ("r3", preflight), ("r4", Outcome::Cancelled), ("r5", failed(Cause::Unresolved))] {
+        let mut later = Journal::begin(ledger, run);
+        for key in [&done, &unknown, &new] {
+            later.add(key, finished(key, outcome.clone()));
+        }
+    }
+    assert_eq!(remembered(ledger, &done), Some(memory(Some(Outcome::Succeeded), "r1", 1)));
+    assert_eq!(remembered(ledger, &unknown), Some(memory(None, "r1", 1)));
+    assert_eq!(remembered(ledger, &new), None);
+}
+
+pub(super) fn a_hook_that_ran_and_skipped_itself_is_remembered(ledger: &mut dyn Ledger) {
+    let key = key("a");
+    let outcome = Outcome::Skipped { reason: SkipReason::SaidByHook { message: "nothing to do".to_owned() } };
+    Journal::begin(ledger, "r1").add(&key, started(&key)).add(&key, finished(&key, outcome.clone()));
+    assert_eq!(remembered(ledger, &key), Some(memory(Some(outcome), "r1", 1)));
+}
+
+pub(super) fn a_later_run_may_say_what_became_of_an_execution(ledger: &mut dyn Ledger) {
+    let (dead, declared) = (key("dead"), key("declared"));
+    Journal::begin(ledger, "r1").add(&dead, started(&dead));
+    let mut second = Journal::begin(ledger, "r2");
+    second.add(&dead, finished(&dead, Outcome::Unknown)).add(&declared, finished(&declared, Outcome::Succeeded));
+    assert_eq!(remembered(ledger, &dead), Some(memory(Some(Outcome::Unknown), "r1", 1)));
+    assert_eq!(remembered(ledger, &declared), Some(memory(Some(Outcome::Succeeded), "r2", 0)));
+}
+
+pub(super) fn a_person_resolves_what_is_known(ledger: &mut dyn Ledger) {
+    let key = key("a");
+    assert!(!ledger.resolve(&target("shop"), &key, &Outcome::Succeeded).unwrap());
+    Journal::begin(ledger, "r1").add(&key, started(&key));
+    assert!(!ledger.resolve(&target("other"), &key, &Outcome::Succeeded).unwrap());
+    assert!(ledger.resolve(&target("shop"), &key, &Outcome::Cancelled).unwrap());
+    assert_eq!(remembered(ledger, &key), Some(memory(Some(Outcome::Cancelled), "r1", 1)));
+}
+
+pub(super) fn every_part_of_the_key_tells_executions_apart(ledger: &mut dyn Ledger) {
+    let main = key("a");
+    let mut keys = vec![main.clone(); 5];
+    keys[1].place.role = Role::Revert;
+    keys[2].place.instance = Some(InstanceName::new("web-1").unwrap());
+    keys[3].place.hook = None;
+    keys[4].place.step = StepName::new("start").unwrap();
+    let mut journal = Journal::begin(ledger, "r1");
+    for key in &keys {
+        journal.add(key, started(key));
+    }
+    let mut other_release = main.clone();
+    other_release.release = "v2".to_owned();
+    journal.add(&other_release, started(&other_release)).add(&main, finished(&main, Outcome::Succeeded));
+
+    keys.sort();
+    let found = ledger.memories(&target("shop"), "v1").unwrap();
+    assert_eq!(found.iter().map(|(key, _)| key).collect::<Vec<_>>(), keys.iter().collect::<Vec<_>>(), "sorted, none missing");
+    assert_eq!(found.iter().filter(|(_, memory)| memory.outcome.is_some()).count(), 1);
+    assert_eq!(ledger.memories(&target("shop"), "v2").unwrap().len(), 1);
+    assert!(ledger.memories(&target("other"), "v1").unwrap().is_empty());
+}
+
+pub(super) fn runs_are_listed_newest_first(ledger: &mut dyn Ledger) {
+    Journal::begin(ledger, "r1").end(Status::Success);
+    Journal::begin(ledger, "r2").end(Status::Failed);
+    Journal::begin(ledger, "r3");
+    begin(ledger, &target("other"), "r4");
+    let runs = ledger.runs(&target("shop"), 2).unwrap();
+    assert_eq!(runs.iter().map(|run| run.run.as_str()).collect::<Vec<_>>(), ["r3", "r2"]);
+    assert_eq!((runs[0].status, runs[1].status), (None, Some(Status::Failed)));
+    assert_eq!((runs[0].release.as_str(), runs[0].plan.as_str(), runs[0].commit.as_ref()), ("v1", "{}", Some(&commit('a'))));
+    assert_eq!(ledger.unfinished(&target("shop")).unwrap().map(|run| run.run), Some(run_id("r3")));
+    assert_eq!(ledger.last_success(&target("shop")).unwrap().map(|run| run.run), Some(run_id("r1")));
+    assert_eq!(ledger.last_success(&target("other")).unwrap(), None);
+    assert_eq!(ledger.targets().unwrap(), [target("other"), target("shop")]);
+}
+
+pub(super) fn a_dry_run_leaves_only_its_journal(ledger: &mut dyn Ledger) {
+    let (shop, key) = (target("shop"), key("a"));
+    ledger.begin(&shop, "v1", "{}", &run_started("r1", RunHeader { dry_run: true, ..header(&shop) })).unwrap();
+    Journal { ledger, run: "r1".to_owned(), next: 1 }.add(&key, started(&key));
+    assert_eq!(ledger.unfinished(&shop).unwrap(), None);
+    Journal { ledger, run: "r1".to_owned(), next: 2 }.add(&key, finished(&key, Outcome::Succeeded)).end(Status::Success);
+    assert_eq!(remembered(ledger, &key), None);
+    assert_eq!(ledger.last_success(&shop).unwrap(), None);
+    assert_eq!(ledger.commit_of_tag(&shop, &Tag::new("v1").unwrap()).unwrap(), None);
+    assert!(ledger.runs(&shop, 9).unwrap()[0].dry_run);
+    assert_eq!(ledger.events(&run_id("r1")).unwrap().len(), 4);
+}
+
+pub(super) fn a_tag_points_where_it_was_last_deployed(ledger: &mut dyn Ledger) {
+    let (shop, tag) = (target("shop"), Tag::new("v1").unwrap());
+    assert_eq!(ledger.commit_of_tag(&shop, &tag).unwrap(), None);
+    begin(ledger, &shop, "r1");
+    assert_eq!(ledger.commit_of_tag(&shop, &tag).unwrap(), Some(commit('a')));
+    ledger.begin(&shop, "v1", "{}", &run_started("r2", RunHeader { commit: Some(commit('b')), ..header(&shop) })).unwrap();
+    assert_eq!(ledger.commit_of_tag(&shop, &tag).unwrap(), Some(commit('b')));
+    assert_eq!(ledger.commit_of_tag(&target("other"), &tag).unwrap(), None);
+}
+
+pub(super) fn the_journal_has_an_order(ledger: &mut dyn Ledger) {
+    let refusal = |result: Result<(), LedgerError>| match result {
+        Err(LedgerError::Refused { refusal, .. }) => refusal,
+        other => panic!("{other:?}"),
+    };
+    let shop = target("shop");
+    let start = run_started("r1", header(&shop));
+    let mut append = |event: &Event| ledger.append(event, None, Durability::Now);
+    assert!(matches!(append(&event("r1", 1, warning("early"))), Err(LedgerError::NoSuchRun { .. })));
+    assert_eq!(refusal(ledger.begin(&shop, "v1", "{}", &event("r1", 0, warning("no start")))), Refusal::NotAStart);
+    assert_eq!(refusal(ledger.begin(&target("other"), "v1", "{}", &start)), Refusal::OtherTarget);
+    assert!(ledger.targets().unwrap().is_empty(), "nothing of a refused run is recorded");
+    ledger.begin(&shop, "v1", "{}", &start).unwrap();
+    assert_eq!(refusal(ledger.begin(&shop, "v1", "{}", &start)), Refusal::Known);
+
+    let mut append = |event: &Event| ledger.append(event, None, Durability::Later);
+    assert_eq!(refusal(append(&event("r1", 2, warning("gap")))), Refusal::Gap { expected: 1, found: 2 });
+    append(&event("r1", 1, warning("fits"))).unwrap();
+    assert_eq!(refusal(append(&event("r1", 1, warning("twice")))), Refusal::Gap { expected: 2, found: 1 });
+    append(&event("r1", 2, run_finished(Status::Success))).unwrap();
+    assert_eq!(refusal(append(&event("r1", 3, warning("late")))), Refusal::Over);
+    let seen: Vec<u64> = ledger.events(&run_id("r1")).unwrap().iter().map(|event| event.seq).collect();
+    assert_eq!(seen, [0, 1, 2]);
+    assert!(matches!(ledger.events(&run_id("r9")), Err(LedgerError::NoSuchRun { .. })));
+}
+
+/// One test for each expectation; `$make` hands it a new ledger.
+macro_rules! expectations {
+    ($make:path) => {
+        $crate::ledger::suite::expectations! { $make;
+            an_attempt_is_open_until_its_outcome_is_known
+            walking_past_changes_no_memory
+            a_hook_that_ran_and_skipped_itself_is_remembered
+            a_later_run_may_say_what_became_of_an_execution
+            a_person_resolves_what_is_known
+            every_part_of_the_key_tells_executions_apart
+            runs_are_listed_newest_first
+            a_dry_run_leaves_only_its_journal
+            a_tag_points_where_it_was_last_deployed
+            the_journal_has_an_order
+        }
+    };
+    ($make:path; $($name:ident)*) => {
+        $(
+            #[test]
+            fn $name() {
+                $make($crate::ledger::suite::$name);
+            }
+        )*
+    };
+}
+pub(super) use expectations;
