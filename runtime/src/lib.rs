@@ -1,6 +1,7 @@
 //! wasmhook runs deploy hooks compiled to WASI in a sandbox, once per release, in the order of a lifecycle.
 
 pub mod diagnostic;
+pub mod discover;
 pub mod exec;
 pub mod ledger;
 pub mod manifest;
