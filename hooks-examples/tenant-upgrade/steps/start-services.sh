@@ -2,9 +2,13 @@
 # start-services.sh APP_DIR DATA_DIR RUN_DIR: starts the tenant's service and waits until its port is open.
 set -eu
 pid_file="$3/service.pid"
-if [ -f "$pid_file" ] && kill -0 "$(cat "$pid_file")" 2>/dev/null; then
-    echo "service $(cat "$pid_file") is running already"
-    exit 0
+if [ -f "$pid_file" ]; then
+    case $(ps -o args= -p "$(cat "$pid_file")" 2>/dev/null || true) in
+        *service.py*"$3"*)
+            echo "service $(cat "$pid_file") is running already"
+            exit 0
+            ;;
+    esac
 fi
 rm -f "$pid_file"
 

@@ -5,11 +5,18 @@ use std::fs;
 use std::path::Path;
 use wasmhook_sdk::prelude::*;
 
+/// The list of what was kept.
+const LIST: &str = "TABLES";
+
 fn main() -> Outcome {
     release_hook(|ctx| {
         let (dumps, kept) = (ctx.data_dir.join("dumps"), ctx.data_dir.join("before").join(ctx.release()));
         if !dumps.is_dir() {
             return Ok(Outcome::skipped("no table dumps"));
+        }
+        // Written last: a run that comes after the migrations must not put what they made in the place of what was before.
+        if kept.join(LIST).is_file() {
+            return Ok(Outcome::skipped("the tables are kept already"));
         }
         fs::create_dir_all(&kept).with_context(|| format!("can't make {}", kept.display()))?;
         let mut list = String::from("table,rows\n");
@@ -20,7 +27,7 @@ fn main() -> Outcome {
             println!("Kept table {table}: {rows} rows");
             list.push_str(&format!("{table},{rows}\n"));
         }
-        write_atomic(kept.join("TABLES"), list)?;
+        write_atomic(kept.join(LIST), list)?;
         Ok(Outcome::Done)
     })
 }
