@@ -2,6 +2,7 @@
 
 pub mod diagnostic;
 pub mod engine;
+pub mod discover;
 pub mod exec;
 pub mod ledger;
 pub mod manifest;

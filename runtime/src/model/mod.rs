@@ -1,6 +1,7 @@
 //! The words of the project (design: "one word, one meaning"). Values only: nothing here does anything but describe.
 
 pub mod event;
+pub mod facts;
 pub mod grant;
 pub mod id;
 pub mod job;

@@ -1,0 +1,28 @@
+//! Facts about the outside: what git knows, which files a release holds, whether a program can be started.
+//!
+//! Everything here only looks. The one exception is [`git::Repository::fetch_tags`], which brings objects and tags and touches no work tree.
+//! What is found comes back as the values of [`crate::model::facts`], or as an error that names the path and the rule.
+//!
+//! Files are read below the application's root only, through [`source::Source`]: a target commit's objects, so that what is planned before a
+//! checkout is what runs after it, or the work tree, through handles that follow no symbolic link. A tenant's hooks may write there.
+//!
+//! What this can't guard: git obeys the repository's own configuration (`.git/config`). A hook that was granted writes to `.git` of the
+//! application decides what the operator's next `git` command does, here and in the host steps; don't grant it.
+
+mod command;
+pub mod error;
+pub mod git;
+mod objects;
+pub mod preflight;
+pub mod release;
+pub mod source;
+pub mod target;
+#[cfg(test)]
+mod tests;
+pub mod version;
+mod work_tree;
+
+pub use error::{GitError, Refusal, SourceError};
+pub use git::{Git, Repository, Tags};
+pub use source::{Entry, EntryKind, Source};
+pub use work_tree::WorkTree;
