@@ -145,6 +145,15 @@ impl Diagnostic {
     }
 }
 
+/// Puts findings in the order of the texts: by file name, then by place; those without a place come first.
+pub fn sort(found: &mut [Diagnostic]) {
+    fn place(diagnostic: &Diagnostic) -> Option<(&str, usize)> {
+        let at = diagnostic.at.as_ref()?;
+        Some((at.source.as_ref()?.name.as_str(), at.span.start))
+    }
+    found.sort_by(|a, b| place(a).cmp(&place(b)));
+}
+
 /// Whether any finding stops.
 #[must_use]
 pub fn has_errors(found: &[Diagnostic]) -> bool {
@@ -158,7 +167,9 @@ mod tests {
     #[test]
     fn positions_count_lines_and_characters_from_one() {
         let source = Source::new("a.toml", "ä = 1\nbü = 2\n");
-        for (byte, position) in [(0, (1, 1)), (1, (1, 1)), (2, (1, 2)), (7, (2, 1)), (10, (2, 3)), (14, (3, 1)), (999, (3, 1))] {
+        for (byte, position) in
+            [(0, (1, 1)), (1, (1, 1)), (2, (1, 2)), (7, (2, 1)), (10, (2, 3)), (14, (2, 7)), (15, (3, 1)), (999, (3, 1))]
+        {
             assert_eq!(source.position(byte), position, "byte {byte}");
         }
         assert_eq!(Location { source: Some(source), span: 10..11 }.to_string(), "a.toml:2:3");

@@ -111,13 +111,27 @@ mod tests {
 
     #[test]
     fn a_finding_names_code_place_line_and_way_out() {
-        insta::assert_snapshot!(render(&[finding("[[hook]]\ntimout = 3\n", 9..15)], Style::default()));
+        insta::assert_snapshot!(render(&[finding("[[hook]]\ntimout = 3\n", 9..15)], Style::default()), @r"
+        error[unknown-key]: unknown key `timout` in `[[hook]]`
+         --> wasmhook.toml:2:1
+          |
+        2 | timout = 3
+          | ^^^^^^
+          |
+          = help: did you mean `timeout`?
+        ");
     }
 
     #[test]
     fn findings_without_a_line_still_have_their_place() {
         let nowhere = Diagnostic::warning(codes::UNKNOWN_KEY, "no place");
-        insta::assert_snapshot!(render(&[finding("", 0..0), nowhere], Style::default()));
+        insta::assert_snapshot!(render(&[finding("", 0..0), nowhere], Style::default()), @r"
+        error[unknown-key]: unknown key `timout` in `[[hook]]`
+        --> wasmhook.toml:1:1
+         = help: did you mean `timeout`?
+
+        warning[unknown-key]: no place
+        ");
     }
 
     #[test]

@@ -66,34 +66,6 @@ fn unit<T>(value: &Value<'_>, parse: fn(&str) -> Result<T, UnitError>, expected:
     parse(&text).map_err(|error| value.bad(error, problems)).ok()
 }
 
-/// `schema = 1`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct SchemaOne;
-
-impl Read for SchemaOne {
-    fn read(value: &Value<'_>, problems: &mut Problems) -> Option<Self> {
-        let version = u64::read(value, problems)?;
-        if version == 1 {
-            return Some(Self);
-        }
-        let message = format!("schema {version} is not a format that this version reads");
-        problems.decide(Diagnostic::error(codes::SCHEMA_VERSION, message).at(value.at(problems)).help("write `schema = 1`"));
-        None
-    }
-}
-
-impl JsonSchema for SchemaOne {
-    fn inline_schema() -> bool {
-        true
-    }
-    fn schema_name() -> Cow<'static, str> {
-        "SchemaVersion".into()
-    }
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "const": 1 })
-    }
-}
-
 /// A table whose keys are the writer's own, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Pairs<T>(pub(crate) Vec<(Located<String>, T)>);

@@ -1,15 +1,17 @@
 //! TOML text → typed values with places, and every problem at once. [`Read`] reads one value, [`Fields`] the keys of one table; the
 //! `document!` macro writes both from a list of fields. Shared by the manifest and the profile; it knows the keys of neither.
 
+#[cfg(test)]
+pub(crate) mod agree;
 mod leaf;
 mod table;
 mod value;
 
-pub(crate) use leaf::{DurationText, Pairs, SchemaOne, SizeText, words};
+pub(crate) use leaf::{DurationText, Pairs, SizeText, words};
 pub(crate) use table::{Fields, Table, document, not_available};
 pub(crate) use value::{Read, Value};
 
-use crate::diagnostic::{Diagnostic, Located, Location, Source, codes};
+use crate::diagnostic::{Diagnostic, Located, Location, Source, codes, sort};
 use crate::model::units::show_size;
 use std::ops::Range;
 use std::sync::Arc;
@@ -50,12 +52,12 @@ impl Problems {
     /// Everything found, in the order of the text.
     pub(crate) fn into_found(self) -> Vec<Diagnostic> {
         let mut found = if self.decisive.is_empty() { self.found } else { self.decisive };
-        found.sort_by_key(|diagnostic| diagnostic.at.as_ref().map_or(0, |at| at.span.start));
+        sort(&mut found);
         found
     }
 }
 
-/// Reads a whole text as `T`, as far as it can be read.
+/// Reads a whole text as `T`, as far as it can be read; nothing of a text that is broken or of another version.
 pub(crate) fn read<T: Fields>(name: &str, text: &str) -> (Option<T>, Problems) {
     let mut problems = Problems::none(Source::new(name, text));
     if text.len() > MAX_BYTES {
@@ -73,7 +75,8 @@ pub(crate) fn read<T: Fields>(name: &str, text: &str) -> (Option<T>, Problems) {
         problems.decide(empty.at(problems.at(0..0)).help("begin it with `schema = 1`"));
     }
     let root = Spanned::new(0..0, DeValue::Table(root.into_inner()));
-    (T::read(&Value { name: T::LABEL, toml: &root }, &mut problems), problems)
+    let read = T::read(&Value { name: T::LABEL, toml: &root }, &mut problems).filter(|_| problems.decisive.is_empty());
+    (read, problems)
 }
 
 /// Text from outside for a message: in backticks, escaped, at most 80 characters of it.

@@ -19,7 +19,7 @@ pub(crate) struct Table<'a> {
     keys: &'a DeTable<'a>,
     label: &'static str,
     span: Range<usize>,
-    asked: Vec<&'static str>,
+    pub(super) asked: Vec<&'static str>,
     refused: Vec<&'static str>,
 }
 
@@ -27,7 +27,7 @@ impl<'a> Table<'a> {
     /// The table in a value, or a report that it is none.
     pub(crate) fn open(label: &'static str, value: &Value<'a>, problems: &mut Problems) -> Option<Self> {
         let Some(keys) = value.toml.get_ref().as_table() else {
-            value.wrong_type(&format!("a table: {label}"), problems);
+            value.wrong_type("a table", problems);
             return None;
         };
         Some(Self { keys, label, span: value.toml.span(), asked: Vec::new(), refused: Vec::new() })
@@ -36,6 +36,11 @@ impl<'a> Table<'a> {
     /// The value of a key, if it is there and can be read; its default otherwise.
     pub(crate) fn optional<T: Read + Default>(&mut self, key: &'static str, problems: &mut Problems) -> Option<T> {
         Some(self.value(key, problems).flatten().unwrap_or_default())
+    }
+
+    /// As [`Table::optional`], for a struct that would mean something else without what was written there.
+    pub(crate) fn sound<T: Read + Default>(&mut self, key: &'static str, problems: &mut Problems) -> Option<T> {
+        self.value(key, problems).unwrap_or_else(|| Some(T::default()))
     }
 
     /// The value of a key, or `None` and a report.
@@ -52,6 +57,24 @@ impl<'a> Table<'a> {
     #[expect(clippy::unnecessary_wraps, reason = "the macro treats every way of reading alike")]
     pub(crate) fn expected<T: Read>(&mut self, key: &'static str, problems: &mut Problems) -> Option<Option<T>> {
         Some(self.required(key, problems))
+    }
+
+    /// The format's version, which is 1. Of a file of another version nothing else is reported, since other keys may be right there.
+    #[expect(clippy::unnecessary_wraps, reason = "the macro treats every way of reading alike")]
+    pub(crate) fn version(&mut self, key: &'static str, problems: &mut Problems) -> Option<u32> {
+        const HELP: &str = "write `schema = 1`";
+        match self.value::<u32>(key, problems) {
+            None => {
+                let missing = Diagnostic::error(codes::MISSING_KEY, format!("{} lacks `{key}`", self.label));
+                problems.push(missing.at(problems.at(self.span.clone())).help(HELP));
+            }
+            Some(None | Some(1)) => {}
+            Some(Some(version)) => {
+                let message = format!("schema {version} is not a format that this version reads");
+                problems.decide(Diagnostic::error(codes::SCHEMA_VERSION, message).at(problems.at(self.place(key))).help(HELP));
+            }
+        }
+        Some(1)
     }
 
     /// The value of a key that this version knows and can't do: always `None`, and a report if it is there.
@@ -101,7 +124,9 @@ pub(crate) fn not_available(what: &str) -> Diagnostic {
 
 /// Reads a struct field by field. Its struct literal makes sure that no field is forgotten, so keys and fields are the same.
 ///
-/// `required`: the struct can't be without; `expected`: reported, and `None`; `optional`: its default; `flat`: the keys of another struct, in the same table.
+/// `required`: the struct can't be without; `expected`: reported, and `None`; `optional`: its default;
+/// `sound`: its default, and the struct can't be with a wrong value; `flat`: the keys of another struct, in the
+/// same table; `version`: the version of the format.
 /// `later` lists keys that this version knows and can't do; `check` is a function that looks at the whole struct.
 macro_rules! document {
     ($type:ty, $label:literal, { $($field:ident $(as $key:literal)?: $how:ident),+ $(,)? } $(later { $($later:literal: $what:literal),+ $(,)? })? $(check $check:path)?) => {

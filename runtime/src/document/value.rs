@@ -125,7 +125,8 @@ impl<T: Read> Read for Located<T> {
 impl<T: Read> Read for Vec<T> {
     fn read(value: &Value<'_>, problems: &mut Problems) -> Option<Self> {
         let Some(items) = value.toml.get_ref().as_array() else {
-            value.wrong_type("a list", problems);
+            let tables = matches!(value.toml.get_ref(), DeValue::Table(_)).then(|| format!("a list: `[[{}]]`", value.name));
+            value.wrong_type(tables.as_deref().unwrap_or("a list"), problems);
             return None;
         };
         let read = |item| T::read(&Value { name: value.name, toml: item }, problems);

@@ -3,14 +3,14 @@
 
 mod paths;
 
-use crate::diagnostic::{Diagnostic, Located, codes};
-use crate::document::{error_at, not_available, quote, suggest};
+use crate::diagnostic::{Diagnostic, Located, Location, codes};
+use crate::document::{error_at, nearest, not_available, quote, suggest};
 use crate::manifest::{GuestDecl, HookDecl, Manifest};
 use crate::model::grant::DirMode;
 use crate::model::id::StepName;
 use crate::model::policy::EnvPolicy;
 use crate::profile::Profile;
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 /// Everything wrong between the two, hook by hook.
 #[must_use]
@@ -47,7 +47,8 @@ fn phase(hook: &HookDecl, profile: &Profile, found: &mut Vec<Diagnostic>) {
     let known: Vec<_> = profile.phases().map(|(name, _)| name.as_str()).collect();
     let Some(phase) = &hook.phase else {
         if profile.default_phase.is_none() {
-            let message = format!("hook {} names no phase, and the profile `{}` has no default", quote(hook.id.value.as_str()), profile.name);
+            let message =
+                format!("hook {} names no phase, and the profile `{}` has no default", quote(hook.id.value.as_str()), profile.name);
             let help = format!("write `phase = \"…\"`: {}", known.join(", "));
             found.push(error_at(&hook.id, codes::MISSING_KEY, message).help(help));
         }
@@ -62,7 +63,7 @@ fn phase(hook: &HookDecl, profile: &Profile, found: &mut Vec<Diagnostic>) {
         Some(_) => (format!("{} is a step of the profile `{}`, and no phase that hooks attach to", quote(name), profile.name), all),
         None => (
             format!("the profile `{}` has no phase {}", profile.name, quote(name)),
-            crate::document::nearest(name, known.iter().copied()).map_or(all.clone(), |near| format!("did you mean `{near}`? {all}")),
+            nearest(name, known.iter().copied()).map_or_else(|| all.clone(), |near| format!("did you mean `{near}`? {all}")),
         ),
     };
     found.push(error_at(phase, codes::UNKNOWN_PHASE, message).help(help));
@@ -83,7 +84,8 @@ fn env(hook: &HookDecl, profile: &Profile, found: &mut Vec<Diagnostic>) {
         return;
     }
     for name in hook.env.iter().filter(|name| !name.value.starts_with("WASMHOOK_")) {
-        let message = format!("the profile `{}` hands the app environment to nobody; {} would stay empty", profile.name, quote(&name.value));
+        let message =
+            format!("the profile `{}` hands the app environment to nobody; {} would stay empty", profile.name, quote(&name.value));
         found.push(error_at(name, codes::NO_EFFECT, message).help("write the value with `set`"));
     }
 }
@@ -114,13 +116,85 @@ fn default_mode(hook: &HookDecl, profile: &Profile, found: &mut Vec<Diagnostic>)
 }
 
 fn duplicate_ids(manifest: &Manifest, profile: &Profile, found: &mut Vec<Diagnostic>) {
-    let mut seen: HashSet<(Option<&StepName>, &str)> = HashSet::new();
+    let mut seen: HashMap<(Option<&StepName>, &str), &Location> = HashMap::new();
     for hook in &manifest.hooks {
         let phase = hook.phase.as_ref().map(|phase| &phase.value).or(profile.default_phase.as_ref());
-        if !seen.insert((phase, hook.id.value.as_str())) {
-            let place = phase.map_or_else(String::new, |phase| format!(" in the phase {}", quote(phase.as_str())));
-            let message = format!("there is another hook {}{place}", quote(hook.id.value.as_str()));
-            found.push(error_at(&hook.id, codes::DUPLICATE_ID, message).help("the ledger remembers a hook by its id: give each its own"));
+        let id = hook.id.value.as_str();
+        let Some(first) = seen.get(&(phase, id)) else {
+            seen.insert((phase, id), &hook.id.at);
+            continue;
+        };
+        let place = phase.map_or_else(String::new, |phase| format!(" of the phase {}", quote(phase.as_str())));
+        let message = format!("another hook{place} has the id {} ({first})", quote(id));
+        found.push(error_at(&hook.id, codes::DUPLICATE_ID, message).help("the ledger remembers a hook by its id: give each its own"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::parse;
+
+    fn codes_for(profile: &str, text: &str) -> Vec<&'static str> {
+        let (manifest, found) = parse("wasmhook.toml", &format!("schema = 1\n{text}"));
+        assert_eq!(found, []);
+        check(&manifest, &crate::profile::builtin(profile).unwrap()).iter().map(|finding| finding.code).collect()
+    }
+
+    fn dirs(dirs: &str) -> Vec<&'static str> {
+        codes_for("default", &format!("[[hook]]\nid = 'a'\nphase = 'pre-deploy'\nwasm = 'a.wasm'\ndirs = [{dirs}]\n"))
+    }
+
+    #[test]
+    fn grants_that_can_hold_are_left_alone() {
+        for good in [
+            "{ path = '.', mode = 'read' }, { path = 'data', mode = 'write' }",
+            "{ path = 'data', mode = 'write' }, { path = 'database', mode = 'read' }",
+            "{ path = '$APP_DIR', mode = 'write' }, { path = '$DATA_DIR', mode = 'read' }",
+            "{ path = 'a/../b', mode = 'read' }, { path = '/srv/../etc', mode = 'read' }",
+            "{ guest = '/x', mode = 'scratch' }, { guest = '/y', mode = 'scratch' }",
+        ] {
+            assert!(dirs(good).is_empty(), "{good}");
         }
+    }
+
+    #[test]
+    fn grants_that_cannot_hold_are_refused_however_they_are_written() {
+        for bad in [
+            "{ path = '.', mode = 'write' }, { path = 'data', mode = 'read' }",
+            "{ path = 'data/x', mode = 'read' }, { path = '$APP_DIR/./data/', mode = 'write' }",
+            "{ path = '/srv', mode = 'write' }, { path = '/srv/a/../b', mode = 'read' }",
+            "{ path = '/', mode = 'write' }, { path = '/srv', mode = 'read' }",
+            "{ path = 'a', guest = '/a', mode = 'write' }, { path = 'a', guest = '/b', mode = 'read' }",
+        ] {
+            assert_eq!(dirs(bad), [codes::IMPOSSIBLE_GRANT], "{bad}");
+        }
+    }
+
+    #[test]
+    fn ids_are_unique_within_their_phase_over_all_manifests() {
+        let hook = |phase: &str| format!("[[hook]]\nid = 'a'\n{phase}run = 'x'\n");
+        let read = |text: &str| parse("m.toml", &format!("schema = 1\n{text}")).0;
+        let both = crate::manifest::merge(vec![read(&hook("")), read(&hook("phase = 'post-pull'\n"))]);
+        let found = check(&both, &crate::profile::builtin("tenant-upgrade").unwrap());
+        assert_eq!(found.iter().map(|finding| finding.code).collect::<Vec<_>>(), [codes::DUPLICATE_ID]);
+        assert_eq!(codes_for("tenant-upgrade", &(hook("") + &hook("phase = 'pre-pull'\n"))), [""; 0]);
+    }
+
+    #[test]
+    fn services_are_free_labels_until_some_are_declared() {
+        let hook = "[[hook]]\nid = 'a'\nservice = 'web'\nrun = 'x'\n";
+        assert_eq!(codes_for("tenant-upgrade", hook), [""; 0]);
+        assert_eq!(codes_for("tenant-upgrade", &format!("[services.web]\n{hook}")), [""; 0]);
+        assert_eq!(codes_for("tenant-upgrade", &format!("[services.db]\n{hook}")), [codes::UNKNOWN_SERVICE]);
+    }
+
+    #[test]
+    fn a_profile_without_app_environment_gives_no_names() {
+        let (manifest, _) = parse("m.toml", "schema = 1\n[[hook]]\nid = 'a'\nwasm = 'a.wasm'\nenv = ['A', 'WASMHOOK_OUTPUT']\n");
+        let mut profile = crate::profile::builtin("tenant-upgrade").unwrap();
+        assert_eq!(check(&manifest, &profile), []);
+        profile.env = EnvPolicy::None;
+        assert_eq!(check(&manifest, &profile).iter().map(|finding| finding.code).collect::<Vec<_>>(), [codes::NO_EFFECT]);
     }
 }

@@ -75,10 +75,12 @@ fn mode(dir: &DirAsk) -> Option<DirMode> {
 pub(super) fn grants(dirs: &[DirAsk], found: &mut Vec<Diagnostic>) {
     let granted: Vec<_> = dirs.iter().filter_map(|dir| Granted::of(dir, found)).collect();
     for inner in &granted {
-        let wider = |outer: &&Granted| outer.contains(inner) && mode(outer.dir) == Some(DirMode::Write) && mode(inner.dir) == Some(DirMode::Read);
+        let wider =
+            |outer: &&Granted| outer.contains(inner) && mode(outer.dir) == Some(DirMode::Write) && mode(inner.dir) == Some(DirMode::Read);
         if let Some(outer) = granted.iter().find(wider) {
             let (inner_path, outer_path) = (quote(&inner.dir.path.value), quote(&outer.dir.path.value));
-            let message = format!("{inner_path} is granted `read` and lies in {outer_path}, which is granted `write`: nothing would enforce it");
+            let message =
+                format!("{inner_path} is granted `read` and lies in {outer_path}, which is granted `write`: nothing would enforce it");
             let help = "grant the folders beside it instead of the one around it, or grant `write` for both";
             found.push(error_at(&inner.dir.path, codes::IMPOSSIBLE_GRANT, message).help(help));
         }

@@ -1,7 +1,8 @@
 //! The parts that hooks, host steps and policies share: directories, variables, limits.
 
 use super::guest;
-use super::schema::{AvailableMode, DirDoc, HostStepDoc, LimitsDoc, PolicyDirDoc, PolicyDoc};
+use super::leaf::AvailableMode;
+use super::schema::{DirDoc, HostStepDoc, LimitsDoc, PolicyDirDoc, PolicyDoc};
 use super::{DirAsk, HostStepDecl, JOB_DIR, LimitsAsk, PolicyDecl};
 use crate::diagnostic::{Located, codes};
 use crate::document::{Pairs, Problems, error_at, not_available, quote};

@@ -123,7 +123,8 @@ mod tests {
 
     #[test]
     fn lines_as_people_write_them() {
-        let text = "\u{feff}# c\n\nA=1\r\n export B = two words  # why\nC='a # b $X'\nD=\"q\\\"\\n\\$X\" # c\nE=\nF=a#b\nG=x=y\nH= # empty\n";
+        let text =
+            "\u{feff}# c\n\nA=1\r\n export B = two words  # why\nC='a # b $X'\nD=\"q\\\"\\n\\$X\" # c\nE=\nF=a#b\nG=x=y\nH= # empty\n";
         let pairs = [("A", "1"), ("B", "two words"), ("C", "a # b $X"), ("D", "q\"\n$X"), ("E", ""), ("F", "a#b"), ("G", "x=y"), ("H", "")];
         assert_eq!(read(text), (pairs.map(|(k, v)| (k.to_owned(), v.to_owned())).to_vec(), Vec::new()));
     }

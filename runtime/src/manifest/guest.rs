@@ -1,7 +1,7 @@
 //! `wasm` or `run` (+ `shell`) → [`GuestDecl`]. Of a hook, a fallback and a host step alike.
 
 use super::GuestDecl;
-use super::schema::CommandLine;
+use super::leaf::CommandLine;
 use crate::diagnostic::{Diagnostic, Located, Location, codes};
 use crate::document::{Problems, error_at, quote};
 
@@ -30,7 +30,7 @@ pub(super) fn guest(written: Written, table: &str, at: &Location, problems: &mut
         (None, Some(run)) => native(run, written.shell.as_ref(), problems),
         (Some(_), Some(run)) => {
             let both = error_at(&run, codes::GUEST_CHOICE, format!("{table} has both `wasm` and `run`; it runs exactly one"));
-            problems.push(both.help("keep one, and write the other as `fallback = { … }`"));
+            problems.push(both.help("keep one; a native twin of a wasm hook is its `fallback = { run = […] }`"));
             None
         }
         (None, None) => {

@@ -58,7 +58,8 @@ fn fallback(written: Located<FallbackDoc>, hook: &mut HookDoc, problems: &mut Pr
     match (doc.cpu_time, &hook.limits.cpu_time) {
         (Some(limit), _) if !guest.value.is_native() => problems.push(useless("cpu_time", &limit.at, "a wasm fallback", "use `fuel`")),
         (Some(limit), Some(_)) => {
-            problems.push(error_at(&limit, codes::DUPLICATE_NAME, "`cpu_time` is written in the hook and in its fallback").help("keep one"));
+            problems
+                .push(error_at(&limit, codes::DUPLICATE_NAME, "`cpu_time` is written in the hook and in its fallback").help("keep one"));
         }
         (Some(limit), None) => hook.limits.cpu_time = Some(limit),
         (None, _) => {}

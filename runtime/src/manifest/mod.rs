@@ -5,9 +5,12 @@ mod convert;
 mod env_file;
 mod guest;
 mod hook;
+mod leaf;
 mod merge;
 mod parse;
 mod schema;
+#[cfg(test)]
+mod tests;
 
 pub use crate::diagnostic::Located;
 pub use env_file::parse_env_file;

@@ -1,23 +1,21 @@
 //! The tables of `wasmhook.toml` as they are written: the one list of keys, which the reader reads and the JSON Schema is made from.
 //! What a combination of keys means is decided where they become a [`Manifest`](super::Manifest).
 
+use super::leaf::{AvailableMode, AvailableResume, CommandLine};
 use crate::diagnostic::Located;
-use crate::document::{DurationText, Pairs, Problems, Read, SchemaOne, SizeText, Value, document, not_available, words};
-use crate::model::grant::DirMode;
+use crate::document::{DurationText, Pairs, Problems, Read, SizeText, Table, Value, document};
 use crate::model::id::{AppName, HookId, ServiceName, StepName};
-use crate::model::policy::{FallbackWhen, OnChange, Resume, Sandbox};
-use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings, json_schema};
-use std::borrow::Cow;
-use toml::de::DeValue;
+use crate::model::policy::{FallbackWhen, OnChange, Sandbox};
+use schemars::{JsonSchema, generate::SchemaSettings};
 
 /// `wasmhook.toml`.
 #[derive(Debug, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub(super) struct ManifestDoc {
     /// The version of this format: 1.
-    #[schemars(required)]
+    #[schemars(extend("const" = 1))]
     #[expect(dead_code, reason = "reading it was the check")]
-    pub(super) schema: Option<SchemaOne>,
+    pub(super) schema: u32,
     /// The application.
     pub(super) app: Option<Located<AppName>>,
     /// A built-in profile's name, or the path of a profile file.
@@ -44,7 +42,7 @@ pub(super) struct ManifestDoc {
     pub(super) hook: Vec<Located<HookDoc>>,
 }
 document!(ManifestDoc, "the manifest", {
-    schema: expected, app: optional, profile: optional, app_dir: optional, data_dir: optional, env: optional, env_file: optional,
+    schema: version, app: optional, profile: optional, app_dir: optional, data_dir: optional, env: optional, env_file: optional,
     services: optional, policy: optional, host_step: optional, hook: optional,
 });
 
@@ -53,16 +51,16 @@ document!(ManifestDoc, "the manifest", {
 #[schemars(deny_unknown_fields)]
 pub(super) struct PolicyFileDoc {
     /// The version of this format: 1.
-    #[schemars(required)]
+    #[schemars(extend("const" = 1))]
     #[expect(dead_code, reason = "reading it was the check")]
-    pub(super) schema: Option<SchemaOne>,
+    pub(super) schema: u32,
     /// The ceiling.
     pub(super) policy: Option<Located<PolicyDoc>>,
     /// The operator's commands.
     #[schemars(default)]
     pub(super) host_step: Pairs<HostStepDoc>,
 }
-document!(PolicyFileDoc, "the policy file", { schema: expected, policy: optional, host_step: optional });
+document!(PolicyFileDoc, "the policy file", { schema: version, policy: optional, host_step: optional });
 
 /// `[[hook]]`.
 #[derive(Debug, JsonSchema)]
@@ -119,9 +117,9 @@ pub(super) struct HookDoc {
     pub(super) fallback: Option<Located<FallbackDoc>>,
 }
 document!(HookDoc, "`[[hook]]`", {
-    id: expected, label: optional, phase: optional, service: optional, wasm: optional, run: optional, shell: optional, args: optional,
+    id: expected, label: optional, phase: sound, service: optional, wasm: sound, run: sound, shell: optional, args: optional,
     cwd: optional, dirs: optional, env: optional, set: optional, limits: flat, once: optional, on_change: optional, idempotent: optional,
-    allow_failure: optional, enabled: optional, sandbox: optional, fallback: optional,
+    allow_failure: optional, enabled: optional, sandbox: optional, fallback: sound,
 } later {
     "net": "network access (`net`)", "secrets": "`secrets`", "backup": "`backup`", "verify": "`verify`", "revert": "`revert`",
     "wait_for": "`wait_for`",
@@ -165,7 +163,7 @@ pub(super) struct DirDoc {
     /// What may be done there; the profile's default if absent.
     pub(super) mode: Option<Located<AvailableMode>>,
 }
-document!(DirDoc, "`dirs`", { path: optional, guest: optional, mode: optional });
+document!(DirDoc, "`dirs`", { path: sound, guest: sound, mode: sound });
 
 /// `fallback = { run | wasm, when }`.
 #[derive(Debug, JsonSchema)]
@@ -183,16 +181,16 @@ pub(super) struct FallbackDoc {
     /// CPU time of each process of a native fallback: what it has in the place of `fuel`.
     pub(super) cpu_time: Option<Located<DurationText>>,
 }
-document!(FallbackDoc, "`fallback`", { wasm: optional, run: optional, shell: optional, when: optional, cpu_time: optional });
+document!(FallbackDoc, "`fallback`", { wasm: sound, run: sound, shell: optional, when: sound, cpu_time: optional });
 
 /// `[services.NAME]`.
 #[derive(Debug, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub(super) struct ServiceDoc {}
 
-impl crate::document::Read for ServiceDoc {
+impl Read for ServiceDoc {
     fn read(value: &Value<'_>, problems: &mut Problems) -> Option<Self> {
-        let mut table = crate::document::Table::open("`[services.NAME]`", value, problems)?;
+        let mut table = Table::open("`[services.NAME]`", value, problems)?;
         table.later("env", "an environment for each service (`env` in `[services.NAME]`)", problems);
         table.later("env_file", "an environment for each service (`env_file` in `[services.NAME]`)", problems);
         table.finish(problems);
@@ -259,95 +257,6 @@ document!(HostStepDoc, "`[host_step.NAME]`", {
     resume: optional,
 });
 
-/// `run`: a list of arguments, or one string.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum CommandLine {
-    /// One argument each.
-    List(Vec<String>),
-    /// Split by shell-word rules, or read by a shell.
-    Text(String),
-}
-
-impl Read for CommandLine {
-    fn read(value: &Value<'_>, problems: &mut Problems) -> Option<Self> {
-        match value.toml.get_ref() {
-            DeValue::Array(_) => Vec::read(value, problems).map(Self::List),
-            DeValue::String(_) => String::read(value, problems).map(Self::Text),
-            _ => {
-                value.wrong_type("a command: a list of arguments, or one string", problems);
-                None
-            }
-        }
-    }
-}
-
-impl JsonSchema for CommandLine {
-    fn inline_schema() -> bool {
-        true
-    }
-    fn schema_name() -> Cow<'static, str> {
-        "CommandLine".into()
-    }
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "anyOf": [{ "type": "array", "items": { "type": "string" }, "minItems": 1 }, { "type": "string", "minLength": 1 }] })
-    }
-}
-
-/// A mode that this version can enforce.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct AvailableMode(pub(super) DirMode);
-
-impl Read for AvailableMode {
-    fn read(value: &Value<'_>, problems: &mut Problems) -> Option<Self> {
-        let mode = DirMode::read(value, problems)?;
-        if !matches!(mode, DirMode::Txn | DirMode::Discard) {
-            return Some(Self(mode));
-        }
-        let finding = not_available(&format!("`mode = \"{mode}\"`")).at(value.at(problems));
-        problems.push(finding.help("`mode = \"write\"` writes at once; what a failed hook wrote stays"));
-        None
-    }
-}
-
-impl JsonSchema for AvailableMode {
-    fn inline_schema() -> bool {
-        true
-    }
-    fn schema_name() -> Cow<'static, str> {
-        "DirMode".into()
-    }
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "enum": [DirMode::Read.word(), DirMode::Write.word(), DirMode::Scratch.word()] })
-    }
-}
-
-/// A way to go on after a crash that this version has: running again.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct AvailableResume;
-
-impl Read for AvailableResume {
-    fn read(value: &Value<'_>, problems: &mut Problems) -> Option<Self> {
-        let resume = words(Resume::ALL, value, problems)?;
-        if resume == Resume::Rerun {
-            return Some(Self);
-        }
-        problems.push(not_available("`resume` other than `rerun`").at(value.at(problems)));
-        None
-    }
-}
-
-impl JsonSchema for AvailableResume {
-    fn inline_schema() -> bool {
-        true
-    }
-    fn schema_name() -> Cow<'static, str> {
-        "Resume".into()
-    }
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "const": "rerun" })
-    }
-}
-
 /// The JSON Schema of `wasmhook.toml`.
 #[must_use]
 pub fn json_schema() -> serde_json::Value {
@@ -362,4 +271,57 @@ pub fn policy_json_schema() -> serde_json::Value {
 
 fn generate<T: JsonSchema>() -> serde_json::Value {
     SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::agree::{agree, validate};
+
+    fn json(text: &str) -> serde_json::Value {
+        serde_json::to_value(toml::from_str::<toml::Table>(text).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn reader_and_schema_know_the_same_keys() {
+        agree::<ManifestDoc>();
+        agree::<PolicyFileDoc>();
+        agree::<HookDoc>();
+        agree::<LimitsDoc>();
+        agree::<DirDoc>();
+        agree::<FallbackDoc>();
+        agree::<PolicyDoc>();
+        agree::<PolicyDirDoc>();
+        agree::<HostStepDoc>();
+    }
+
+    #[test]
+    fn good_manifests_keep_to_the_schema() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/manifest/good");
+        let schema = json_schema();
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            assert_eq!(validate(&schema, &json(&std::fs::read_to_string(&path).unwrap())), Ok(()), "{}", path.display());
+        }
+        assert_eq!(validate(&policy_json_schema(), &json("schema = 1\n[policy]\ntimeout = '5m'\n[host_step.a]\nrun = ['a']")), Ok(()));
+    }
+
+    #[test]
+    fn what_the_reader_refuses_the_schema_refuses() {
+        for text in [
+            "app = 'a'",
+            "schema = 2",
+            "schema = 1\nnonsense = 1",
+            "schema = 1\n[[hook]]\nrun = 'a'",
+            "schema = 1\n[[hook]]\nid = 'a'\nrun = 'a'\nnet = []",
+            "schema = 1\n[[hook]]\nid = 'a'\nrun = 'a'\ntimeout = true",
+            "schema = 1\n[[hook]]\nid = 'a'\nrun = 'a'\ndirs = [{ path = 'a', mode = 'txn' }]",
+            "schema = 1\n[host_step.a]\nrun = 'a'\nresume = 'ask'",
+            "schema = 1\n[services.web]\nenv = {}",
+        ] {
+            assert!(validate(&json_schema(), &json(text)).is_err(), "{text}");
+            assert!(crate::diagnostic::has_errors(&super::super::parse("m", text).1), "{text}");
+        }
+        assert!(validate(&policy_json_schema(), &json("schema = 1\n[[hook]]\nid = 'a'")).is_err());
+    }
 }

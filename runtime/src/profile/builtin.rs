@@ -4,10 +4,8 @@ use super::Profile;
 use crate::diagnostic::{Diagnostic, Located, codes};
 use crate::document::{error_at, quote, suggest};
 
-const BUILTINS: &[(&str, &str)] = &[
-    ("default", include_str!("../../profiles/default.toml")),
-    ("tenant-upgrade", include_str!("../../profiles/tenant-upgrade.toml")),
-];
+const BUILTINS: &[(&str, &str)] =
+    &[("default", include_str!("../../profiles/default.toml")), ("tenant-upgrade", include_str!("../../profiles/tenant-upgrade.toml"))];
 
 /// Their names; the first is what a manifest without `profile` gets.
 pub const BUILTIN_NAMES: &[&str] = &[BUILTINS[0].0, BUILTINS[1].0];
@@ -29,5 +27,6 @@ pub fn builtin(name: &str) -> Option<Profile> {
 pub fn unknown(name: &Located<String>) -> Diagnostic {
     let message = format!("{} is no built-in profile", quote(&name.value));
     let help = suggest(&name.value, BUILTIN_NAMES.iter().copied());
-    error_at(name, codes::UNKNOWN_PROFILE, message).help(format!("{help} a profile of your own is named by its path: `./{}.toml`", "profile"))
+    error_at(name, codes::UNKNOWN_PROFILE, message)
+        .help(format!("{help} a profile of your own is named by its path: `./{}.toml`", "profile"))
 }

@@ -3,6 +3,8 @@
 
 mod builtin;
 mod read;
+#[cfg(test)]
+mod tests;
 
 pub use builtin::{BUILTIN_NAMES, builtin, builtin_text, unknown};
 pub use read::json_schema;

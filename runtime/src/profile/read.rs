@@ -1,6 +1,9 @@
 //! TOML → [`Profile`]: which keys each table has, and what a profile can't say.
 
-use super::{DiscoveredDir, Discovery, Fact, FactPolicy, HostPolicy, Lines, PhasePolicy, Profile, ProfileLimits, ProfileStep, ProfileStepKind, Target};
+use super::{
+    DiscoveredDir, Discovery, Fact, FactPolicy, HostPolicy, Lines, PhasePolicy, Profile, ProfileLimits, ProfileStep, ProfileStepKind,
+    Target,
+};
 use crate::diagnostic::{Diagnostic, codes};
 use crate::document::{Fields, Problems, Read, Table, Value, document, not_available, quote, suggest, words};
 use crate::model::grant::DirMode;
@@ -12,7 +15,7 @@ use serde::Serialize;
 use std::collections::HashSet;
 
 document!(Profile, "the profile", {
-    schema: required, name: required, description: required, on_locked: required, on_unknown: required, env: optional, cwd: optional,
+    schema: version, name: required, description: required, on_locked: required, on_unknown: required, env: optional, cwd: optional,
     sandbox: optional, default_mode: required, default_phase: optional, limits: optional, discovery: optional, target: optional,
     marker: optional, steps as "step": required,
 } check profile);
@@ -125,10 +128,6 @@ fn refuse(what: &str, key: &str, table: &Table<'_>, problems: &mut Problems) {
 }
 
 fn profile(read: &Profile, table: &Table<'_>, problems: &mut Problems) {
-    if read.schema != 1 {
-        let other = Diagnostic::error(codes::SCHEMA_VERSION, format!("schema {} is not a format that this version reads", read.schema));
-        problems.decide(other.at(problems.at(table.place("schema"))).help("write `schema = 1`"));
-    }
     if read.steps.is_empty() {
         report(codes::BAD_VALUE, "a lifecycle has at least one `[[step]]`".to_owned(), "step", table, problems);
     }
@@ -167,7 +166,13 @@ fn discovered_dir(read: &DiscoveredDir, table: &Table<'_>, problems: &mut Proble
         DirMode::Read | DirMode::Write => {}
         DirMode::Txn | DirMode::Discard => refuse(&format!("`mode = \"{}\"`", read.mode), "mode", table, problems),
         DirMode::Scratch => {
-            report(codes::NO_EFFECT, "`scratch` reaches no directory of the host, and `path` names one".to_owned(), "mode", table, problems);
+            report(
+                codes::NO_EFFECT,
+                "`scratch` reaches no directory of the host, and `path` names one".to_owned(),
+                "mode",
+                table,
+                problems,
+            );
         }
     }
 }
