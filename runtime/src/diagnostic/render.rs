@@ -38,7 +38,7 @@ pub fn render(found: &[Diagnostic], style: Style) -> String {
         shown.push('\n');
     }
     if found.len() > MAX_SHOWN {
-        shown.push_str(&format!("\n… and {} more\n", found.len() - MAX_SHOWN));
+        shown += &format!("\n… and {} more\n", found.len() - MAX_SHOWN);
     }
     shown
 }

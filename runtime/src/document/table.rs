@@ -34,29 +34,41 @@ impl<'a> Table<'a> {
     }
 
     /// The value of a key, if it is there and can be read; its default otherwise.
+    #[expect(clippy::unnecessary_wraps, reason = "the macro treats every way of reading alike")]
     pub(crate) fn optional<T: Read + Default>(&mut self, key: &'static str, problems: &mut Problems) -> Option<T> {
-        Some(self.value(key, problems).flatten().unwrap_or_default())
+        match self.value(key, problems) {
+            Found::Value(value) => Some(value),
+            Found::Nothing | Found::Unreadable => Some(T::default()),
+        }
     }
 
     /// As [`Table::optional`], for a struct that would mean something else without what was written there.
     pub(crate) fn sound<T: Read + Default>(&mut self, key: &'static str, problems: &mut Problems) -> Option<T> {
-        self.value(key, problems).unwrap_or_else(|| Some(T::default()))
+        match self.value(key, problems) {
+            Found::Value(value) => Some(value),
+            Found::Nothing => Some(T::default()),
+            Found::Unreadable => None,
+        }
     }
 
     /// The value of a key, or `None` and a report.
     pub(crate) fn required<T: Read>(&mut self, key: &'static str, problems: &mut Problems) -> Option<T> {
-        let read = self.value(key, problems);
-        if read.is_none() {
-            let message = format!("{} lacks `{key}`", self.label);
-            problems.push(Diagnostic::error(codes::MISSING_KEY, message).at(problems.at(self.span.clone())));
+        match self.value(key, problems) {
+            Found::Value(value) => Some(value),
+            Found::Nothing => {
+                problems.push(self.lacks(key, problems));
+                None
+            }
+            Found::Unreadable => None,
         }
-        read.flatten()
     }
 
     /// As [`Table::required`], for a struct that can be looked at further without it.
-    #[expect(clippy::unnecessary_wraps, reason = "the macro treats every way of reading alike")]
-    pub(crate) fn expected<T: Read>(&mut self, key: &'static str, problems: &mut Problems) -> Option<Option<T>> {
-        Some(self.required(key, problems))
+    pub(crate) fn expected<T: Read + Default>(&mut self, key: &'static str, problems: &mut Problems) -> Option<T> {
+        if !self.keys.contains_key(key) {
+            problems.push(self.lacks(key, problems));
+        }
+        self.optional(key, problems)
     }
 
     /// The format's version, which is 1. Of a file of another version nothing else is reported, since other keys may be right there.
@@ -64,12 +76,9 @@ impl<'a> Table<'a> {
     pub(crate) fn version(&mut self, key: &'static str, problems: &mut Problems) -> Option<u32> {
         const HELP: &str = "write `schema = 1`";
         match self.value::<u32>(key, problems) {
-            None => {
-                let missing = Diagnostic::error(codes::MISSING_KEY, format!("{} lacks `{key}`", self.label));
-                problems.push(missing.at(problems.at(self.span.clone())).help(HELP));
-            }
-            Some(None | Some(1)) => {}
-            Some(Some(version)) => {
+            Found::Nothing => problems.push(self.lacks(key, problems).help(HELP)),
+            Found::Unreadable | Found::Value(1) => {}
+            Found::Value(version) => {
                 let message = format!("schema {version} is not a format that this version reads");
                 problems.decide(Diagnostic::error(codes::SCHEMA_VERSION, message).at(problems.at(self.place(key))).help(HELP));
             }
@@ -109,12 +118,23 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// `None`: the key is absent. `Some(None)`: its value can't be read, and that was reported.
-    fn value<T: Read>(&mut self, key: &'static str, problems: &mut Problems) -> Option<Option<T>> {
-        self.asked.push(key);
-        let toml = self.keys.get(key)?;
-        Some(T::read(&Value { name: key, toml }, problems))
+    fn lacks(&self, key: &str, problems: &Problems) -> Diagnostic {
+        Diagnostic::error(codes::MISSING_KEY, format!("{} lacks `{key}`", self.label)).at(problems.at(self.span.clone()))
     }
+
+    fn value<T: Read>(&mut self, key: &'static str, problems: &mut Problems) -> Found<T> {
+        self.asked.push(key);
+        let Some(toml) = self.keys.get(key) else { return Found::Nothing };
+        T::read(&Value { name: key, toml }, problems).map_or(Found::Unreadable, Found::Value)
+    }
+}
+
+/// What stands under a key.
+enum Found<T> {
+    Nothing,
+    /// Something else than what the key takes; that was reported.
+    Unreadable,
+    Value(T),
 }
 
 /// A known feature that this version doesn't have.

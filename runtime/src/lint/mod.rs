@@ -26,7 +26,7 @@ pub fn check(manifest: &Manifest, profile: &Profile) -> Vec<Diagnostic> {
         env(hook, profile, &mut found);
         files(hook, &mut found);
         default_mode(hook, profile, &mut found);
-        paths::grants(&hook.dirs, &mut found);
+        paths::grants(&hook.dirs, profile.default_mode, &mut found);
     }
     duplicate_ids(manifest, profile, &mut found);
     found
@@ -169,6 +169,13 @@ mod tests {
         ] {
             assert_eq!(dirs(bad), [codes::IMPOSSIBLE_GRANT], "{bad}");
         }
+    }
+
+    #[test]
+    fn a_grant_without_a_mode_has_the_profile_s() {
+        let hook = "[[hook]]\nid = 'a'\nwasm = 'a.wasm'\ndirs = [{ path = '.' }, { path = 'data', mode = 'read' }]\n";
+        assert_eq!(codes_for("tenant-upgrade", hook), [codes::IMPOSSIBLE_GRANT]);
+        assert_eq!(codes_for("default", &hook.replace("wasm", "phase = 'pre-deploy'\nwasm")), [codes::NOT_AVAILABLE]);
     }
 
     #[test]

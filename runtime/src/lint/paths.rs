@@ -37,15 +37,17 @@ enum Base {
 /// A grant, by components.
 struct Granted<'a> {
     dir: &'a DirAsk,
+    mode: DirMode,
     base: Base,
     parts: Vec<&'a str>,
 }
 
 impl<'a> Granted<'a> {
     /// `None` for `scratch`, which has no place on the host, and for what leaves its base, which is reported.
-    fn of(dir: &'a DirAsk, found: &mut Vec<Diagnostic>) -> Option<Self> {
+    fn of(dir: &'a DirAsk, default: DirMode, found: &mut Vec<Diagnostic>) -> Option<Self> {
         let text = dir.path.value.as_str();
-        if mode(dir) == Some(DirMode::Scratch) {
+        let mode = dir.mode.as_ref().map_or(default, |mode| mode.value);
+        if mode == DirMode::Scratch {
             return None;
         }
         let (base, rest) = match text {
@@ -59,7 +61,7 @@ impl<'a> Granted<'a> {
             found.push(error_at(&dir.path, codes::ESCAPES_ROOT, message).help("a directory elsewhere is written as an absolute path"));
             return None;
         };
-        Some(Self { dir, base, parts })
+        Some(Self { dir, mode, base, parts })
     }
 
     fn contains(&self, other: &Self) -> bool {
@@ -67,16 +69,11 @@ impl<'a> Granted<'a> {
     }
 }
 
-fn mode(dir: &DirAsk) -> Option<DirMode> {
-    dir.mode.as_ref().map(|mode| mode.value)
-}
-
-/// Reports grants that leave their base, and grants that lie in a wider one: a hook would reach their files through that one all the same.
-pub(super) fn grants(dirs: &[DirAsk], found: &mut Vec<Diagnostic>) {
-    let granted: Vec<_> = dirs.iter().filter_map(|dir| Granted::of(dir, found)).collect();
+/// Reports grants that leave their base, grants that share a guest path, and grants that lie in a wider one: a hook would reach their files through that one all the same.
+pub(super) fn grants(dirs: &[DirAsk], default: DirMode, found: &mut Vec<Diagnostic>) {
+    let granted: Vec<_> = dirs.iter().filter_map(|dir| Granted::of(dir, default, found)).collect();
     for inner in &granted {
-        let wider =
-            |outer: &&Granted| outer.contains(inner) && mode(outer.dir) == Some(DirMode::Write) && mode(inner.dir) == Some(DirMode::Read);
+        let wider = |outer: &&Granted| outer.contains(inner) && outer.mode == DirMode::Write && inner.mode == DirMode::Read;
         if let Some(outer) = granted.iter().find(wider) {
             let (inner_path, outer_path) = (quote(&inner.dir.path.value), quote(&outer.dir.path.value));
             let message =

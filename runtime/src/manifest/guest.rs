@@ -4,6 +4,7 @@ use super::GuestDecl;
 use super::leaf::CommandLine;
 use crate::diagnostic::{Diagnostic, Located, Location, codes};
 use crate::document::{Problems, error_at, quote};
+use std::path::Path;
 
 /// What was written about a guest.
 pub(super) struct Written {
@@ -49,7 +50,7 @@ fn wasm(path: Located<String>, shell: Option<&Located<bool>>, problems: &mut Pro
         problems.push(error_at(&path, codes::BAD_PATH, "`wasm` is empty; it names a module or component"));
         return None;
     }
-    if path.value.ends_with(".cwasm") {
+    if Path::new(&path.value).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("cwasm")) {
         let message = format!("{} is precompiled: native code, which no sandbox could hold", quote(&path.value));
         problems.push(error_at(&path, codes::PRECOMPILED, message).help("name the .wasm file it was made from"));
         return None;

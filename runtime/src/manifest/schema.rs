@@ -10,7 +10,7 @@ use schemars::{JsonSchema, generate::SchemaSettings};
 
 /// `wasmhook.toml`.
 #[derive(Debug, JsonSchema)]
-#[schemars(deny_unknown_fields)]
+#[schemars(deny_unknown_fields, title = "wasmhook.toml")]
 pub(super) struct ManifestDoc {
     /// The version of this format: 1.
     #[schemars(extend("const" = 1))]
@@ -48,7 +48,7 @@ document!(ManifestDoc, "the manifest", {
 
 /// A policy file: what an operator allows, apart from what a repository asks for.
 #[derive(Debug, JsonSchema)]
-#[schemars(deny_unknown_fields)]
+#[schemars(deny_unknown_fields, title = "Policy file")]
 pub(super) struct PolicyFileDoc {
     /// The version of this format: 1.
     #[schemars(extend("const" = 1))]
@@ -64,7 +64,7 @@ document!(PolicyFileDoc, "the policy file", { schema: version, policy: optional,
 
 /// `[[hook]]`.
 #[derive(Debug, JsonSchema)]
-#[schemars(deny_unknown_fields)]
+#[schemars(deny_unknown_fields, rename = "Hook")]
 pub(super) struct HookDoc {
     /// Unique within its phase.
     #[schemars(required)]
@@ -154,7 +154,7 @@ document!(LimitsDoc, "limits", {
 
 /// `{ path, guest, mode }`.
 #[derive(Debug, JsonSchema)]
-#[schemars(deny_unknown_fields)]
+#[schemars(deny_unknown_fields, rename = "Dir")]
 pub(super) struct DirDoc {
     /// A host path; may begin with `$APP_DIR` or `$DATA_DIR`. Absent for `scratch`.
     pub(super) path: Option<Located<String>>,
@@ -167,7 +167,7 @@ document!(DirDoc, "`dirs`", { path: sound, guest: sound, mode: sound });
 
 /// `fallback = { run | wasm, when }`.
 #[derive(Debug, JsonSchema)]
-#[schemars(deny_unknown_fields)]
+#[schemars(deny_unknown_fields, rename = "Fallback")]
 pub(super) struct FallbackDoc {
     /// A module or component.
     pub(super) wasm: Option<Located<String>>,
@@ -185,7 +185,7 @@ document!(FallbackDoc, "`fallback`", { wasm: sound, run: sound, shell: optional,
 
 /// `[services.NAME]`.
 #[derive(Debug, JsonSchema)]
-#[schemars(deny_unknown_fields)]
+#[schemars(deny_unknown_fields, rename = "Service")]
 pub(super) struct ServiceDoc {}
 
 impl Read for ServiceDoc {
@@ -200,7 +200,7 @@ impl Read for ServiceDoc {
 
 /// `[policy]`.
 #[derive(Debug, JsonSchema)]
-#[schemars(deny_unknown_fields)]
+#[schemars(deny_unknown_fields, rename = "Policy")]
 pub(super) struct PolicyDoc {
     /// Directories that may be granted, with the widest mode; as asked if absent.
     pub(super) dirs: Option<Vec<PolicyDirDoc>>,
@@ -216,7 +216,7 @@ document!(PolicyDoc, "`[policy]`", { dirs: optional, env: optional, limits: flat
 
 /// `{ path, mode }` of a policy.
 #[derive(Debug, JsonSchema)]
-#[schemars(deny_unknown_fields)]
+#[schemars(deny_unknown_fields, rename = "PolicyDir")]
 pub(super) struct PolicyDirDoc {
     /// The directory; may begin with `$APP_DIR` or `$DATA_DIR`.
     pub(super) path: Located<String>,
@@ -227,7 +227,7 @@ document!(PolicyDirDoc, "`dirs` of a policy", { path: required, mode: required }
 
 /// `[host_step.NAME]`.
 #[derive(Debug, JsonSchema)]
-#[schemars(deny_unknown_fields)]
+#[schemars(deny_unknown_fields, rename = "HostStep")]
 pub(super) struct HostStepDoc {
     /// The command: its arguments, or one string that is split by shell-word rules.
     pub(super) run: Located<CommandLine>,
