@@ -2,6 +2,7 @@
 
 use super::{Diagnostic, Location, Severity, visible};
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+use std::fmt::Write as _;
 use std::ops::Range;
 
 /// How many findings are shown; the rest is counted.
@@ -38,7 +39,8 @@ pub fn render(found: &[Diagnostic], style: Style) -> String {
         shown.push('\n');
     }
     if found.len() > MAX_SHOWN {
-        shown += &format!("\n… and {} more\n", found.len() - MAX_SHOWN);
+        // Writing to a string can't fail.
+        let _ = writeln!(shown, "\n… and {} more", found.len() - MAX_SHOWN);
     }
     shown
 }

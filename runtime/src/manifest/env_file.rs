@@ -115,7 +115,9 @@ fn only_comment(after: &str) -> Result<(), &'static str> {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> (Vec<(String, String)>, Vec<(String, &'static str)>) {
+    type Pairs<T> = Vec<(String, T)>;
+
+    fn read(text: &str) -> (Pairs<String>, Pairs<&'static str>) {
         let (variables, found) = parse_env_file("app.env", text);
         let place = |d: &Diagnostic| d.at.as_ref().map(ToString::to_string).unwrap_or_default();
         (variables.into_iter().map(|(key, value)| (key.value, value)).collect(), found.iter().map(|d| (place(d), d.code)).collect())

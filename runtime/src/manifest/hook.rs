@@ -83,20 +83,20 @@ impl Runs {
 
 /// Reports every key that nothing would enforce for what this hook runs.
 fn enforceable(doc: &HookDoc, runs: Runs, problems: &mut Problems) {
-    fn place<T>(key: &Option<Located<T>>) -> Option<&Location> {
-        key.as_ref().map(|located| &located.at)
+    fn place<T>(key: Option<&Located<T>>) -> Option<&Location> {
+        key.map(|located| &located.at)
     }
     let limits = &doc.limits;
     let only_native = [
-        ("cpu_time", place(&limits.cpu_time), "use `fuel`"),
-        ("grace", place(&limits.grace), "remove it: a wasm hook is stopped at once"),
-        ("sandbox", place(&doc.sandbox), "remove it: a wasm hook is always in the sandbox"),
-        ("cwd", place(&doc.cwd), "remove it: a wasm hook has no working directory, only the directories it is granted"),
+        ("cpu_time", place(limits.cpu_time.as_ref()), "use `fuel`"),
+        ("grace", place(limits.grace.as_ref()), "remove it: a wasm hook is stopped at once"),
+        ("sandbox", place(doc.sandbox.as_ref()), "remove it: a wasm hook is always in the sandbox"),
+        ("cwd", place(doc.cwd.as_ref()), "remove it: a wasm hook has no working directory, only the directories it is granted"),
     ];
     let only_wasm = [
-        ("fuel", place(&limits.fuel), "use `cpu_time`"),
-        ("table_elements", place(&limits.table_elements), "remove it"),
-        ("module", place(&limits.module), "remove it"),
+        ("fuel", place(limits.fuel.as_ref()), "use `cpu_time`"),
+        ("table_elements", place(limits.table_elements.as_ref()), "remove it"),
+        ("module", place(limits.module.as_ref()), "remove it"),
     ];
     for (key, at, help) in only_native.into_iter().filter(|_| !runs.native) {
         problems.found_useless(key, at, "a wasm hook", help);
@@ -108,11 +108,10 @@ fn enforceable(doc: &HookDoc, runs: Runs, problems: &mut Problems) {
         let message = "`fuel` doesn't limit a native command, and this hook can run one";
         problems.push(error_at(fuel, codes::MISSING_KEY, message).help("state `cpu_time` too: what the native command has in its place"));
     }
-    if let (Some(shell), true, false) = (&doc.shell, runs.native, doc.args.is_empty()) {
-        if shell.value {
-            let message = "`args` can't be added to a line that a shell reads";
-            problems.push(error_at(shell, codes::NO_EFFECT, message).help("write them in `run`"));
-        }
+    let shell = doc.shell.as_ref().filter(|shell| shell.value && runs.native);
+    if let Some(shell) = shell.filter(|_| !doc.args.is_empty()) {
+        let message = "`args` can't be added to a line that a shell reads";
+        problems.push(error_at(shell, codes::NO_EFFECT, message).help("write them in `run`"));
     }
 }
 

@@ -51,9 +51,9 @@ impl AvailableMode {
 
 impl Read for AvailableMode {
     fn read(value: &Value<'_>, problems: &mut Problems) -> Option<Self> {
-        let mode = match value.toml.get_ref().as_str().and_then(|text| text.parse().ok()) {
-            Some(mode @ (DirMode::Txn | DirMode::Discard)) => mode,
-            _ => return words(Self::ALL, value, problems).map(Self),
+        let known = value.toml.get_ref().as_str().and_then(|text| text.parse().ok());
+        let Some(mode @ (DirMode::Txn | DirMode::Discard)) = known else {
+            return words(Self::ALL, value, problems).map(Self);
         };
         let finding = not_available(&format!("`mode = \"{mode}\"`")).at(value.at(problems));
         problems.push(finding.help("`mode = \"write\"` writes at once; what a failed hook wrote stays"));
