@@ -3,8 +3,10 @@
 pub mod diagnostic;
 pub mod engine;
 pub mod discover;
+mod document;
 pub mod exec;
 pub mod ledger;
+pub mod lint;
 pub mod manifest;
 pub mod model;
 pub mod plan;
