@@ -87,6 +87,14 @@ impl UsageReport {
         Self { fuel_limit: limits.fuel, timeout_ms: limits.timeout_ms, memory_limit_bytes: Some(limits.memory_bytes), ..Self::default() }
     }
 
+    /// What was used, under `limits` if they are known.
+    #[must_use]
+    pub fn measured(usage: &Usage, limits: Option<&Limits>) -> Self {
+        let mut report = limits.map_or_else(Self::default, Self::within);
+        report.measure(usage);
+        report
+    }
+
     /// The same limits, with what was measured.
     pub(super) fn measure(&mut self, usage: &Usage) {
         self.fuel = usage.fuel;
