@@ -117,10 +117,10 @@ mod tests {
         shop/prod: locked by deploy on web-1
           (process 4711) since
           2025-12-16T15:46:40Z: run 01JB
-        RUN   STATUS        VERSION  STARTED
-        01JB  -> running    v0.3.28  2025-12-...
-        01JA  FAILED fa...  v0.3.28  2025-12-...
-        01J9  FAILED died            2025-12-...
+        RUN   STATUS      VERSION
+        01JB  -> running  v0.3.28
+        01JA  x failed    v0.3.28
+        01J9  x died
         "#);
         assert_fits(&status(wide(UNICODE, 40)), 40);
         assert_eq!(render(UNICODE, "shop/prod", None, &[]), "shop/prod: not locked\nNo run yet.\n");

@@ -134,7 +134,14 @@ pub mod journal {
         vec![
             What::StepStarted { step: step_name(name), detail: Some(begin.to_owned()) },
             What::Started { place: place.clone(), attempt: 1 },
-            What::Finished { place, result: Box::new(Finished { detail: Some(end.to_owned()), ..ok() }) },
+            What::Finished {
+                place,
+                result: Box::new(Finished {
+                    usage: Usage { wall_ms: Some(400), ..Usage::default() },
+                    detail: Some(end.to_owned()),
+                    ..ok()
+                }),
+            },
             What::StepFinished { step: step_name(name), verdict: Verdict::Proceed, detail: None },
         ]
     }

@@ -72,17 +72,32 @@ fn block(look: Look, failed: &Failed<'_>) -> Vec<Line> {
     if failed.denials.len() > MAX_DENIALS {
         lines.extend(paragraph(look, &format!("and {} more denials", failed.denials.len() - MAX_DENIALS)));
     }
-    if failed.tail.is_empty() {
-        lines.extend(paragraph(look, "it wrote nothing"));
-    } else {
-        lines.extend(paragraph(look, "its last lines:"));
-        lines.extend(failed.tail.iter().flat_map(|line| quoted(look, line)));
-    }
+    lines.extend(last_lines(look, failed));
     for advice in hint::advice(failed.cause, &failed.usage) {
         let line = Line::new(look).space(2).symbol(Symbol::Arrow).space(1).plain(&advice);
         lines.extend(line.fold(look.width, 4));
     }
     lines
+}
+
+fn last_lines(look: Look, failed: &Failed<'_>) -> Vec<Line> {
+    match (failed.tail, started(failed.cause)) {
+        ([], false) => Vec::new(),
+        ([], true) => paragraph(look, "it wrote nothing"),
+        (tail, _) => {
+            let mut lines = paragraph(look, "its last lines:");
+            lines.extend(tail.iter().flat_map(|line| quoted(look, line)));
+            lines
+        }
+    }
+}
+
+/// Whether what failed for this cause could have written anything.
+fn started(cause: &Failure) -> bool {
+    match &cause.why {
+        Why::End(_) => true,
+        Why::Cause(cause) => matches!(cause, Cause::Exit { .. } | Cause::Signal { .. } | Cause::Trap { .. } | Cause::OutOfMemory { .. }),
+    }
 }
 
 fn heading(look: Look, failed: &Failed<'_>) -> Vec<Line> {

@@ -72,13 +72,14 @@ fn size(bytes: u64) -> String {
 
 /// The next commands to type, each with what it is for.
 pub fn next(report: &Report) -> Vec<(String, &'static str)> {
+    let last = match report.status {
+        Status::Success | Status::Skipped => return Vec::new(),
+        Status::Locked => return vec![(command("status", report), "who holds the lock")],
+        Status::Refused => (command("plan", report), "what would run, and why it is refused"),
+        Status::Interrupted => (command("run --resume", report), "goes on after the last finished step"),
+        Status::Failed => (command("run", report), "again, after the fix"),
+    };
     let mut next = Vec::new();
-    if matches!(report.status, Status::Success | Status::Skipped) {
-        return next;
-    }
-    if report.status == Status::Locked {
-        return vec![("wasmhook status".to_owned(), "who holds the lock")];
-    }
     if let Some(run) = &report.run_id {
         next.push((format!("wasmhook show {}", word(run.as_str())), "all that it wrote"));
     }
@@ -88,7 +89,7 @@ pub fn next(report: &Report) -> Vec<(String, &'static str)> {
         next.push((format!("wasmhook resolve {id} --retry"), "it did nothing, or may run again"));
         next.push((format!("wasmhook resolve {id} --mark-done"), "it did its work"));
     }
-    next.push((again(report), "once it is mended"));
+    next.push(last);
     next
 }
 
@@ -96,9 +97,9 @@ fn is_unresolved(cause: Option<&Failure>) -> bool {
     matches!(cause, Some(Failure { why: Why::Cause(Cause::Unresolved), .. }))
 }
 
-/// The command that runs the same again, as far as the report knows it.
-fn again(report: &Report) -> String {
-    let mut command = "wasmhook run".to_owned();
+/// A command about the same release, as far as the report knows it.
+fn command(verb: &str, report: &Report) -> String {
+    let mut command = format!("wasmhook {verb}");
     let tag = report.tag.as_ref().map(|tag| ("--tag", tag.as_str()));
     let environment = report.environment.as_ref().map(|name| ("--env-name", name.as_str()));
     for (option, value) in [tag, environment].into_iter().flatten() {

@@ -175,7 +175,7 @@ impl Live {
         if goes_on {
             line = line.add(Style::Warn, "; the run goes on");
         }
-        if figures.is_empty() { line } else { line.add(Style::Dim, &format!(" ({figures})")) }
+        if figures.is_empty() { line } else { line.add(Style::Dim, &format!(" [{figures}]")) }
     }
 
     fn step_finished(&self, step: &StepName, verdict: Verdict, detail: Option<&str>) -> Vec<Line> {

@@ -72,7 +72,19 @@ fn hooks(look: Look, report: &Report) -> Vec<Line> {
             plain(figures::memory(&hook.usage)),
         ]);
     }
-    table.lines()
+    let mut lines = table.lines();
+    if report.run_id.is_some() && lines.is_empty() {
+        lines.push(Line::new(look).plain("No hook was due."));
+    }
+    lines.extend(report.hooks.iter().flat_map(|hook| skipped(look, hook)));
+    lines
+}
+
+/// Why a hook was passed over.
+fn skipped(look: Look, hook: &HookReport) -> Vec<Line> {
+    let Some(skip) = &hook.skip_reason else { return Vec::new() };
+    let line = Line::new(look).symbol(Symbol::Skipped).space(1).plain(&format!("{} skipped: {}", hook.name(), skip.text));
+    line.fold(look.width, 2)
 }
 
 /// `hook`, `hook@instance`, `hook (revert)`.
@@ -89,11 +101,7 @@ fn outcome(look: Look, hook: &HookReport) -> Line {
         (_, Some(Verdict::Proceed | Verdict::ProceedWithWarning)) => Symbol::Warning,
         (_, Some(Verdict::Abort) | None) => Symbol::Failed,
     };
-    let line = Line::new(look).symbol(symbol).space(1).plain(hook.outcome.word());
-    match &hook.skip_reason {
-        Some(skip) => line.add(Style::Dim, &format!(": {}", skip.text)),
-        None => line,
-    }
+    Line::new(look).symbol(symbol).space(1).plain(hook.outcome.word())
 }
 
 fn notices(look: Look, report: &Report) -> Vec<Line> {
