@@ -186,8 +186,8 @@ impl HookReport {
             Role::Main => self.phase.to_string(),
             Role::Revert => format!("{} (revert)", self.phase),
         };
-        let end = match (&self.skip_reason, &self.cause) {
-            (Some(Skip { why: SkipReason::Marker { .. }, .. }), _) => "OK".to_owned(),
+        let skip = self.skip_reason.as_ref().filter(|skip| !matches!(skip.why, SkipReason::Marker { .. }));
+        let end = match (skip, &self.cause) {
             (Some(skip), _) => format!("SKIPPED ({})", skip.text),
             (None, Some(cause)) => format!("FAILED ({})", cause.text),
             (None, None) => "OK".to_owned(),

@@ -233,12 +233,11 @@ impl Folder {
         for (place, index) in std::mem::take(&mut self.in_flight) {
             let cause = Failure::of(&Outcome::Unknown);
             self.first_error(&place, cause.clone());
-            match place.hook {
-                Some(_) => self.report.hooks[index].cause = cause,
-                None => {
-                    self.report.steps[index].outcome = Some(OutcomeWord::Unknown);
-                    self.report.steps[index].cause = cause;
-                }
+            if place.hook.is_some() {
+                self.report.hooks[index].cause = cause; // its outcome is `unknown` from the start
+            } else {
+                self.report.steps[index].outcome = Some(OutcomeWord::Unknown);
+                self.report.steps[index].cause = cause;
             }
         }
     }

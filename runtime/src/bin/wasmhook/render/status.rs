@@ -44,24 +44,24 @@ pub struct Owner<'a> {
 
 /// The status of `target` (`shop/prod`), as text: the lock, then the runs, newest first as given.
 pub fn render(look: Look, target: &str, owner: Option<&Owner<'_>>, runs: &[RunRow<'_>]) -> String {
-    let lock = match owner {
+    let held = match owner {
         Some(owner) => {
             format!(": locked by {} on {} (process {}) since {}: {}", owner.who, owner.host, owner.pid, second(owner.since), owner.what)
         }
         None => ": not locked".to_owned(),
     };
-    let mut lines = Line::new(look).add(Style::Strong, target).plain(&lock).fold(look.width, 2);
+    let mut lines = Line::new(look).add(Style::Strong, target).plain(&held).fold(look.width, 2);
     if runs.is_empty() {
         lines.push(Line::new(look).plain("No run yet."));
     }
     let mut table = Table::new(look, &["RUN", "STATUS", "VERSION", "STARTED"]);
-    for run in runs {
-        let (symbol, word) = state(run.state);
+    for row in runs {
+        let (symbol, word) = state(row.state);
         table.row(vec![
-            Line::new(look).add(Style::Name, run.run),
+            Line::new(look).add(Style::Name, row.run),
             Line::new(look).symbol(symbol).space(1).plain(word),
-            Line::new(look).plain(run.version.unwrap_or_default()),
-            Line::new(look).add(Style::Dim, &second(run.started)),
+            Line::new(look).plain(row.version.unwrap_or_default()),
+            Line::new(look).add(Style::Dim, &second(row.started)),
         ]);
     }
     lines.extend(table.lines());
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
     use crate::render::testing::{ASCII, UNICODE, assert_fits, wide};
 
-    fn status(look: Look) -> String {
+    fn shown(look: Look) -> String {
         let started = jiff::Timestamp::new(1_765_900_000, 5).unwrap();
         let row = |run, state| RunRow { run, version: Some("v0.3.28"), started, state };
         let runs = [
@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn the_lock_and_the_runs() {
-        insta::assert_snapshot!(status(UNICODE), @r#"
+        insta::assert_snapshot!(shown(UNICODE), @r#"
         shop/prod: locked by deploy on web-1 (process 4711) since 2025-12-16T15:46:40Z:
           run 01JB
         RUN   STATUS     VERSION  STARTED
@@ -113,7 +113,7 @@ mod tests {
         01JA  ✗ failed   v0.3.28  2025-12-16T15:46:40Z
         01J9  ✗ died              2025-12-16T15:46:40Z
         "#);
-        insta::assert_snapshot!(status(wide(ASCII, 40)), @r#"
+        insta::assert_snapshot!(shown(wide(ASCII, 40)), @r#"
         shop/prod: locked by deploy on web-1
           (process 4711) since
           2025-12-16T15:46:40Z: run 01JB
@@ -122,7 +122,7 @@ mod tests {
         01JA  x failed    v0.3.28
         01J9  x died
         "#);
-        assert_fits(&status(wide(UNICODE, 40)), 40);
+        assert_fits(&shown(wide(UNICODE, 40)), 40);
         assert_eq!(render(UNICODE, "shop/prod", None, &[]), "shop/prod: not locked\nNo run yet.\n");
     }
 }

@@ -40,11 +40,17 @@ fn settings(format: Format) -> UiSettings {
     UiSettings { format, stdout: UNICODE, stderr: UNICODE, progress: Progress::Off }
 }
 
+fn show(ui: &Ui, events: &[Event]) {
+    for event in events {
+        ui.event(event);
+    }
+}
+
 /// Standard output and standard error of a whole run.
 fn run(format: Format) -> (String, String) {
     let (out, err) = (Kept::default(), Kept::default());
     let ui = Ui::new(settings(format), Box::new(out.clone()), Box::new(err.clone()));
-    success().iter().for_each(|event| ui.event(event));
+    show(&ui, &success());
     ui.summary(&Report::fold(&success())).unwrap();
     (out.text(), err.text())
 }
@@ -74,7 +80,7 @@ fn json_lines_are_the_events() {
 fn nobody_reading_is_no_error() {
     let broken = || Box::new(Broken(io::ErrorKind::BrokenPipe));
     let ui = Ui::new(settings(Format::Jsonl), broken(), broken());
-    failure().iter().for_each(|event| ui.event(event));
+    show(&ui, &failure());
     ui.summary(&Report::fold(&failure())).unwrap();
     ui.stdout_text("plan").unwrap();
 }
@@ -83,10 +89,10 @@ fn nobody_reading_is_no_error() {
 fn a_full_disk_is_an_error_where_the_output_was_asked_for() {
     let full = || Box::new(Broken(io::ErrorKind::StorageFull));
     let ui = Ui::new(settings(Format::Jsonl), full(), Box::new(Kept::default()));
-    failure().iter().for_each(|event| ui.event(event));
+    show(&ui, &failure());
     assert_eq!(ui.summary(&Report::fold(&failure())).unwrap_err().kind(), io::ErrorKind::StorageFull);
     let ui = Ui::new(settings(Format::Human), Box::new(Kept::default()), full());
-    failure().iter().for_each(|event| ui.event(event));
+    show(&ui, &failure());
     ui.summary(&Report::fold(&failure())).unwrap();
 }
 
@@ -95,7 +101,7 @@ fn the_two_streams_have_looks_of_their_own() {
     let (out, err) = (Kept::default(), Kept::default());
     let settings = UiSettings { stderr: COLOUR, ..settings(Format::Human) };
     let ui = Ui::new(settings, Box::new(out.clone()), Box::new(err.clone()));
-    failure().iter().for_each(|event| ui.event(event));
+    show(&ui, &failure());
     ui.summary(&Report::fold(&failure())).unwrap();
     ui.error(&io::Error::other("no\u{1b}[2J"));
     assert!(err.text().contains("\u{1b}[1;31merror: \u{1b}[0mno\\x1b[2J\n"), "{}", err.text());
