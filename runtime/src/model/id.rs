@@ -122,22 +122,22 @@ name!(
     RunId, "run"
 );
 
-/// A git commit, as the full hexadecimal object name.
+/// A git commit, as hexadecimal digits: the object name, or as much of it as was given.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 pub struct Commit(String);
 
 impl Commit {
-    /// Checks and wraps a commit name of 7 to 64 hexadecimal digits.
+    /// Checks and wraps a commit name of 4 (git's shortest) to 64 hexadecimal digits.
     ///
     /// # Errors
     /// [`NameError`] for anything else.
     pub fn new(text: impl Into<String>) -> Result<Self, NameError> {
         let text: String = text.into();
-        if (7..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_hexdigit()) {
+        if (4..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_hexdigit()) {
             return Ok(Self(text.to_ascii_lowercase()));
         }
-        Err(NameError { what: "commit", text: text.chars().take(80).collect(), rule: "is not 7 to 64 hexadecimal digits" })
+        Err(NameError { what: "commit", text: text.chars().take(80).collect(), rule: "is not 4 to 64 hexadecimal digits" })
     }
 
     /// The commit as text.

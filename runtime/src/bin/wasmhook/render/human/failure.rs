@@ -1,0 +1,140 @@
+//! All about one failure: its cause, where it happened, its last lines, and the way out.
+
+use super::hint;
+use crate::render::line::Line;
+use crate::render::look::{Look, Style, Symbol};
+use wasmhook::model::grant::Denial;
+use wasmhook::model::outcome::{Cause, Verdict};
+use wasmhook::report::{Failure, HookReport, OutcomeWord, StepReport, UsageReport, Why};
+
+/// How many denials are shown; the report holds them all.
+const MAX_DENIALS: usize = 5;
+
+/// A failed hook or host step, as much as the text about it needs.
+struct Failed<'a> {
+    name: String,
+    what: String,
+    outcome: OutcomeWord,
+    verdict: Option<Verdict>,
+    cause: &'a Failure,
+    usage: UsageReport,
+    denials: &'a [Denial],
+    tail: &'a [String],
+}
+
+/// The text about a failed hook; nothing if it didn't fail.
+pub fn hook(look: Look, hook: &HookReport) -> Vec<Line> {
+    let Some(cause) = &hook.cause else { return Vec::new() };
+    let twin = hook.fallback.as_ref().map_or("", |_| ", its fallback");
+    block(
+        look,
+        &Failed {
+            name: hook.name(),
+            what: format!("{}{twin}", hook.file),
+            outcome: hook.outcome,
+            verdict: hook.verdict,
+            cause,
+            usage: hook.usage.clone(),
+            denials: hook.denials.as_deref().unwrap_or_default(),
+            tail: &hook.tail,
+        },
+    )
+}
+
+/// The text about a failed host step; nothing if it didn't fail.
+pub fn step(look: Look, step: &StepReport) -> Vec<Line> {
+    let (Some(cause), Some(outcome)) = (&step.cause, step.outcome) else { return Vec::new() };
+    block(
+        look,
+        &Failed {
+            name: step.step.to_string(),
+            what: "host step".to_owned(),
+            outcome,
+            verdict: step.verdict,
+            cause,
+            usage: step.usage.clone().unwrap_or_default(),
+            denials: &[],
+            tail: &step.tail,
+        },
+    )
+}
+
+fn block(look: Look, failed: &Failed<'_>) -> Vec<Line> {
+    let mut lines = heading(look, failed);
+    lines.extend(paragraph(look, &sentence(failed.cause)));
+    if let Why::Cause(Cause::Trap { message, backtrace, .. }) = &failed.cause.why {
+        lines.extend(message.lines().flat_map(|line| quoted(look, line)));
+        lines.extend(list(look, "in, innermost first:", backtrace));
+    }
+    for denial in failed.denials.iter().take(MAX_DENIALS) {
+        lines.extend(paragraph(look, &format!("it was refused {}; to allow it: {}", denial.what, denial.allow)));
+    }
+    if failed.denials.len() > MAX_DENIALS {
+        lines.extend(paragraph(look, &format!("and {} more denials", failed.denials.len() - MAX_DENIALS)));
+    }
+    lines.extend(last_lines(look, failed));
+    for advice in hint::advice(failed.cause, &failed.usage) {
+        let line = Line::new(look).space(2).symbol(Symbol::Arrow).space(1).plain(&advice);
+        lines.extend(line.fold(look.width, 4));
+    }
+    lines
+}
+
+fn last_lines(look: Look, failed: &Failed<'_>) -> Vec<Line> {
+    match (failed.tail, started(failed.cause)) {
+        ([], false) => Vec::new(),
+        ([], true) => paragraph(look, "it wrote nothing"),
+        (tail, _) => {
+            let mut lines = paragraph(look, "its last lines:");
+            lines.extend(tail.iter().flat_map(|line| quoted(look, line)));
+            lines
+        }
+    }
+}
+
+/// Whether what failed for this cause could have written anything.
+fn started(cause: &Failure) -> bool {
+    match &cause.why {
+        Why::End(_) => true,
+        Why::Cause(cause) => matches!(cause, Cause::Exit { .. } | Cause::Signal { .. } | Cause::Trap { .. } | Cause::OutOfMemory { .. }),
+    }
+}
+
+fn heading(look: Look, failed: &Failed<'_>) -> Vec<Line> {
+    let tolerated = matches!(failed.verdict, Some(Verdict::Proceed | Verdict::ProceedWithWarning));
+    let symbol = if tolerated { Symbol::Warning } else { Symbol::Failed };
+    let mut line = Line::new(look).symbol(symbol).space(1).add(Style::Name, &failed.name);
+    line = line.plain(&format!(" ({}) ", failed.what)).add(symbol.style(), failed.outcome.word());
+    if tolerated {
+        line = line.plain("; the run went on");
+    }
+    line.fold(look.width, 2)
+}
+
+/// The cause in a sentence; what stands on lines of its own is left out.
+fn sentence(cause: &Failure) -> String {
+    match &cause.why {
+        Why::Cause(Cause::Denied { denial }) => format!("denied: {}", denial.what),
+        _ => cause.text.clone(),
+    }
+}
+
+fn paragraph(look: Look, text: &str) -> Vec<Line> {
+    Line::new(look).space(2).plain(text).fold(look.width, 4)
+}
+
+fn list(look: Look, head: &str, items: &[String]) -> Vec<Line> {
+    if items.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = paragraph(look, head);
+    lines.extend(items.iter().flat_map(|item| Line::new(look).space(4).plain(item).fold(look.width, 6)));
+    lines
+}
+
+/// A line that isn't ours: behind a bar, so that it can't be taken for one.
+fn quoted(look: Look, text: &str) -> Vec<Line> {
+    let bar = Line::new(look).space(4).symbol(Symbol::Bar).space(1);
+    let room = look.width.saturating_sub(bar.width());
+    Line::new(look).plain(text).chop(room).into_iter().map(|part| bar.clone().append(part)).collect()
+}

@@ -1,0 +1,153 @@
+//! What to do about a failure: advice on its cause, and the next commands to type.
+
+use crate::render::figures;
+use std::time::Duration;
+use wasmhook::model::event::Status;
+use wasmhook::model::outcome::{Cause, TimeLimit};
+use wasmhook::model::units::{show_duration, show_size};
+use wasmhook::report::{End, Failure, OutcomeWord, Report, UsageReport, Why};
+
+/// What can be done about `failure`, most likely first; empty if its own sentence says all there is.
+pub fn advice(failure: &Failure, usage: &UsageReport) -> Vec<String> {
+    match &failure.why {
+        Why::End(End::TimedOut { limit, .. }) => out_of_time(*limit, usage),
+        Why::End(End::Cancelled) => Vec::new(),
+        Why::End(End::Unknown) | Why::Cause(Cause::Unresolved) => {
+            vec!["find out what it did, then say so with `wasmhook resolve`".to_owned()]
+        }
+        Why::Cause(cause) => on_cause(cause),
+    }
+}
+
+fn on_cause(cause: &Cause) -> Vec<String> {
+    let advice = match cause {
+        Cause::Denied { denial } => format!("to allow it, write: {}", denial.allow),
+        Cause::OutOfMemory { limit, what } if what == "memory" => {
+            format!("give it more: memory = \"{}\" (now {})", size(limit.saturating_mul(2)), show_size(*limit))
+        }
+        Cause::OutOfMemory { limit, .. } => format!("give it more: table_elements = {} (now {limit})", limit.saturating_mul(2)),
+        Cause::Trap { backtrace, .. } if backtrace.is_empty() => {
+            "it has no function names: build it with debug information, and the report names the functions".to_owned()
+        }
+        Cause::Unsupported { .. } => "build it without that, or give it a `fallback` with when = \"unsupported\"".to_owned(),
+        Cause::BrokenModule { .. } => "build it again: what is there can't run on any machine".to_owned(),
+        Cause::Spawn { .. } => "check that the program exists and is executable".to_owned(),
+        Cause::Exit { .. }
+        | Cause::Signal { .. }
+        | Cause::Trap { .. }
+        | Cause::NotAHook { .. }
+        | Cause::Preflight { .. }
+        | Cause::Unresolved => return Vec::new(),
+    };
+    vec![advice]
+}
+
+fn out_of_time(limit: TimeLimit, usage: &UsageReport) -> Vec<String> {
+    let raise = match (limit, usage.timeout_ms, usage.fuel_limit) {
+        (TimeLimit::Deadline, Some(now), _) => {
+            format!("raise the limit: timeout = \"{}\" (now {})", duration(now.saturating_mul(2)), figures::millis(now))
+        }
+        (TimeLimit::Fuel, _, Some(now)) => format!("raise the limit: fuel = {} (now {})", now.saturating_mul(2), figures::count(now)),
+        (TimeLimit::CpuTime, _, _) => "raise the limit: `cpu_time`".to_owned(),
+        (TimeLimit::Deadline, None, _) => "raise the limit: `timeout`".to_owned(),
+        (TimeLimit::Fuel, _, None) => "raise the limit: `fuel`".to_owned(),
+    };
+    vec![
+        raise,
+        "or make the job smaller: incremental migrations, indexes".to_owned(),
+        "or, if it isn't critical, move it to a phase after the deployment".to_owned(),
+    ]
+}
+
+/// A duration that the manifest reads back as the same.
+fn duration(ms: u64) -> String {
+    if ms.is_multiple_of(1_000) { show_duration(Duration::from_millis(ms)).replace(' ', "") } else { format!("{ms}ms") }
+}
+
+/// A size that the manifest reads back as the same.
+fn size(bytes: u64) -> String {
+    let shown = show_size(bytes);
+    if shown.contains('.') { bytes.to_string() } else { shown.replace(' ', "") }
+}
+
+/// The next commands to type, each with what it is for.
+pub fn next(report: &Report) -> Vec<(String, &'static str)> {
+    let last = match report.status {
+        Status::Success | Status::Skipped => return Vec::new(),
+        Status::Locked => return vec![(command("status", report), "who holds the lock")],
+        Status::Refused => (command("plan", report), "what would run, and why it is refused"),
+        Status::Interrupted => (command("run --resume", report), "goes on after the last finished step"),
+        Status::Failed => (command("run", report), "again, after the fix"),
+    };
+    let mut next = Vec::new();
+    if let Some(run) = &report.run_id {
+        next.push((format!("wasmhook show {}", word(run.as_str())), "all that it wrote"));
+    }
+    let unknown = |hook: &&wasmhook::report::HookReport| hook.outcome == OutcomeWord::Unknown || is_unresolved(hook.cause.as_ref());
+    for hook in report.hooks.iter().filter(unknown) {
+        let id = word(hook.id.as_str());
+        next.push((format!("wasmhook resolve {id} --retry"), "it did nothing, or may run again"));
+        next.push((format!("wasmhook resolve {id} --mark-done"), "it did its work"));
+    }
+    next.push(last);
+    next
+}
+
+fn is_unresolved(cause: Option<&Failure>) -> bool {
+    matches!(cause, Some(Failure { why: Why::Cause(Cause::Unresolved), .. }))
+}
+
+/// A command about the same release, as far as the report knows it.
+fn command(verb: &str, report: &Report) -> String {
+    let mut command = format!("wasmhook {verb}");
+    let tag = report.tag.as_ref().map(|tag| ("--tag", tag.as_str()));
+    let environment = report.environment.as_ref().map(|name| ("--env-name", name.as_str()));
+    for (option, value) in [tag, environment].into_iter().flatten() {
+        command = format!("{command} {option} {}", word(value));
+    }
+    command
+}
+
+fn word(text: &str) -> std::borrow::Cow<'_, str> {
+    shell_words::quote(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wasmhook::model::outcome::Outcome;
+    use wasmhook::model::units::{parse_duration, parse_size};
+
+    fn advised(outcome: &Outcome, usage: &UsageReport) -> String {
+        advice(&Failure::of(outcome).unwrap(), usage).join("\n")
+    }
+
+    #[test]
+    fn s4_76_a_timeout_comes_with_advice() {
+        let usage = UsageReport { timeout_ms: Some(300_000), fuel_limit: Some(1_000), ..UsageReport::default() };
+        let out_of = |limit| advised(&Outcome::TimedOut { limit, abandoned: false }, &usage);
+        insta::assert_snapshot!(out_of(TimeLimit::Deadline), @r#"
+        raise the limit: timeout = "10m" (now 5m)
+        or make the job smaller: incremental migrations, indexes
+        or, if it isn't critical, move it to a phase after the deployment
+        "#);
+        assert!(out_of(TimeLimit::Fuel).starts_with("raise the limit: fuel = 2000 (now 1k)"));
+        assert!(out_of(TimeLimit::CpuTime).contains("cpu_time"));
+    }
+
+    #[test]
+    fn advised_values_are_read_back_as_they_are_meant() {
+        for ms in [250, 500, 750, 1_000, 1_500, 5_000, 90_000, 300_000, 5_400_001] {
+            assert_eq!(parse_duration(&duration(ms)), Ok(Duration::from_millis(ms)), "{}", duration(ms));
+        }
+        for bytes in [1, 1_000, 1 << 20, 3 << 29, 64 << 20, (1 << 30) + 1] {
+            assert_eq!(parse_size(&size(bytes)), Ok(bytes), "{}", size(bytes));
+        }
+    }
+
+    #[test]
+    fn more_memory_is_advised_in_the_manifests_words() {
+        let outcome = Outcome::Failed { cause: Cause::OutOfMemory { limit: 512 << 20, what: "memory".to_owned() } };
+        assert_eq!(advised(&outcome, &UsageReport::default()), "give it more: memory = \"1GiB\" (now 512 MiB)");
+    }
+}

@@ -1,0 +1,192 @@
+//! Lines while a run goes on: each event becomes none or more of them. Complete without a terminal: nothing is ever overwritten.
+
+use super::{settle, versions};
+use crate::render::figures;
+use crate::render::line::Line;
+use crate::render::look::{LongLines, Look, Style, Symbol};
+use std::collections::BTreeMap;
+use wasmhook::model::event::{Event, Finished, GuestKind, Place, PlannedHook, PlannedStep, RunHeader, StepKind, What};
+use wasmhook::model::id::{Commit, RunId, StepName, Tag};
+use wasmhook::model::outcome::{Outcome, Verdict};
+use wasmhook::report::UsageReport;
+
+/// What was seen of a run so far, as far as its next lines need it.
+pub struct Live {
+    look: Look,
+    steps: BTreeMap<StepName, (StepKind, usize)>,
+    hooks: BTreeMap<Place, PlannedHook>,
+    running: Vec<Running>,
+}
+
+/// Something that runs now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Running {
+    /// Where.
+    pub place: Place,
+    /// Its deadline in milliseconds, if it is known.
+    pub timeout_ms: Option<u64>,
+}
+
+impl Live {
+    /// Nothing was seen yet.
+    pub const fn new(look: Look) -> Self {
+        Self { look, steps: BTreeMap::new(), hooks: BTreeMap::new(), running: Vec::new() }
+    }
+
+    /// What the lines are made for.
+    pub const fn look(&self) -> Look {
+        self.look
+    }
+
+    /// What runs now, oldest first.
+    pub fn running(&self) -> &[Running] {
+        &self.running
+    }
+
+    /// The lines that tell of `event`.
+    pub fn event(&mut self, event: &Event) -> Vec<Line> {
+        match &event.what {
+            What::RunStarted { header, steps } => self.run_started(&event.run, header, steps),
+            What::StepStarted { step, detail } => self.step_started(step, detail.as_deref()),
+            What::Started { place, attempt } => self.started(place, *attempt),
+            What::Output { place, line, .. } => self.output(place, line),
+            What::Finished { place, result } => self.finished(place, result),
+            What::StepFinished { step, verdict, detail } => self.step_finished(step, *verdict, detail.as_deref()),
+            What::Warning { code, message } => self.warning(&format!("{message} [{code}]")),
+            What::Interrupted { signal: Some(signal) } => self.warning(&format!("interrupted by signal {signal}: ending what runs")),
+            What::Interrupted { signal: None } => self.warning("interrupted: ending what runs"),
+            What::RunFinished { detail: Some(detail), .. } => self.warning(detail),
+            What::RunFinished { detail: None, .. } => Vec::new(),
+        }
+    }
+
+    fn line(&self) -> Line {
+        Line::new(self.look)
+    }
+
+    fn warning(&self, text: &str) -> Vec<Line> {
+        settle(self.look, self.line().symbol(Symbol::Warning).space(1).plain(text), 2)
+    }
+
+    fn run_started(&mut self, run: &RunId, header: &RunHeader, steps: &[PlannedStep]) -> Vec<Line> {
+        self.steps = steps.iter().map(|step| (step.step.clone(), (step.kind, step.hooks.len()))).collect();
+        self.hooks = steps.iter().flat_map(|step| &step.hooks).map(|hook| (hook.place.clone(), hook.clone())).collect();
+        let new = header.tag.as_ref().map(Tag::as_str);
+        let commit = header.commit.as_ref().map(Commit::as_str);
+        let head = self
+            .line()
+            .add(Style::Strong, &format!("{}/{}", header.app, header.environment))
+            .space(1)
+            .append(versions(self.look, header.previous_version.as_deref(), new, commit))
+            .add(Style::Dim, &format!(", profile {}, run {run}", header.profile));
+        let mut lines = settle(self.look, head, 2);
+        if header.dry_run {
+            lines.extend(self.warning("dry run: nothing is left behind"));
+        }
+        lines
+    }
+
+    fn step_started(&self, step: &StepName, detail: Option<&str>) -> Vec<Line> {
+        let mut line = self.line().symbol(Symbol::Arrow).space(1).add(Style::Strong, step.as_str());
+        if let Some(detail) = detail {
+            line = line.plain(": ").plain(detail);
+        }
+        if self.steps.get(step) == Some(&(StepKind::Phase, 0)) {
+            line = line.add(Style::Dim, ": no hooks");
+        }
+        settle(self.look, line, 2)
+    }
+
+    fn started(&mut self, place: &Place, attempt: u32) -> Vec<Line> {
+        let planned = self.hooks.get(place);
+        let timeout_ms = planned.and_then(|hook| hook.limits.timeout_ms);
+        let mut lines = Vec::new();
+        if let Some(hook) = planned {
+            lines = settle(self.look, self.beginning(hook, attempt), 4);
+            if let Some(reason) = &hook.fallback {
+                lines.extend(self.note(&format!("the fallback runs: {reason}")));
+            }
+            if hook.unconfined {
+                lines.extend(self.note("unconfined: it runs with the rights of whoever started this"));
+            }
+        }
+        self.running.push(Running { place: place.clone(), timeout_ms });
+        lines
+    }
+
+    fn beginning(&self, hook: &PlannedHook, attempt: u32) -> Line {
+        let kind = match hook.guest {
+            GuestKind::Wasm => "wasm",
+            GuestKind::Native => "native",
+        };
+        let again = if attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
+        self.line()
+            .space(2)
+            .symbol(Symbol::Arrow)
+            .space(1)
+            .add(Style::Name, &hook.place.to_string())
+            .plain(&format!(": {}", hook.file))
+            .add(Style::Dim, &format!(" ({kind}{again}; at most {})", figures::limits(&hook.limits)))
+    }
+
+    fn note(&self, text: &str) -> Vec<Line> {
+        settle(self.look, self.line().space(4).symbol(Symbol::Warning).space(1).plain(text), 6)
+    }
+
+    fn output(&self, place: &Place, text: &str) -> Vec<Line> {
+        let half = (self.look.width / 2).max(8);
+        let name = self.line().add(Style::Name, &place.to_string()).cut(half);
+        let prefix = self.line().space(2).append(name).space(1).symbol(Symbol::Bar).space(1);
+        let text = self.line().plain(text);
+        let parts = match self.look.long_lines {
+            LongLines::Fold => text.chop(self.look.width.saturating_sub(prefix.width()).max(8)),
+            LongLines::Keep => vec![text],
+        };
+        parts.into_iter().map(|part| prefix.clone().append(part)).collect()
+    }
+
+    fn finished(&mut self, place: &Place, result: &Finished) -> Vec<Line> {
+        self.running.retain(|running| running.place != *place);
+        let mut lines = settle(self.look, self.ending(place, result), 4);
+        for denial in result.denials.iter().flatten() {
+            lines.extend(self.note(&format!("refused: {}; to allow it: {}", denial.what, denial.allow)));
+        }
+        for lost in &result.unenforced {
+            lines.extend(self.note(&format!("not enforced: {lost}")));
+        }
+        if let (Some(detail), None) = (&result.detail, &place.hook) {
+            lines.extend(settle(self.look, self.line().space(4).plain(detail), 4));
+        }
+        lines
+    }
+
+    fn ending(&self, place: &Place, result: &Finished) -> Line {
+        let symbol = match (&result.outcome, result.verdict) {
+            (Outcome::Succeeded, _) => Symbol::Done,
+            (Outcome::Skipped { .. }, _) => Symbol::Skipped,
+            (_, Verdict::Abort) => Symbol::Failed,
+            (_, Verdict::Proceed | Verdict::ProceedWithWarning) => Symbol::Warning,
+        };
+        let goes_on = !result.outcome.is_ok() && result.verdict != Verdict::Abort;
+        let usage = UsageReport::measured(&result.usage, self.hooks.get(place).map(|hook| &hook.limits));
+        let figures = figures::all(&usage);
+        let mut line = self.line().space(2).symbol(symbol).space(1).add(Style::Name, &place.to_string());
+        line = line.plain(&format!(" {}", result.outcome));
+        if goes_on {
+            line = line.add(Style::Warn, "; the run goes on");
+        }
+        if figures.is_empty() { line } else { line.add(Style::Dim, &format!(" [{figures}]")) }
+    }
+
+    fn step_finished(&self, step: &StepName, verdict: Verdict, detail: Option<&str>) -> Vec<Line> {
+        let mut lines = Vec::new();
+        if let Some(detail) = detail {
+            lines.extend(settle(self.look, self.line().space(4).plain(detail), 4));
+        }
+        if verdict == Verdict::Abort {
+            let line = self.line().symbol(Symbol::Failed).space(1).add(Style::Bad, &format!("{step} ends the run"));
+            lines.extend(settle(self.look, line, 2));
+        }
+        lines
+    }
+}

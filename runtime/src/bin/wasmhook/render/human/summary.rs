@@ -1,0 +1,137 @@
+//! A run that is over, at a glance: how it ended, each hook, all about each failure, what didn't run, what is live, and what to type next.
+
+use super::{failure, hint, versions};
+use crate::render::figures;
+use crate::render::line::{Line, text};
+use crate::render::look::{Look, Style, Symbol};
+use crate::render::table::Table;
+use wasmhook::model::event::Status;
+use wasmhook::model::id::{Commit, RunId};
+use wasmhook::model::outcome::Verdict;
+use wasmhook::report::{HookReport, OutcomeWord, Report};
+
+/// The summary of `report`, as text with line ends.
+pub fn render(look: Look, report: &Report) -> String {
+    let mut sections = vec![head(look, report), hooks(look, report)];
+    sections.extend(report.hooks.iter().map(|hook| failure::hook(look, hook)));
+    sections.extend(report.steps.iter().map(|step| failure::step(look, step)));
+    sections.push(notices(look, report));
+    sections.push(state(look, report));
+    sections.push(next(look, report));
+    let sections: Vec<String> = sections.iter().filter(|lines| !lines.is_empty()).map(|lines| text(lines)).collect();
+    sections.join("\n")
+}
+
+fn head(look: Look, report: &Report) -> Vec<Line> {
+    let (symbol, words) = ending(report);
+    let mut line = Line::new(look).symbol(symbol).space(1).add(Style::Strong, &words);
+    if let (Some(app), Some(environment)) = (&report.app, &report.environment) {
+        line = line.plain(&format!(": {app}/{environment}"));
+    }
+    let commit = report.commit.as_ref().map(Commit::as_str);
+    let versions = versions(look, report.previous_version.as_deref(), report.new_version.as_deref(), commit);
+    if versions.width() > 0 {
+        line = line.space(1).append(versions);
+    }
+    if let Some(run) = report.run_id.as_ref().map(RunId::as_str) {
+        line = line.add(Style::Dim, &format!(", run {run}"));
+    }
+    if let (Some(from), Some(to)) = (report.started_at, report.ended_at) {
+        let took = u64::try_from(to.duration_since(from).as_millis()).unwrap_or(0);
+        line = line.add(Style::Dim, &format!(", {}", figures::millis(took)));
+    }
+    if report.dry_run {
+        line = line.add(Style::Warn, ", dry run");
+    }
+    line.fold(look.width, 2)
+}
+
+fn ending(report: &Report) -> (Symbol, String) {
+    match (report.status, report.warnings) {
+        (Status::Success, 0) => (Symbol::Done, "succeeded".to_owned()),
+        (Status::Success, 1) => (Symbol::Warning, "succeeded with 1 warning".to_owned()),
+        (Status::Success, n) => (Symbol::Warning, format!("succeeded with {n} warnings")),
+        (Status::Failed, _) => (Symbol::Failed, "failed".to_owned()),
+        (Status::Refused, _) => (Symbol::Failed, "refused: nothing ran".to_owned()),
+        (Status::Interrupted, _) => (Symbol::Failed, "interrupted".to_owned()),
+        (Status::Skipped, _) => (Symbol::Skipped, "skipped: another run holds the lock".to_owned()),
+        (Status::Locked, _) => (Symbol::Failed, "locked by another run: nothing ran".to_owned()),
+    }
+}
+
+fn hooks(look: Look, report: &Report) -> Vec<Line> {
+    let mut table = Table::new(look, &["PHASE", "HOOK", "OUTCOME", "TIME", "FUEL", "MEMORY"]);
+    for hook in &report.hooks {
+        let plain = |text: Option<String>| Line::new(look).plain(&text.unwrap_or_default());
+        table.row(vec![
+            Line::new(look).plain(hook.phase.as_str()),
+            Line::new(look).add(Style::Name, &instance_name(hook)),
+            outcome(look, hook),
+            plain(figures::wall(&hook.usage)),
+            plain(figures::fuel(&hook.usage)),
+            plain(figures::memory(&hook.usage)),
+        ]);
+    }
+    let mut lines = table.lines();
+    if report.run_id.is_some() && lines.is_empty() {
+        lines.push(Line::new(look).plain("No hook was due."));
+    }
+    lines.extend(report.hooks.iter().flat_map(|hook| skipped(look, hook)));
+    lines
+}
+
+/// Why a hook was passed over.
+fn skipped(look: Look, hook: &HookReport) -> Vec<Line> {
+    let Some(skip) = &hook.skip_reason else { return Vec::new() };
+    let line = Line::new(look).symbol(Symbol::Skipped).space(1).plain(&format!("{} skipped: {}", hook.name(), skip.text));
+    line.fold(look.width, 2)
+}
+
+/// `hook`, `hook@instance`, `hook (revert)`.
+fn instance_name(hook: &HookReport) -> String {
+    let name = hook.name();
+    let phase = format!("{}/", hook.phase);
+    name.strip_prefix(&phase).unwrap_or(&name).to_owned()
+}
+
+fn outcome(look: Look, hook: &HookReport) -> Line {
+    let symbol = match (hook.outcome, hook.verdict) {
+        (OutcomeWord::Succeeded, _) => Symbol::Done,
+        (OutcomeWord::Skipped, _) => Symbol::Skipped,
+        (_, Some(Verdict::Proceed | Verdict::ProceedWithWarning)) => Symbol::Warning,
+        (_, Some(Verdict::Abort) | None) => Symbol::Failed,
+    };
+    Line::new(look).symbol(symbol).space(1).plain(hook.outcome.word())
+}
+
+fn notices(look: Look, report: &Report) -> Vec<Line> {
+    let mark = |text: &str| Line::new(look).symbol(Symbol::Warning).space(1).plain(text).fold(look.width, 2);
+    let unenforced =
+        report.hooks.iter().flat_map(|hook| hook.unenforced.iter().map(|lost| format!("{}: not enforced: {lost}", hook.name())));
+    let said = report.notices.iter().map(|notice| format!("{} [{}]", notice.message, notice.code));
+    said.chain(unenforced).flat_map(|text| mark(&text)).collect()
+}
+
+/// What the run left behind, and what it didn't come to.
+fn state(look: Look, report: &Report) -> Vec<Line> {
+    let not_reached = report.not_reached();
+    let cut_short = matches!(report.status, Status::Failed | Status::Interrupted) && !not_reached.is_empty();
+    let missing = cut_short.then(|| format!("Did not run because of it: {}.", not_reached.join(", ")));
+    let live = report.new_version_live.map(|live| format!("The new version is {}live.", if live { "" } else { "not " }));
+    let backup = report.backup_path.as_ref().map(|path| format!("Backup: {path}"));
+    let sentences = [missing, report.left_half_way.clone(), live, backup];
+    sentences.into_iter().flatten().flat_map(|text| Line::new(look).plain(&text).fold(look.width, 2)).collect()
+}
+
+fn next(look: Look, report: &Report) -> Vec<Line> {
+    let commands = hint::next(report);
+    if commands.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = vec![Line::new(look).add(Style::Strong, "Next:")];
+    for (command, purpose) in commands {
+        let line = Line::new(look).space(2).add(Style::Name, &command).add(Style::Dim, &format!("  # {purpose}"));
+        lines.extend(line.fold(look.width, 4));
+    }
+    lines
+}

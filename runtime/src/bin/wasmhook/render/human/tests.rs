@@ -1,0 +1,308 @@
+//! What a person sees of a run: golden texts, and properties that hold for every text a guest may write.
+
+use super::live::Live;
+use super::summary;
+use crate::render::line::text;
+use crate::render::look::Look;
+use crate::render::testing::journal::{failure, hostile, success};
+use crate::render::testing::{ASCII, COLOUR, UNICODE, assert_fits, assert_harmless, wide};
+use proptest::prelude::*;
+use wasmhook::model::event::{Event, Status, What};
+use wasmhook::report::Report;
+
+fn live(look: Look, events: &[Event]) -> String {
+    let mut live = Live::new(look);
+    events.iter().map(|event| text(&live.event(event))).collect()
+}
+
+fn summary(look: Look, events: &[Event]) -> String {
+    summary::render(look, &Report::fold(events))
+}
+
+#[test]
+fn live_lines_of_a_success() {
+    insta::assert_snapshot!(live(UNICODE, &success()), @r#"
+    shop/testsite v0.3.28 → v0.4.0 (abc123), profile tenant-upgrade, run 01JFAKE
+    → stop-services: Stopping services...
+      ✓ stop-services succeeded [400 ms]
+        Services stopped
+    → pre-pull: no hooks
+    → post-pull
+      → post-pull/warm: release/warm.wasm (wasm; at most 5m, fuel 3T, memory 512
+        MiB)
+      post-pull/warm │ warming 1 of 900
+      ⚠ post-pull/warm timed-out: deadline; the run goes on [1.2 s of 5m, fuel 1.2G
+        of 3T, memory 12 MiB of 512 MiB]
+      → post-pull/v0.4.0: release/v0.4.0.wasm (wasm; at most 5m, fuel 3T, memory 512
+        MiB)
+      post-pull/v0.4.0 │ === Release hook: v0.4.0 ===
+      ✓ post-pull/v0.4.0 succeeded [1.2 s of 5m, fuel 1.2G of 3T, memory 12 MiB of
+        512 MiB]
+    → post-migrate
+      - post-migrate/verify skipped: already done in run 01JEARLIER
+    → update-version: Updating the version...
+      ✓ update-version succeeded [400 ms]
+        Version updated
+    → start-services: Starting services...
+      ✓ start-services succeeded [400 ms]
+        Services started
+    "#);
+}
+
+#[test]
+fn live_lines_of_a_failure_in_a_log_file() {
+    insta::assert_snapshot!(live(ASCII, &failure()), @r#"
+    shop/testsite v0.3.28 -> v0.4.0 (abc123), profile tenant-upgrade, run 01JFAKE
+    -> stop-services: Stopping services...
+      + stop-services succeeded [400 ms]
+        Services stopped
+    -> pre-pull: no hooks
+    -> post-pull
+      -> post-pull/warm: release/warm.wasm (wasm; at most 5m, fuel 3T, memory 512 MiB)
+      post-pull/warm | warm
+      + post-pull/warm succeeded [1.2 s of 5m, fuel 1.2G of 3T, memory 12 MiB of 512 MiB]
+      -> post-pull/v0.4.0: release/v0.4.0.wasm (wasm; at most 5m, fuel 3T, memory 512 MiB)
+      post-pull/v0.4.0 | reading data
+      post-pull/v0.4.0 | thread 'main' panicked at src/main.rs:3
+      x post-pull/v0.4.0 failed: trap: unreachable (a panic or an abort) [1.2 s of 5m, fuel 1.2G of 3T, memory 12 MiB of 512 MiB]
+        ! refused: write /srv/other; to allow it: dirs = [{ path = "/srv/other" }]
+    x post-pull ends the run
+    -> start-services: Starting services...
+      + start-services succeeded [400 ms]
+        Services started
+    ! Services run the new tree with the old version record.
+    "#);
+}
+
+#[test]
+fn summary_of_a_success_at_80_columns() {
+    insta::assert_snapshot!(summary(UNICODE, &success()), @r#"
+    ⚠ succeeded with 1 warning: shop/testsite v0.3.28 → v0.4.0 (abc123), run
+      01JFAKE, 24 s
+
+    PHASE         HOOK    OUTCOME      TIME         FUEL        MEMORY
+    post-pull     warm    ⚠ timed-out  1.2 s of 5m  1.2G of 3T  12 MiB of 512 MiB
+    post-pull     v0.4.0  ✓ succeeded  1.2 s of 5m  1.2G of 3T  12 MiB of 512 MiB
+    post-migrate  verify  - skipped
+    - post-migrate/verify skipped: already done in run 01JEARLIER
+
+    ⚠ post-pull/warm (release/warm.wasm) timed-out; the run went on
+      timed-out: deadline
+      its last lines:
+        │ warming 1 of 900
+      → raise the limit: timeout = "10m" (now 5m)
+      → or make the job smaller: incremental migrations, indexes
+      → or, if it isn't critical, move it to a phase after the deployment
+
+    The new version is live.
+    "#);
+}
+
+#[test]
+fn summary_of_a_failure_at_80_columns() {
+    insta::assert_snapshot!(summary(UNICODE, &failure()), @r#"
+    ✗ failed: shop/testsite v0.3.28 → v0.4.0 (abc123), run 01JFAKE, 20 s
+
+    PHASE      HOOK    OUTCOME      TIME         FUEL        MEMORY
+    post-pull  warm    ✓ succeeded  1.2 s of 5m  1.2G of 3T  12 MiB of 512 MiB
+    post-pull  v0.4.0  ✗ failed     1.2 s of 5m  1.2G of 3T  12 MiB of 512 MiB
+
+    ✗ post-pull/v0.4.0 (release/v0.4.0.wasm) failed
+      trap: unreachable (a panic or an abort)
+        │ wasm trap: `unreachable` instruction executed
+      in, innermost first:
+        core::panicking::panic
+        migrate::main
+      it was refused write /srv/other; to allow it: dirs = [{ path = "/srv/other" }]
+      its last lines:
+        │ reading data
+        │ thread 'main' panicked at src/main.rs:3
+
+    Did not run because of it: post-migrate/verify, update-version.
+    Services run the new tree with the old version record.
+    The new version is not live.
+
+    Next:
+      wasmhook show 01JFAKE  # all that it wrote
+      wasmhook run --tag v0.4.0 --env-name testsite  # again, after the fix
+    "#);
+}
+
+#[test]
+fn summary_of_a_failure_at_200_columns() {
+    insta::assert_snapshot!(summary(wide(ASCII, 200), &failure()), @r#"
+    x failed: shop/testsite v0.3.28 -> v0.4.0 (abc123), run 01JFAKE, 20 s
+
+    PHASE      HOOK    OUTCOME      TIME         FUEL        MEMORY
+    post-pull  warm    + succeeded  1.2 s of 5m  1.2G of 3T  12 MiB of 512 MiB
+    post-pull  v0.4.0  x failed     1.2 s of 5m  1.2G of 3T  12 MiB of 512 MiB
+
+    x post-pull/v0.4.0 (release/v0.4.0.wasm) failed
+      trap: unreachable (a panic or an abort)
+        | wasm trap: `unreachable` instruction executed
+      in, innermost first:
+        core::panicking::panic
+        migrate::main
+      it was refused write /srv/other; to allow it: dirs = [{ path = "/srv/other" }]
+      its last lines:
+        | reading data
+        | thread 'main' panicked at src/main.rs:3
+
+    Did not run because of it: post-migrate/verify, update-version.
+    Services run the new tree with the old version record.
+    The new version is not live.
+
+    Next:
+      wasmhook show 01JFAKE  # all that it wrote
+      wasmhook run --tag v0.4.0 --env-name testsite  # again, after the fix
+    "#);
+}
+
+#[test]
+fn summary_of_a_failure_at_40_columns() {
+    insta::assert_snapshot!(summary(wide(UNICODE, 40), &failure()), @r#"
+    ✗ failed: shop/testsite v0.3.28 → v0.4.0
+      (abc123), run 01JFAKE, 20 s
+
+    PHASE      HOOK    OUTCOME
+    post-pull  warm    ✓ succeeded
+    post-pull  v0.4.0  ✗ failed
+
+    ✗ post-pull/v0.4.0 (release/v0.4.0.wasm)
+      failed
+      trap: unreachable (a panic or an
+        abort)
+        │ wasm trap: `unreachable` instructi
+        │ on executed
+      in, innermost first:
+        core::panicking::panic
+        migrate::main
+      it was refused write /srv/other; to
+        allow it: dirs = [{ path =
+        "/srv/other" }]
+      its last lines:
+        │ reading data
+        │ thread 'main' panicked at src/main
+        │ .rs:3
+
+    Did not run because of it:
+      post-migrate/verify, update-version.
+    Services run the new tree with the old
+      version record.
+    The new version is not live.
+
+    Next:
+      wasmhook show 01JFAKE  # all that it
+        wrote
+      wasmhook run --tag v0.4.0 --env-name
+        testsite  # again, after the fix
+    "#);
+}
+
+#[test]
+fn a_run_that_died_asks_what_became_of_its_hook() {
+    let mut events = success();
+    let started = |event: &Event| matches!(&event.what, What::Started { place, .. } if place.to_string() == "post-pull/v0.4.0");
+    events.truncate(events.iter().position(started).unwrap() + 2);
+    insta::assert_snapshot!(summary(UNICODE, &events), @r#"
+    ✗ interrupted: shop/testsite v0.3.28 → v0.4.0 (abc123), run 01JFAKE, 12 s
+
+    PHASE      HOOK    OUTCOME      TIME         FUEL        MEMORY
+    post-pull  warm    ⚠ timed-out  1.2 s of 5m  1.2G of 3T  12 MiB of 512 MiB
+    post-pull  v0.4.0  ✗ unknown
+
+    ⚠ post-pull/warm (release/warm.wasm) timed-out; the run went on
+      timed-out: deadline
+      its last lines:
+        │ warming 1 of 900
+      → raise the limit: timeout = "10m" (now 5m)
+      → or make the job smaller: incremental migrations, indexes
+      → or, if it isn't critical, move it to a phase after the deployment
+
+    ✗ post-pull/v0.4.0 (release/v0.4.0.wasm) unknown
+      it was running when the engine died
+      its last lines:
+        │ === Release hook: v0.4.0 ===
+      → find out what it did, then say so with `wasmhook resolve`
+
+    Did not run because of it: post-migrate/verify, update-version, start-services.
+    The new version is not live.
+
+    Next:
+      wasmhook show 01JFAKE  # all that it wrote
+      wasmhook resolve v0.4.0 --retry  # it did nothing, or may run again
+      wasmhook resolve v0.4.0 --mark-done  # it did its work
+      wasmhook run --resume --tag v0.4.0 --env-name testsite  # goes on after the
+        last finished step
+    "#);
+}
+
+#[test]
+fn a_run_that_never_started_says_why_and_where_to_look() {
+    let shown = |status| summary::render(UNICODE, &Report::not_started(status));
+    assert_eq!(shown(Status::Skipped), "- skipped: another run holds the lock\n");
+    insta::assert_snapshot!(shown(Status::Locked), @r#"
+    ✗ locked by another run: nothing ran
+
+    Next:
+      wasmhook status  # who holds the lock
+    "#);
+}
+
+#[test]
+fn s3_58_a_failure_is_told_with_its_details() {
+    let told = summary(UNICODE, &failure());
+    for detail in ["unreachable", "migrate::main", "thread 'main' panicked", "write /srv/other", "dirs = ["] {
+        assert!(told.contains(detail), "{detail} in {told}");
+    }
+}
+
+#[test]
+fn s4_48_a_tolerated_failure_is_not_silent() {
+    let (live, summary) = (live(UNICODE, &success()), summary(UNICODE, &success()));
+    assert!(live.contains("⚠ post-pull/warm timed-out: deadline; the run goes on"), "{live}");
+    assert!(summary.starts_with("⚠ succeeded with 1 warning"), "{summary}");
+}
+
+#[test]
+fn s4_76_the_advice_on_a_timeout_is_shown() {
+    let told = summary(UNICODE, &success());
+    assert!(told.contains("raise the limit: timeout = \"10m\" (now 5m)") && told.contains("make the job smaller"), "{told}");
+}
+
+#[test]
+fn every_line_fits_from_40_columns_on() {
+    for width in 40..=200 {
+        for events in [success(), failure()] {
+            assert_fits(&live(wide(UNICODE, width), &events), width);
+            assert_fits(&summary(wide(UNICODE, width), &events), width);
+        }
+    }
+}
+
+#[test]
+fn what_runs_is_known_until_it_ends() {
+    let mut live = Live::new(UNICODE);
+    let events = success();
+    let running = events.iter().map(|event| {
+        live.event(event);
+        live.running().len()
+    });
+    assert_eq!(running.max(), Some(1));
+    assert!(live.running().is_empty());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn no_guest_steers_the_terminal(words in prop::collection::vec("(\\PC|\u{1b}|[\u{0}-\u{1f}]|[\u{7f}-\u{9f}]|\u{202e}|\u{2028}){0,30}", 1..4), width in 40usize..120) {
+        let events = hostile(&words.join("\n"));
+        for look in [UNICODE, COLOUR, ASCII] {
+            let look = wide(look, width);
+            assert_harmless(&live(look, &events));
+            assert_harmless(&summary(look, &events));
+        }
+        assert_fits(&summary(wide(UNICODE, width), &events), width);
+        prop_assert!(summary(ASCII, &events).is_ascii() && live(ASCII, &events).is_ascii());
+    }
+}

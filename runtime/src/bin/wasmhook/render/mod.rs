@@ -1,0 +1,16 @@
+//! Values → text. Everything here is pure: no stream, no clock, no environment. What a guest, a manifest or a file system said goes through
+//! [`line::Line`], which lets no control character out; only [`crate::ui`] prints.
+
+pub mod diagnostic;
+pub mod error;
+pub mod figures;
+pub mod human;
+pub mod json;
+pub mod jsonl;
+pub mod line;
+pub mod look;
+pub mod plan;
+pub mod status;
+pub mod table;
+#[cfg(test)]
+pub mod testing;

@@ -1,0 +1,128 @@
+//! The runs of a target and who holds its lock.
+
+use super::line::{Line, text};
+use super::look::{Look, Style, Symbol};
+use super::table::Table;
+use wasmhook::model::event::Status;
+
+/// One run.
+pub struct RunRow<'a> {
+    /// Its id.
+    pub run: &'a str,
+    /// The tag, or the commit.
+    pub version: Option<&'a str>,
+    /// When it started.
+    pub started: jiff::Timestamp,
+    /// How it stands.
+    pub state: RunState,
+}
+
+/// How a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunState {
+    /// It is over.
+    Ended(Status),
+    /// It holds the lock.
+    Running,
+    /// Its engine died.
+    Died,
+}
+
+/// Who holds a lock.
+pub struct Owner<'a> {
+    /// The user.
+    pub who: &'a str,
+    /// The machine.
+    pub host: &'a str,
+    /// The process.
+    pub pid: u32,
+    /// Since when.
+    pub since: jiff::Timestamp,
+    /// What it does: `run 01J…`.
+    pub what: &'a str,
+}
+
+/// The status of `target` (`shop/prod`), as text: the lock, then the runs, newest first as given.
+pub fn render(look: Look, target: &str, owner: Option<&Owner<'_>>, runs: &[RunRow<'_>]) -> String {
+    let held = match owner {
+        Some(owner) => {
+            format!(": locked by {} on {} (process {}) since {}: {}", owner.who, owner.host, owner.pid, second(owner.since), owner.what)
+        }
+        None => ": not locked".to_owned(),
+    };
+    let mut lines = Line::new(look).add(Style::Strong, target).plain(&held).fold(look.width, 2);
+    if runs.is_empty() {
+        lines.push(Line::new(look).plain("No run yet."));
+    }
+    let mut table = Table::new(look, &["RUN", "STATUS", "VERSION", "STARTED"]);
+    for row in runs {
+        let (symbol, word) = state(row.state);
+        table.row(vec![
+            Line::new(look).add(Style::Name, row.run),
+            Line::new(look).symbol(symbol).space(1).plain(word),
+            Line::new(look).plain(row.version.unwrap_or_default()),
+            Line::new(look).add(Style::Dim, &second(row.started)),
+        ]);
+    }
+    lines.extend(table.lines());
+    text(&lines)
+}
+
+fn state(state: RunState) -> (Symbol, &'static str) {
+    match state {
+        RunState::Ended(Status::Success) => (Symbol::Done, "success"),
+        RunState::Ended(Status::Failed) => (Symbol::Failed, "failed"),
+        RunState::Ended(Status::Refused) => (Symbol::Failed, "refused"),
+        RunState::Ended(Status::Interrupted) => (Symbol::Failed, "interrupted"),
+        RunState::Ended(Status::Skipped) => (Symbol::Skipped, "skipped"),
+        RunState::Ended(Status::Locked) => (Symbol::Failed, "locked"),
+        RunState::Running => (Symbol::Arrow, "running"),
+        RunState::Died => (Symbol::Failed, "died"),
+    }
+}
+
+/// A time without fractions of seconds.
+fn second(at: jiff::Timestamp) -> String {
+    jiff::Timestamp::from_second(at.as_second()).map_or_else(|_| at.to_string(), |whole| whole.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::testing::{ASCII, UNICODE, assert_fits, wide};
+
+    fn shown(look: Look) -> String {
+        let started = jiff::Timestamp::new(1_765_900_000, 5).unwrap();
+        let row = |run, state| RunRow { run, version: Some("v0.3.28"), started, state };
+        let runs = [
+            row("01JB", RunState::Running),
+            row("01JA", RunState::Ended(Status::Failed)),
+            RunRow { version: None, ..row("01J9", RunState::Died) },
+        ];
+        let owner = Owner { who: "deploy", host: "web-1", pid: 4711, since: started, what: "run 01JB" };
+        render(look, "shop/prod", Some(&owner), &runs)
+    }
+
+    #[test]
+    fn the_lock_and_the_runs() {
+        insta::assert_snapshot!(shown(UNICODE), @r#"
+        shop/prod: locked by deploy on web-1 (process 4711) since 2025-12-16T15:46:40Z:
+          run 01JB
+        RUN   STATUS     VERSION  STARTED
+        01JB  → running  v0.3.28  2025-12-16T15:46:40Z
+        01JA  ✗ failed   v0.3.28  2025-12-16T15:46:40Z
+        01J9  ✗ died              2025-12-16T15:46:40Z
+        "#);
+        insta::assert_snapshot!(shown(wide(ASCII, 40)), @r#"
+        shop/prod: locked by deploy on web-1
+          (process 4711) since
+          2025-12-16T15:46:40Z: run 01JB
+        RUN   STATUS      VERSION
+        01JB  -> running  v0.3.28
+        01JA  x failed    v0.3.28
+        01J9  x died
+        "#);
+        assert_fits(&shown(wide(UNICODE, 40)), 40);
+        assert_eq!(render(UNICODE, "shop/prod", None, &[]), "shop/prod: not locked\nNo run yet.\n");
+    }
+}

@@ -1,0 +1,214 @@
+//! The only module that prints. stderr is what happens meanwhile, stdout what was asked for: `run --format json | jq` works while a person
+//! still sees the progress.
+
+use crate::render::human::live::{Live, Running};
+use crate::render::human::summary;
+use crate::render::line::{Line, text};
+use crate::render::look::{Charset, Look};
+use crate::render::{diagnostic, error, figures, json, jsonl};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::error::Error;
+use std::io::{self, Write};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use wasmhook::diagnostic::Diagnostic;
+use wasmhook::model::event::Event;
+use wasmhook::report::Report;
+
+/// How the program shows itself; nothing is looked up later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UiSettings {
+    /// What a run prints to standard output.
+    pub format: Format,
+    /// What standard output can show.
+    pub stdout: Look,
+    /// What standard error can show.
+    pub stderr: Look,
+    /// Whether a line shows what runs now.
+    pub progress: Progress,
+}
+
+/// What a run prints to standard output. People see its progress on standard error in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// The summary.
+    Human,
+    /// The report.
+    Json,
+    /// Every event, as it happens.
+    Jsonl,
+}
+
+/// Whether a line at the bottom shows what runs now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// A terminal that can redraw a line.
+    Spinner,
+    /// Anything else.
+    Off,
+}
+
+/// The two output streams.
+pub struct Ui {
+    settings: UiSettings,
+    state: Mutex<State>,
+}
+
+struct State {
+    out: Box<dyn Write + Send>,
+    err: Box<dyn Write + Send>,
+    live: Live,
+    bar: ProgressBar,
+    /// The first line of JSON that couldn't be written: events don't stop for it, but the run's end tells.
+    lost: Option<io::Error>,
+}
+
+impl Ui {
+    /// The process's own streams.
+    pub fn standard(settings: UiSettings) -> Self {
+        Self::new(settings, Box::new(io::stdout()), Box::new(io::stderr()))
+    }
+
+    /// Any two streams. The progress line, if there is one, goes to the terminal on the process's standard error.
+    pub fn new(settings: UiSettings, out: Box<dyn Write + Send>, err: Box<dyn Write + Send>) -> Self {
+        let live = Live::new(settings.stderr);
+        let bar = progress_bar(&settings);
+        Self { settings, state: Mutex::new(State { out, err, live, bar, lost: None }) }
+    }
+
+    /// Shows an event. A broken stream stops no run: what can't be shown is dropped, and [`Self::summary`] tells of lost JSON Lines.
+    pub fn event(&self, event: &Event) {
+        let mut state = self.state();
+        let lines = text(&state.live.event(event));
+        let _ = state.err(&lines);
+        if self.settings.format == Format::Jsonl {
+            let written = jsonl::event(event).map_err(io::Error::other).and_then(|line| state.out(&line));
+            state.lost = state.lost.take().or(written.err());
+        }
+        state.show_progress();
+    }
+
+    /// Shows how a run ended: to standard output as the format says, and to people in any case.
+    ///
+    /// # Errors
+    /// If standard output can't be written, other than because nobody reads it any more.
+    pub fn summary(&self, report: &Report) -> io::Result<()> {
+        let mut state = self.state();
+        state.bar.finish_and_clear();
+        if self.settings.format == Format::Human {
+            return state.out(&("\n".to_owned() + &summary::render(self.settings.stdout, report)));
+        }
+        let _ = state.err(&("\n".to_owned() + &summary::render(self.settings.stderr, report)));
+        match self.settings.format {
+            Format::Json => state.out(&json::pretty(report).map_err(io::Error::other)?),
+            Format::Human | Format::Jsonl => state.lost.take().map_or(Ok(()), Err),
+        }
+    }
+
+    /// Shows an error and its causes on standard error.
+    pub fn error(&self, error: &(dyn Error + 'static)) {
+        let _ = self.state().err(&text(&error::render(self.settings.stderr, error)));
+    }
+
+    /// Shows diagnostics on standard error.
+    pub fn diagnostics(&self, diagnostics: &[Diagnostic]) {
+        let _ = self.state().err(&diagnostic::render(self.settings.stderr, diagnostics));
+    }
+
+    /// Shows lines on standard error.
+    pub fn stderr_lines(&self, lines: &[Line]) {
+        let _ = self.state().err(&text(lines));
+    }
+
+    /// Writes text to standard output as it is.
+    ///
+    /// # Errors
+    /// If it can't be written, other than because nobody reads it any more.
+    pub fn stdout_text(&self, text: &str) -> io::Result<()> {
+        self.state().out(text)
+    }
+
+    /// What standard output can show: for renderers whose text goes to [`Self::stdout_text`].
+    pub const fn stdout_look(&self) -> Look {
+        self.settings.stdout
+    }
+
+    /// What standard error can show.
+    pub const fn stderr_look(&self) -> Look {
+        self.settings.stderr
+    }
+
+    /// What a run prints to standard output.
+    pub const fn format(&self) -> Format {
+        self.settings.format
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // A panic while printing leaves nothing half-done that the next line could trip over.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn out(&mut self, text: &str) -> io::Result<()> {
+        let Self { out, bar, .. } = self;
+        bar.suspend(|| write(out.as_mut(), text))
+    }
+
+    fn err(&mut self, text: &str) -> io::Result<()> {
+        let Self { err, bar, .. } = self;
+        bar.suspend(|| write(err.as_mut(), text))
+    }
+
+    fn show_progress(&self) {
+        let Some(newest) = self.live.running().last() else {
+            self.bar.disable_steady_tick();
+            self.bar.set_message("");
+            return;
+        };
+        let message = progress(newest, self.live.running().len() - 1, self.live.look().charset);
+        if self.bar.message() != message {
+            self.bar.set_message(message);
+            self.bar.reset_elapsed();
+            self.bar.enable_steady_tick(Duration::from_millis(100));
+        }
+    }
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// Writes all of `text`. Nobody reading any more is the reader's business: `wasmhook plan | head` ends quietly.
+fn write(stream: &mut dyn Write, text: &str) -> io::Result<()> {
+    match stream.write_all(text.as_bytes()).and_then(|()| stream.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
+}
+
+/// What the progress line says after the elapsed time.
+fn progress(newest: &Running, others: usize, charset: Charset) -> String {
+    let limit = newest.timeout_ms.map(|ms| format!("of {} ", figures::millis(ms))).unwrap_or_default();
+    let others = if others > 0 { format!(" (and {others} more)") } else { String::new() };
+    format!("{limit} {}{others}", crate::render::line::harmless(&newest.place.to_string(), charset))
+}
+
+fn progress_bar(settings: &UiSettings) -> ProgressBar {
+    let target = match settings.progress {
+        Progress::Spinner => ProgressDrawTarget::stderr(),
+        Progress::Off => ProgressDrawTarget::hidden(),
+    };
+    let ticks = match settings.stderr.charset {
+        Charset::Unicode => "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏ ",
+        Charset::Ascii => "|/-\\ ",
+    };
+    // The template is fixed and tested; should it be wrong, the bar's own look serves.
+    let style = ProgressStyle::with_template("  {spinner} {elapsed} {wide_msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+    ProgressBar::with_draw_target(None, target).with_style(style.tick_chars(ticks))
+}
+
+#[cfg(test)]
+mod tests;

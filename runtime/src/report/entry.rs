@@ -1,0 +1,271 @@
+//! One hook and one step of a report.
+
+use super::failure::{Failure, Skip};
+use crate::model::event::{GuestKind, PlannedHook, PlannedStep, Role, StepKind};
+use crate::model::grant::Denial;
+use crate::model::id::{HookId, InstanceName, ServiceName, StepName};
+use crate::model::limits::Limits;
+use crate::model::outcome::{Outcome, SkipReason, Usage, Verdict};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// How an execution ended, as a word; why stands beside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OutcomeWord {
+    /// It ran and succeeded.
+    Succeeded,
+    /// It didn't run, and didn't have to.
+    Skipped,
+    /// It ran and failed, or could not start.
+    Failed,
+    /// A limit of time ended it.
+    TimedOut,
+    /// The run was interrupted while it ran.
+    Cancelled,
+    /// It was running when the engine died.
+    Unknown,
+}
+
+impl OutcomeWord {
+    /// The word of `outcome`.
+    #[must_use]
+    pub const fn of(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Succeeded => Self::Succeeded,
+            Outcome::Skipped { .. } => Self::Skipped,
+            Outcome::Failed { .. } => Self::Failed,
+            Outcome::TimedOut { .. } => Self::TimedOut,
+            Outcome::Cancelled => Self::Cancelled,
+            Outcome::Unknown => Self::Unknown,
+        }
+    }
+
+    /// The word itself.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::Skipped => "skipped",
+            Self::Failed => "failed",
+            Self::TimedOut => "timed-out",
+            Self::Cancelled => "cancelled",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// Whether nothing went wrong.
+    #[must_use]
+    pub const fn is_ok(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Skipped)
+    }
+}
+
+/// What an execution used, and what it might have used.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct UsageReport {
+    /// Fuel units burned.
+    pub fuel: Option<u64>,
+    /// Fuel units granted.
+    pub fuel_limit: Option<u64>,
+    /// Wall time in milliseconds.
+    pub wall_ms: Option<u64>,
+    /// The deadline in milliseconds.
+    pub timeout_ms: Option<u64>,
+    /// Largest linear memory in bytes.
+    pub memory_peak_bytes: Option<u64>,
+    /// Memory granted, in bytes (native: to each process).
+    pub memory_limit_bytes: Option<u64>,
+    /// Bytes of output, kept or not.
+    pub output_bytes: Option<u64>,
+}
+
+impl UsageReport {
+    /// What may be used under `limits`; nothing is measured yet.
+    #[must_use]
+    pub fn within(limits: &Limits) -> Self {
+        Self { fuel_limit: limits.fuel, timeout_ms: limits.timeout_ms, memory_limit_bytes: Some(limits.memory_bytes), ..Self::default() }
+    }
+
+    /// What was used, under `limits` if they are known.
+    #[must_use]
+    pub fn measured(usage: &Usage, limits: Option<&Limits>) -> Self {
+        let mut report = limits.map_or_else(Self::default, Self::within);
+        report.measure(usage);
+        report
+    }
+
+    /// The same limits, with what was measured.
+    pub(super) fn measure(&mut self, usage: &Usage) {
+        self.fuel = usage.fuel;
+        self.wall_ms = usage.wall_ms;
+        self.memory_peak_bytes = usage.memory_peak_bytes;
+        self.output_bytes = usage.output_bytes;
+    }
+}
+
+/// Files that a hook changed: sorted paths, relative to the granted directory.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FileChanges {
+    /// New files.
+    pub created: Vec<String>,
+    /// Files with other content than before.
+    pub modified: Vec<String>,
+    /// Files that are gone.
+    pub deleted: Vec<String>,
+}
+
+/// What one attempt at a hook did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct HookReport {
+    /// Its id.
+    pub id: HookId,
+    /// What a person calls it.
+    pub label: String,
+    /// Its phase.
+    pub phase: StepName,
+    /// The service it belongs to.
+    pub service: Option<ServiceName>,
+    /// The instance it ran on.
+    pub instance: Option<InstanceName>,
+    /// What runs it; null if the journal doesn't say.
+    pub guest: Option<GuestKind>,
+    /// Why the fallback ran instead, if it did.
+    pub fallback: Option<String>,
+    /// How it ended.
+    pub outcome: OutcomeWord,
+    /// What that meant for the run; null if the engine died first.
+    pub verdict: Option<Verdict>,
+    /// Why it ended badly.
+    pub cause: Option<Failure>,
+    /// The code it exited with, if it did.
+    pub exit_code: Option<i32>,
+    /// Why it didn't run.
+    pub skip_reason: Option<Skip>,
+    /// What it used and might have used.
+    pub usage: UsageReport,
+    /// What it was refused; null where nobody could see.
+    pub denials: Option<Vec<Denial>>,
+    /// What it changed; null: no event of this version carries it.
+    pub files: Option<FileChanges>,
+    /// Which attempt at this execution it was, from 1, over all runs; null if it never started.
+    pub attempt: Option<u32>,
+    /// When it started, in UTC; null if it never did.
+    #[schemars(with = "Option<String>")]
+    pub started_at: Option<jiff::Timestamp>,
+    /// The file that ran, or the command line.
+    pub file: String,
+    /// In which part it ran.
+    pub role: Role,
+    /// Whether it ran unconfined.
+    pub unconfined: bool,
+    /// What the policy asked for and this machine could not enforce.
+    pub unenforced: Vec<String>,
+    /// Its last lines.
+    pub tail: Vec<String>,
+}
+
+impl HookReport {
+    /// `phase/hook`, with what tells it from others of that name.
+    #[must_use]
+    pub fn name(&self) -> String {
+        crate::model::event::Place {
+            step: self.phase.clone(),
+            hook: Some(self.id.clone()),
+            service: self.service.clone(),
+            instance: self.instance.clone(),
+            role: self.role,
+        }
+        .to_string()
+    }
+
+    /// Its line in `hooks_executed`: what the marker says is done counts as done.
+    #[must_use]
+    pub fn executed(&self) -> String {
+        let phase = match self.role {
+            Role::Main => self.phase.to_string(),
+            Role::Revert => format!("{} (revert)", self.phase),
+        };
+        let skip = self.skip_reason.as_ref().filter(|skip| !matches!(skip.why, SkipReason::Marker { .. }));
+        let end = match (skip, &self.cause) {
+            (Some(skip), _) => format!("SKIPPED ({})", skip.text),
+            (None, Some(cause)) => format!("FAILED ({})", cause.text),
+            (None, None) => "OK".to_owned(),
+        };
+        format!("{phase}: {} - {end}", self.file)
+    }
+}
+
+/// What became of one step of the plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StepReport {
+    /// Its name.
+    pub step: StepName,
+    /// What kind of step it is.
+    pub kind: StepKind,
+    /// Whether it runs even after an abort.
+    pub always: bool,
+    /// Whether the new version is live once it succeeded.
+    pub makes_live: bool,
+    /// How a host step ended; null for a phase (its hooks have outcomes), and for what was never reached.
+    pub outcome: Option<OutcomeWord>,
+    /// What it meant for the run; null if it never ended.
+    pub verdict: Option<Verdict>,
+    /// Why a host step ended badly.
+    pub cause: Option<Failure>,
+    /// The code a host step exited with, if it did.
+    pub exit_code: Option<i32>,
+    /// Why a host step didn't run.
+    pub skip_reason: Option<Skip>,
+    /// What a host step used; its limits are the plan's, not the journal's.
+    pub usage: Option<UsageReport>,
+    /// When it began, in UTC; null if it was never reached.
+    #[schemars(with = "Option<String>")]
+    pub started_at: Option<jiff::Timestamp>,
+    /// Last lines of a host step.
+    pub tail: Vec<String>,
+    /// Hooks of a phase that were never reached, as `phase/hook`.
+    pub not_run: Vec<String>,
+}
+
+impl StepReport {
+    /// The step as planned: not reached yet, and so none of its hooks.
+    pub(super) fn planned(step: &PlannedStep) -> Self {
+        Self {
+            kind: step.kind,
+            always: step.always,
+            makes_live: step.makes_live,
+            not_run: step.hooks.iter().map(|PlannedHook { place, .. }| place.to_string()).collect(),
+            ..Self::unplanned(step.step.clone())
+        }
+    }
+
+    /// A step that the journal's plan doesn't name: a host step that an earlier run left pending.
+    pub(super) fn unplanned(step: StepName) -> Self {
+        Self {
+            step,
+            kind: StepKind::Host,
+            always: false,
+            makes_live: false,
+            outcome: None,
+            verdict: None,
+            cause: None,
+            exit_code: None,
+            skip_reason: None,
+            usage: None,
+            started_at: None,
+            tail: Vec::new(),
+            not_run: Vec::new(),
+        }
+    }
+
+    /// What of it was never reached: itself (a host step), or hooks of it.
+    pub(super) fn not_reached(&self) -> Vec<String> {
+        let aborted = matches!(self.skip_reason, Some(Skip { why: SkipReason::Aborted, .. }));
+        match self.kind {
+            StepKind::Host if aborted || (self.outcome.is_none() && self.started_at.is_none()) => vec![self.step.to_string()],
+            StepKind::Host | StepKind::Fact => Vec::new(),
+            StepKind::Phase => self.not_run.clone(),
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! The fold itself: one event at a time. A journal may break off anywhere; what was in flight then is `unknown`.
+
+use super::entry::{HookReport, OutcomeWord, StepReport, UsageReport};
+use super::failure::{Failure, FirstError, Skip};
+use super::{Notice, Report};
+use crate::model::event::{Event, Finished, Place, PlannedHook, PlannedStep, Role, RunHeader, Status, What};
+use crate::model::id::{HookId, StepName};
+use crate::model::outcome::{Outcome, SkipReason, Verdict};
+use std::collections::BTreeMap;
+
+/// How many of the last lines of a hook are kept when the journal breaks off before its end.
+const TAIL_LINES: usize = 20;
+
+/// Folds a run's events into its report, one at a time.
+#[derive(Debug, Clone)]
+pub struct Folder {
+    report: Report,
+    planned: BTreeMap<Place, PlannedHook>,
+    /// What started and hasn't ended: for a hook, its position in `report.hooks`; for a host step, its position in `report.steps`.
+    in_flight: BTreeMap<Place, usize>,
+}
+
+impl Default for Folder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Folder {
+    /// Nothing happened yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { report: Report::not_started(Status::Interrupted), planned: BTreeMap::new(), in_flight: BTreeMap::new() }
+    }
+
+    /// Takes the next event.
+    pub fn push(&mut self, event: &Event) {
+        self.report.ended_at = Some(event.at);
+        match &event.what {
+            What::RunStarted { header, steps } => {
+                self.report.run_id = Some(event.run.clone());
+                self.report.started_at = Some(event.at);
+                self.start(header, steps);
+            }
+            What::StepStarted { step, detail } => {
+                self.detail(detail.as_ref());
+                let index = self.step(step);
+                self.report.steps[index].started_at = Some(event.at);
+            }
+            What::Started { place, attempt } => self.started(event.at, place, *attempt),
+            What::Output { place, line, .. } => self.output(place, line),
+            What::Finished { place, result } => self.finished(place, result),
+            What::StepFinished { step, verdict, detail } => {
+                self.detail(detail.as_ref());
+                let index = self.step(step);
+                self.report.steps[index].verdict = Some(*verdict);
+            }
+            What::Warning { code, message } => {
+                self.report.warnings += 1;
+                self.report.notices.push(Notice { code: code.clone(), message: message.clone() });
+            }
+            What::Interrupted { signal } => self.report.signal = *signal,
+            What::RunFinished { status, detail } => {
+                self.report.status = *status;
+                self.detail(detail.as_ref());
+                self.report.left_half_way.clone_from(detail);
+            }
+        }
+    }
+
+    /// The report of what was pushed.
+    #[must_use]
+    pub fn finish(mut self) -> Report {
+        self.break_off();
+        self.report.hooks_executed = self.report.hooks.iter().map(HookReport::executed).collect();
+        self.report
+    }
+
+    fn start(&mut self, header: &RunHeader, steps: &[PlannedStep]) {
+        self.report = self.report.clone().of(header);
+        self.report.steps = steps.iter().map(StepReport::planned).collect();
+        self.report.new_version_live = steps.iter().any(|step| step.makes_live).then_some(false);
+        let hooks = steps.iter().flat_map(|step| &step.hooks);
+        self.planned = hooks.map(|hook| (hook.place.clone(), hook.clone())).collect();
+    }
+
+    fn started(&mut self, at: jiff::Timestamp, place: &Place, attempt: u32) {
+        let index = if let Some(hook) = &place.hook {
+            let index = self.reach(place, hook);
+            let entry = &mut self.report.hooks[index];
+            (entry.attempt, entry.started_at) = (Some(attempt), Some(at));
+            index
+        } else {
+            let index = self.step(&place.step);
+            self.report.steps[index].started_at.get_or_insert(at);
+            index
+        };
+        self.in_flight.insert(place.clone(), index);
+    }
+
+    /// Lines are kept for what is in flight only: a finished execution brings its own last lines.
+    fn output(&mut self, place: &Place, line: &str) {
+        let Some(&index) = self.in_flight.get(place) else { return };
+        let tail = match place.hook {
+            Some(_) => &mut self.report.hooks[index].tail,
+            None => &mut self.report.steps[index].tail,
+        };
+        if tail.len() == TAIL_LINES {
+            tail.remove(0);
+        }
+        tail.push(line.to_owned());
+    }
+
+    fn finished(&mut self, place: &Place, result: &Finished) {
+        let in_flight = self.in_flight.remove(place);
+        self.outputs(&result.outputs);
+        self.detail(result.detail.as_ref());
+        if result.verdict == Verdict::ProceedWithWarning {
+            self.report.warnings += 1;
+        }
+        if result.verdict == Verdict::Abort {
+            self.first_error(place, Failure::of(&result.outcome));
+        }
+        match &place.hook {
+            Some(hook) => self.hook_finished(place, hook, in_flight, result),
+            None => self.step_finished(place, result),
+        }
+    }
+
+    fn hook_finished(&mut self, place: &Place, hook: &HookId, in_flight: Option<usize>, result: &Finished) {
+        if matches!(result.outcome, Outcome::Skipped { reason: SkipReason::Aborted }) {
+            return; // never reached: it stays among its step's `not_run`
+        }
+        let index = in_flight.unwrap_or_else(|| self.reach(place, hook));
+        let entry = &mut self.report.hooks[index];
+        entry.outcome = OutcomeWord::of(&result.outcome);
+        entry.verdict = Some(result.verdict);
+        entry.cause = Failure::of(&result.outcome);
+        entry.skip_reason = Skip::of(&result.outcome);
+        entry.exit_code = result.exit_code;
+        entry.usage.measure(&result.usage);
+        entry.denials.clone_from(&result.denials);
+        entry.unenforced.clone_from(&result.unenforced);
+        entry.tail.clone_from(&result.tail);
+    }
+
+    fn step_finished(&mut self, place: &Place, result: &Finished) {
+        let index = self.step(&place.step);
+        let entry = &mut self.report.steps[index];
+        entry.outcome = Some(OutcomeWord::of(&result.outcome));
+        entry.verdict = Some(result.verdict);
+        entry.cause = Failure::of(&result.outcome);
+        entry.skip_reason = Skip::of(&result.outcome);
+        entry.exit_code = result.exit_code;
+        entry.usage.get_or_insert_default().measure(&result.usage);
+        entry.tail.clone_from(&result.tail);
+        if entry.makes_live {
+            self.report.new_version_live = live(&result.outcome, self.report.new_version_live);
+        }
+    }
+
+    /// Position of a new entry for a hook that is looked at now.
+    fn reach(&mut self, place: &Place, hook: &HookId) -> usize {
+        let name = place.to_string();
+        if let Some(step) = self.report.steps.iter_mut().find(|step| step.step == place.step) {
+            step.not_run.retain(|other| *other != name);
+        }
+        // A revert runs under its hook's plan.
+        let planned = self.planned.get(place).or_else(|| self.planned.get(&Place { role: Role::Main, ..place.clone() }));
+        self.report.hooks.push(HookReport {
+            id: hook.clone(),
+            label: planned.map_or_else(|| hook.to_string(), |planned| planned.label.clone()),
+            phase: place.step.clone(),
+            service: place.service.clone(),
+            instance: place.instance.clone(),
+            guest: planned.map(|planned| planned.guest),
+            fallback: planned.and_then(|planned| planned.fallback.clone()),
+            outcome: OutcomeWord::Unknown,
+            verdict: None,
+            cause: None,
+            exit_code: None,
+            skip_reason: None,
+            usage: planned.map_or_else(UsageReport::default, |planned| UsageReport::within(&planned.limits)),
+            denials: None,
+            files: None,
+            attempt: None,
+            started_at: None,
+            file: planned.map_or_else(|| hook.to_string(), |planned| planned.file.clone()),
+            role: place.role,
+            unconfined: planned.is_some_and(|planned| planned.unconfined),
+            unenforced: Vec::new(),
+            tail: Vec::new(),
+        });
+        self.report.hooks.len() - 1
+    }
+
+    /// Position of a step; one that the journal's plan doesn't name is added.
+    fn step(&mut self, name: &StepName) -> usize {
+        if let Some(index) = self.report.steps.iter().position(|step| step.step == *name) {
+            return index;
+        }
+        self.report.steps.push(StepReport::unplanned(name.clone()));
+        self.report.steps.len() - 1
+    }
+
+    fn outputs(&mut self, outputs: &[(String, String)]) {
+        for (key, value) in outputs {
+            match key.as_str() {
+                "migration" => self.report.migrations_run.push(value.clone()),
+                "detail" => self.report.details.push(value.clone()),
+                "backup_path" => {
+                    self.report.backup_path.get_or_insert_with(|| value.clone());
+                }
+                _ => {} // for the hooks and steps that name it
+            }
+        }
+    }
+
+    fn detail(&mut self, detail: Option<&String>) {
+        self.report.details.extend(detail.cloned());
+    }
+
+    fn first_error(&mut self, place: &Place, cause: Option<Failure>) {
+        let (None, Some(cause)) = (&self.report.first_error, cause) else { return };
+        self.report.first_error = Some(match &place.hook {
+            Some(hook) => FirstError::Hook { hook: hook.clone(), phase: place.step.clone(), cause },
+            None => FirstError::Step { step: place.step.clone(), cause },
+        });
+    }
+
+    /// What is still in flight when the events end was running when the engine died.
+    fn break_off(&mut self) {
+        for (place, index) in std::mem::take(&mut self.in_flight) {
+            let cause = Failure::of(&Outcome::Unknown);
+            self.first_error(&place, cause.clone());
+            if place.hook.is_some() {
+                self.report.hooks[index].cause = cause; // its outcome is `unknown` from the start
+            } else {
+                self.report.steps[index].outcome = Some(OutcomeWord::Unknown);
+                self.report.steps[index].cause = cause;
+            }
+        }
+    }
+}
+
+/// Whether the new version is live after a step that makes it so ended like this; `before` is what was known until then.
+fn live(outcome: &Outcome, before: Option<bool>) -> Option<bool> {
+    match outcome {
+        Outcome::Succeeded | Outcome::Skipped { reason: SkipReason::AlreadyDone { .. } } => Some(true),
+        // Without a command, somebody else makes it live: nobody here saw it.
+        Outcome::Skipped { reason: SkipReason::NotConfigured } if before != Some(true) => None,
+        _ => before,
+    }
+}
