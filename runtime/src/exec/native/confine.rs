@@ -189,7 +189,7 @@ fn granted(grant: &DirGrant, private: &Private) -> Result<(OwnedFd, BitFlags<Acc
     };
     let host = Path::new(grant.host.as_deref().unwrap_or(&grant.guest));
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let dir = rustix::fs::openat(CWD, host, flags, Mode::empty()).map_err(|errno| Unconfined::Denied(unusable(grant, errno.into())))?;
+    let dir = rustix::fs::openat(CWD, host, flags, Mode::empty()).map_err(|errno| Unconfined::Denied(unusable(grant, errno)))?;
     if private.lies_in(host) {
         return Err(Unconfined::Denied(reaches_private(grant, private.path())));
     }
@@ -211,7 +211,9 @@ pub(super) fn check(dirs: &[DirGrant]) -> Result<(), Denial> {
 fn unsupported(grant: &DirGrant) -> Denial {
     let path = grant.host.as_deref().unwrap_or(&grant.guest);
     let (why, allow) = match grant.mode {
-        DirMode::Scratch => ("a native hook has no file system of its own to place it in", "leave it out: TMPDIR and HOME are private already".to_owned()),
+        DirMode::Scratch => {
+            ("a native hook has no file system of its own to place it in", "leave it out: TMPDIR and HOME are private already".to_owned())
+        }
         _ => ("not available in this version for native hooks", format!("dirs = [{{ path = \"{path}\", mode = \"write\" }}]")),
     };
     Denial { capability: Capability::Dir, what: format!("directory `{path}` with mode `{}`: {why}", grant.mode), allow }
@@ -225,7 +227,7 @@ fn moved(grant: &DirGrant, host: &str) -> Denial {
     }
 }
 
-fn unusable(grant: &DirGrant, error: io::Error) -> Denial {
+fn unusable(grant: &DirGrant, error: rustix::io::Errno) -> Denial {
     let path = grant.host.as_deref().unwrap_or(&grant.guest);
     Denial {
         capability: Capability::Dir,

@@ -109,7 +109,7 @@ impl NativeExecutor {
         confine::check(&job.dirs)?;
         let prepared = self.prepare(job, guest)?;
         let execution = match prepared.run(&job.limits, around).await? {
-            Run::Finished(finished) => verdict::execution(job, *finished, &prepared, around),
+            Run::Finished(finished) => verdict::execution(job, &finished, &prepared, around),
             Run::Failed(failure) => Execution::not_started(prepared.explain(failure)?),
         };
         prepared.remove().await;

@@ -104,7 +104,10 @@ fn arguments(guest: &NativeGuest, private: Option<&mut Private>) -> Result<Vec<S
 
 fn variable(name: OsString, value: OsString) -> Result<CString, NotRun> {
     if name.is_empty() || name.as_bytes().contains(&b'=') {
-        return Err(NotRun::spawn(format!("environment variable `{}`: a name has at least one character and no `=`: rename it", name.display())));
+        return Err(NotRun::spawn(format!(
+            "environment variable `{}`: a name has at least one character and no `=`: rename it",
+            name.display()
+        )));
     }
     let what = format!("environment variable `{}`", name.display());
     let mut entry = name;
@@ -154,13 +157,11 @@ impl Prepared {
     /// # Errors
     /// [`ExecError`] if it wasn't the command's fault.
     pub(super) fn explain(&self, failure: Failure) -> Result<Outcome, ExecError> {
-        match program::explain(failure, &self.program, &self.cwd) {
-            Some(message) => Ok(Outcome::Failed { cause: Cause::Spawn { message } }),
-            None => {
-                let error = std::io::Error::from_raw_os_error(failure.errno);
-                Err(ExecError::new(format!("starting `{}` ({:?})", self.program.display(), failure.stage), error))
-            }
+        if let Some(message) = program::explain(failure, &self.program, &self.cwd) {
+            return Ok(Outcome::Failed { cause: Cause::Spawn { message } });
         }
+        let error = std::io::Error::from_raw_os_error(failure.errno);
+        Err(ExecError::new(format!("starting `{}` ({})", self.program.display(), failure.stage.words()), error))
     }
 
     /// What the job asked for and this machine can't enforce.

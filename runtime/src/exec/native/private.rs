@@ -29,9 +29,10 @@ impl Private {
     /// What the system says, with the directory.
     pub(super) fn create(scratch: &Path) -> Result<Self, ExecError> {
         let failed = |error: io::Error| ExecError::new(format!("making a private directory in {}", scratch.display()), error);
-        // Resolved now, so that the hook is given the paths that a rule can be made for. `tempdir` makes it 0700.
+        // Resolved now: what the hook is told and what a grant is compared with are the same path.
         let scratch = scratch.canonicalize().map_err(failed)?;
-        let dir = tempfile::Builder::new().prefix("wasmhook-").tempdir_in(&scratch).map_err(failed)?;
+        let mode = Permissions::from_mode(0o700);
+        let dir = tempfile::Builder::new().prefix("wasmhook-").permissions(mode).tempdir_in(&scratch).map_err(failed)?;
         let path = dir.path().to_owned();
         let writable = ["home", "tmp", "out"].map(|name| path.join(name));
         for dir in &writable {

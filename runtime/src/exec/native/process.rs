@@ -69,10 +69,11 @@ pub(super) async fn run(setup: Setup, limits: &Limits, around: &Surroundings) ->
     let output = Output::new(setup.pipes, Capture::new(Arc::clone(&around.output), limits.output_bytes))
         .map_err(|error| ExecError::new("opening the output pipes", error))?;
     let started = Instant::now();
-    let supervised = Supervised::start(setup.launch, setup.control, setup.private)
-        .map_err(|error| ExecError::new("starting a supervisor", error))?;
+    let supervised =
+        Supervised::start(setup.launch, setup.control, setup.private).map_err(|error| ExecError::new("starting a supervisor", error))?;
     let deadline = limits.timeout().and_then(|timeout| started.checked_add(timeout));
-    let command = Command { supervised, output, started, grace: limits.grace(), phase: Phase::Running { deadline }, stopped: None, ended: None };
+    let command =
+        Command { supervised, output, started, grace: limits.grace(), phase: Phase::Running { deadline }, stopped: None, ended: None };
     command.run(around).await
 }
 
@@ -176,12 +177,14 @@ impl Command {
 
     fn finish(self, left: Left) -> Run {
         let (ended, wall) = self.ended.map_or((None, self.started.elapsed()), |(ended, wall)| (Some(ended), wall));
-        let finished = Finished { ended, stopped: self.stopped, abandoned: matches!(left, Left::Something), wall, capture: self.output.close() };
+        let finished =
+            Finished { ended, stopped: self.stopped, abandoned: matches!(left, Left::Something), wall, capture: self.output.close() };
         Run::Finished(Box::new(finished))
     }
 }
 
 /// What is left below the supervisor when the command is over.
+#[derive(Clone, Copy)]
 enum Left {
     Nothing,
     Something,

@@ -47,16 +47,21 @@ pub(super) fn explain(failure: Failure, program: &Path, cwd: &Path) -> Option<St
     let error = io::Error::from_raw_os_error(failure.errno);
     let shown = program.display();
     match failure.stage {
-        Stage::Directory => {
-            Some(format!("working directory `{}`: {error}; it must exist and be open to the operator: create it, or set `cwd`", cwd.display()))
-        }
+        Stage::Directory => Some(format!(
+            "working directory `{}`: {error}; it must exist and be open to the operator: create it, or set `cwd`",
+            cwd.display()
+        )),
         Stage::Exec => Some(match failure.errno {
             libc::ENOENT | libc::ENOTDIR | libc::ELOOP => no_interpreter(program, &error),
             libc::EACCES | libc::EPERM => not_permitted(program, &error),
             libc::ENOEXEC => {
-                format!("`{shown}` is neither a program for this machine nor a script with an interpreter: begin it with a line like `#!/bin/sh`")
+                format!(
+                    "`{shown}` is neither a program for this machine nor a script with an interpreter: begin it with a line like `#!/bin/sh`"
+                )
             }
-            libc::E2BIG => format!("`{shown}`: {error}; arguments and environment together must fit the kernel's limit: pass a file instead"),
+            libc::E2BIG => {
+                format!("`{shown}`: {error}; arguments and environment together must fit the kernel's limit: pass a file instead")
+            }
             libc::ENOMEM => format!("`{shown}`: {error}; the program doesn't fit its limit: raise `memory`"),
             _ => format!("`{shown}`: {error}; the program must exist and be executable: correct it"),
         }),
@@ -67,9 +72,9 @@ pub(super) fn explain(failure: Failure, program: &Path, cwd: &Path) -> Option<St
 fn no_interpreter(program: &Path, error: &io::Error) -> String {
     let shown = program.display();
     match interpreter(program) {
-        Some(interpreter) => format!(
-            "`{shown}`: its interpreter `{interpreter}` is not there ({error}): correct its first line, or install `{interpreter}`"
-        ),
+        Some(interpreter) => {
+            format!("`{shown}`: its interpreter `{interpreter}` is not there ({error}): correct its first line, or install `{interpreter}`")
+        }
         None => format!("`{shown}`: {error}; the program and its dynamic loader must exist: install them, or rebuild it for this machine"),
     }
 }
@@ -80,7 +85,9 @@ fn not_permitted(program: &Path, error: &io::Error) -> String {
         Some(interpreter) => format!("`{shown}` or its interpreter `{interpreter}`"),
         None => format!("`{shown}`"),
     };
-    format!("{what}: {error}; both must be executable, and lie in a system or granted directory: chmod +x, or add the directory to `dirs` with mode \"read\"")
+    format!(
+        "{what}: {error}; both must be executable, and lie in a system or granted directory: chmod +x, or add the directory to `dirs` with mode \"read\""
+    )
 }
 
 /// What the first line of a script names after `#!`.

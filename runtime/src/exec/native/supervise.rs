@@ -8,14 +8,12 @@ use rustix::process::{PidfdFlags, WaitId, WaitIdOptions};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
 use tokio::net::UnixStream;
 
 /// A running supervisor, and what must stay for as long as anything below it may run.
 pub(super) struct Supervised {
     control: UnixStream,
-    /// The supervisor's process; `None` once it was reaped.
+    /// The supervisor's process; `None` only while this is dropped.
     process: Option<OwnedFd>,
     private: Option<Arc<Private>>,
 }
@@ -65,7 +63,8 @@ impl Supervised {
                 Err(error) => return Err(error),
             }
         }
-        self.reap().await?;
+        // The connection closes when the supervisor exits, which it does only when nobody is left.
+        self.private = None;
         Ok(Report::Gone)
     }
 
@@ -83,26 +82,19 @@ impl Supervised {
     fn tell(&self, command: u8) {
         let _ = self.control.try_write(&[command]);
     }
-
-    async fn reap(&mut self) -> io::Result<()> {
-        let Some(process) = &self.process else { return Ok(()) };
-        let watched = AsyncFd::with_interest(process.as_fd(), Interest::READABLE)?;
-        drop(watched.readable().await?);
-        drop(watched);
-        wait(process);
-        self.process = None;
-        Ok(())
-    }
 }
 
 impl Drop for Supervised {
     fn drop(&mut self) {
         let Some(process) = self.process.take() else { return };
         self.kill();
+        if reap(&process, WaitIdOptions::NOHANG) {
+            return;
+        }
         let private = self.private.take();
-        // Nobody waits here, and nobody else would reap it; the private directory stays until the last process is gone.
+        // Nobody else would reap it; and the private directory stays until the last process is gone.
         let reaper = std::thread::Builder::new().name("wasmhook-reaper".to_owned()).spawn(move || {
-            wait(&process);
+            reap(&process, WaitIdOptions::empty());
             drop(private);
         });
         if let Err(error) = reaper {
@@ -111,12 +103,17 @@ impl Drop for Supervised {
     }
 }
 
-/// Takes the supervisor's exit status; if the embedder's own handler took it first, that is as good.
-fn wait(process: &OwnedFd) {
-    while let Err(rustix::io::Errno::INTR) = rustix::process::waitid(WaitId::PidFd(process.as_fd()), WaitIdOptions::EXITED) {}
+/// Takes the supervisor's exit status. If a handler of the embedder took it first, that is as good.
+fn reap(process: &OwnedFd, how: WaitIdOptions) -> bool {
+    loop {
+        match rustix::process::waitid(WaitId::PidFd(process.as_fd()), WaitIdOptions::EXITED | how) {
+            Ok(None) => return false,
+            Err(rustix::io::Errno::INTR) => {}
+            Ok(Some(_)) | Err(_) => return true,
+        }
+    }
 }
 
 fn invalid(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, format!("the supervisor sent {what}"))
 }
-

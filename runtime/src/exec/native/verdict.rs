@@ -14,8 +14,8 @@ use std::time::Duration;
 const SHELL_XCPU: i32 = 128 + libc::SIGXCPU;
 
 /// The result of a job whose command ran.
-pub(super) fn execution(job: &Job, finished: Finished, prepared: &Prepared, around: &Surroundings) -> Execution {
-    let outcome = outcome(&finished, &job.limits);
+pub(super) fn execution(job: &Job, finished: &Finished, prepared: &Prepared, around: &Surroundings) -> Execution {
+    let outcome = outcome(finished, &job.limits);
     let outputs = match (&outcome, job.collect_outputs, prepared.private()) {
         (Outcome::Succeeded, true, Some(private)) => read_outputs(private.read_outputs(), around),
         _ => Vec::new(),

@@ -47,16 +47,8 @@ pub(super) enum Stage {
 }
 
 impl Stage {
-    const ALL: [Self; 8] = [
-        Self::Supervise,
-        Self::Clone,
-        Self::Session,
-        Self::Streams,
-        Self::Directory,
-        Self::Limits,
-        Self::Confine,
-        Self::Exec,
-    ];
+    const ALL: [Self; 8] =
+        [Self::Supervise, Self::Clone, Self::Session, Self::Streams, Self::Directory, Self::Limits, Self::Confine, Self::Exec];
 }
 
 /// How the program ended.
@@ -91,16 +83,21 @@ impl Message {
             Self::Ended(Ended { ending: Ending::Exited(code), cpu }) => (EXITED, 0, code, micros(cpu)),
             Self::Ended(Ended { ending: Ending::Killed(signal), cpu }) => (KILLED, 0, signal, micros(cpu)),
         };
-        let [a, b, c, d] = number.to_le_bytes();
-        let [e, f, g, h, i, j, k, l] = micros.to_le_bytes();
-        [kind, stage, 0, 0, a, b, c, d, e, f, g, h, i, j, k, l]
+        let mut bytes = [0; SIZE];
+        bytes[0] = kind;
+        bytes[1] = stage;
+        bytes[4..8].copy_from_slice(&number.to_le_bytes());
+        bytes[8..].copy_from_slice(&micros.to_le_bytes());
+        bytes
     }
 
     /// The message that these bytes are, if they are one.
     pub(super) fn decode(bytes: [u8; SIZE]) -> Option<Self> {
-        let [kind, stage, _, _, a, b, c, d, e, f, g, h, i, j, k, l] = bytes;
-        let number = i32::from_le_bytes([a, b, c, d]);
-        let cpu = Duration::from_micros(u64::from_le_bytes([e, f, g, h, i, j, k, l]));
+        let [kind, stage, ..] = bytes;
+        let (_, numbers) = bytes.split_at(4);
+        let (number, cpu) = numbers.split_first_chunk::<4>()?;
+        let number = i32::from_le_bytes(*number);
+        let cpu = Duration::from_micros(u64::from_le_bytes(*cpu.first_chunk::<8>()?));
         match kind {
             STARTED => Some(Self::Started),
             FAILED => {
