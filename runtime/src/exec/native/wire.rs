@@ -49,6 +49,20 @@ pub(super) enum Stage {
 impl Stage {
     const ALL: [Self; 8] =
         [Self::Supervise, Self::Clone, Self::Session, Self::Streams, Self::Directory, Self::Limits, Self::Confine, Self::Exec];
+
+    /// What was being done, for messages.
+    pub(super) const fn words(self) -> &'static str {
+        match self {
+            Self::Supervise => "preparing its supervisor",
+            Self::Clone => "making its process",
+            Self::Session => "giving it a session",
+            Self::Streams => "connecting its streams",
+            Self::Directory => "entering its working directory",
+            Self::Limits => "setting its limits",
+            Self::Confine => "confining it",
+            Self::Exec => "executing it",
+        }
+    }
 }
 
 /// How the program ended.
