@@ -3,6 +3,7 @@
 pub mod mock;
 pub mod native;
 pub mod output;
+pub mod outputs;
 #[cfg(feature = "wasm")]
 pub mod wasm;
 

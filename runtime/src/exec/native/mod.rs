@@ -1,1 +1,166 @@
-//! To come.
+//! Runs native commands: hooks under the same policy as wasm hooks as far as the kernel can say it, and the operator's host steps.
+//!
+//! A command is started without a shell, with an environment of its own, nothing to read, its own session and process group, and behind a
+//! *supervisor* process that finds whatever it leaves behind. What it may touch is decided in [`confine`] alone. This module
+//! composes; it makes no system call.
+
+mod children;
+mod confine;
+mod environment;
+mod kernel;
+mod launch;
+mod prepare;
+mod private;
+mod process;
+mod program;
+mod streams;
+mod supervise;
+mod supervisor;
+mod sys;
+#[cfg(test)]
+mod tests;
+mod verdict;
+mod wire;
+
+pub use confine::SYSTEM_DIRS;
+pub use environment::DEFAULT_PATH;
+
+use super::{ExecError, Executor, Running, Surroundings};
+use crate::model::grant::Denial;
+use crate::model::job::{Execution, Guest, Job};
+use crate::model::outcome::{Cause, Outcome};
+use confine::Unconfined;
+use kernel::Kernel;
+use process::Run;
+use std::path::PathBuf;
+
+/// Where private directories are made unless the embedder names another place.
+const DEFAULT_SCRATCH: &str = "/tmp";
+
+/// Runs jobs whose guest is native.
+#[derive(Debug, Clone)]
+pub struct NativeExecutor {
+    operator_env: Vec<(String, String)>,
+    system_dirs: Vec<PathBuf>,
+    scratch: PathBuf,
+    kernel: Kernel,
+}
+
+/// Builds a [`NativeExecutor`].
+#[derive(Debug, Default)]
+pub struct NativeExecutorBuilder {
+    operator_env: Vec<(String, String)>,
+    system_dirs: Vec<PathBuf>,
+    scratch: Option<PathBuf>,
+}
+
+impl NativeExecutorBuilder {
+    /// What host steps find in their environment unless the job itself sets it: PATH, HOME and LANG, and whatever else the operator's
+    /// commands need. Hooks never see it.
+    #[must_use]
+    pub fn operator_env(mut self, env: Vec<(String, String)>) -> Self {
+        self.operator_env = env;
+        self
+    }
+
+    /// One more directory that every confined hook may read and execute, besides [`SYSTEM_DIRS`]: `/nix/store`, a toolchain. The operator's to give.
+    #[must_use]
+    pub fn system_dir(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.system_dirs.push(dir.into());
+        self
+    }
+
+    /// Where private directories (HOME, TMPDIR, scripts) are made: a directory that exists, on a file system that allows programs. `/tmp` by default.
+    /// A confined hook whose grant contains it is refused.
+    #[must_use]
+    pub fn scratch(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.scratch = Some(dir.into());
+        self
+    }
+
+    /// The executor. Asks the kernel what it can enforce.
+    #[must_use]
+    pub fn build(self) -> NativeExecutor {
+        NativeExecutor {
+            operator_env: self.operator_env,
+            system_dirs: self.system_dirs,
+            scratch: self.scratch.unwrap_or_else(|| PathBuf::from(DEFAULT_SCRATCH)),
+            kernel: Kernel::detect(),
+        }
+    }
+}
+
+impl NativeExecutor {
+    /// A builder whose executor gives nothing but the defaults.
+    #[must_use]
+    pub fn builder() -> NativeExecutorBuilder {
+        NativeExecutorBuilder::default()
+    }
+
+    /// One job from its check to its result. The order matters: nothing is made for a job that is refused, and what is private stays until
+    /// the last process that may use it is gone.
+    async fn run(&self, job: &Job, around: &Surroundings) -> Result<Execution, NotRun> {
+        let Guest::Native(guest) = &job.guest else {
+            return Err(ExecError::new(format!("running {}", job.name), "the native executor was given a wasm guest").into());
+        };
+        if around.cancel.is_cancelled() {
+            return Err(NotRun::Ended(Outcome::Cancelled));
+        }
+        confine::check(&job.dirs)?;
+        let prepared = self.prepare(job, guest)?;
+        let execution = match prepared.run(&job.limits, around).await? {
+            Run::Finished(finished) => verdict::execution(job, &finished, &prepared, around),
+            Run::Failed(failure) => Execution::not_started(prepared.explain(failure)?),
+        };
+        prepared.remove().await;
+        Ok(execution)
+    }
+}
+
+impl Executor for NativeExecutor {
+    fn execute<'a>(&'a self, job: &'a Job, around: Surroundings) -> Running<'a> {
+        Box::pin(async move {
+            match self.run(job, &around).await {
+                Ok(execution) => Ok(execution),
+                Err(NotRun::Ended(outcome)) => Ok(Execution::not_started(outcome)),
+                Err(NotRun::Broken(error)) => Err(error),
+            }
+        })
+    }
+}
+
+/// Why a job has no process.
+enum NotRun {
+    /// That is its outcome.
+    Ended(Outcome),
+    /// The machinery failed.
+    Broken(ExecError),
+}
+
+impl NotRun {
+    /// It could not be started; `message` names the file, the rule and the way out.
+    fn spawn(message: String) -> Self {
+        Self::Ended(Outcome::Failed { cause: Cause::Spawn { message } })
+    }
+}
+
+impl From<ExecError> for NotRun {
+    fn from(error: ExecError) -> Self {
+        Self::Broken(error)
+    }
+}
+
+impl From<Denial> for NotRun {
+    fn from(denial: Denial) -> Self {
+        Self::Ended(Outcome::Failed { cause: Cause::Denied { denial } })
+    }
+}
+
+impl From<Unconfined> for NotRun {
+    fn from(unconfined: Unconfined) -> Self {
+        match unconfined {
+            Unconfined::Denied(denial) => denial.into(),
+            Unconfined::Broken(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! What the two new processes are given, and what the hook's process does to itself before its program takes over.
+//! [`prepare`] runs between clone and exec, in memory it shares: system calls only, no allocation, no locks.
+
+use super::confine::Rights;
+use super::sys::{self, Descriptors};
+use super::wire::{Failure, Stage};
+use rustix::process::{Pid, Signal};
+use std::ffi::CString;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+
+/// Everything that is needed to start a program, prepared.
+pub(super) struct Launch {
+    /// What is executed.
+    pub command: Arc<Command>,
+    /// Its standard input, output and error.
+    pub streams: Streams,
+    /// What it may do and use.
+    pub rights: Arc<Rights>,
+    /// The supervisor's end of the connection to the executor.
+    pub control: OwnedFd,
+    /// Whether processes that it leaves behind may outlive it.
+    pub leftovers: Leftovers,
+}
+
+/// What is executed, in the kernel's form.
+pub(super) struct Command {
+    /// The file: an absolute path.
+    pub program: CString,
+    /// Its arguments, the program's name first.
+    pub argv: Vec<CString>,
+    /// Its environment: `NAME=value`.
+    pub env: Vec<CString>,
+    /// Its working directory: an absolute path.
+    pub cwd: CString,
+}
+
+/// What becomes of processes that the program leaves behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Leftovers {
+    /// They end with it.
+    End,
+    /// They are let go (`detach`).
+    Release,
+}
+
+/// The standard streams of a program; each descriptor lies above the three it is put in the place of.
+pub(super) struct Streams {
+    /// Nothing to read.
+    pub stdin: OwnedFd,
+    /// The write end of a pipe.
+    pub stdout: OwnedFd,
+    /// The write end of a pipe.
+    pub stderr: OwnedFd,
+}
+
+/// A descriptor that `dup2` to 0, 1 or 2 can't clobber.
+///
+/// # Errors
+/// What `fcntl` says.
+pub(super) fn above_streams(fd: OwnedFd) -> io::Result<OwnedFd> {
+    use std::os::fd::AsRawFd;
+    if fd.as_raw_fd() > 2 { Ok(fd) } else { Ok(rustix::io::fcntl_dupfd_cloexec(&fd, 3)?) }
+}
+
+/// Turns the calling process into one that may execute the program: everything but the program itself. Confinement comes last, so that
+/// nothing before it needs a right that the hook doesn't have.
+///
+/// # Errors
+/// The point at which it failed.
+pub(super) fn prepare(launch: &Launch) -> Result<(), Failure> {
+    at(Stage::Session, enter_session())?;
+    at(Stage::Streams, connect(&launch.streams))?;
+    at(Stage::Directory, rustix::process::chdir(launch.command.cwd.as_c_str()).map_err(io::Error::from))?;
+    at(Stage::Streams, sys::close_from(3, Descriptors::CloseOnExec))?;
+    at(Stage::Limits, launch.rights.limit())?;
+    at(Stage::Confine, launch.rights.confine())
+}
+
+fn at<T>(stage: Stage, result: io::Result<T>) -> Result<T, Failure> {
+    result.map_err(|error| Failure { stage, errno: error.raw_os_error().unwrap_or(0) })
+}
+
+/// Its own session has no terminal, and its own process group is what TERM goes to. If the supervisor is killed, so is the program.
+fn enter_session() -> io::Result<()> {
+    rustix::process::setsid()?;
+    Ok(rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?)
+}
+
+fn connect(streams: &Streams) -> io::Result<()> {
+    rustix::stdio::dup2_stdin(streams.stdin.as_fd())?;
+    rustix::stdio::dup2_stdout(streams.stdout.as_fd())?;
+    Ok(rustix::stdio::dup2_stderr(streams.stderr.as_fd())?)
+}
+
+/// Asks a whole process group to end. A stopped process is continued, or it would never notice.
+pub(super) fn terminate_group(leader: Pid) {
+    // What can't be signalled is gone already.
+    let _ = rustix::process::kill_process_group(leader, Signal::TERM);
+    let _ = rustix::process::kill_process_group(leader, Signal::CONT);
+}
+
+/// Ends a process and the group that it leads, if it leads one.
+pub(super) fn kill_group(leader: Pid) {
+    let _ = rustix::process::kill_process_group(leader, Signal::KILL);
+    let _ = rustix::process::kill_process(leader, Signal::KILL);
+}

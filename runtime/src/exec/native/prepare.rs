@@ -1,0 +1,184 @@
+//! From a job to everything its processes need: private directories, environment, program, rights. All of it before the first fork.
+
+use super::confine::{self, Files, Ground, Rights};
+use super::environment::{self, Environment};
+use super::launch::{Command, Launch, Leftovers};
+use super::private::Private;
+use super::process::{self, Run, Setup};
+use super::wire::{Failure, Stage};
+use super::{NativeExecutor, NotRun, program, streams};
+use crate::exec::{ExecError, Surroundings};
+use crate::model::job::{Job, NativeGuest};
+use crate::model::limits::Limits;
+use crate::model::outcome::{Cause, Outcome};
+use std::ffi::{CString, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How often, and after which pause, an executable file is tried again that is still open for writing in a process which is about to close it:
+/// another fork of this program, made while the file was written.
+const BUSY_TRIES: u32 = 20;
+const BUSY_PAUSE: Duration = Duration::from_millis(10);
+
+/// A job that is ready to run.
+pub(super) struct Prepared {
+    command: Arc<Command>,
+    rights: Arc<Rights>,
+    leftovers: Leftovers,
+    private: Option<Arc<Private>>,
+    program: PathBuf,
+    cwd: PathBuf,
+}
+
+impl NativeExecutor {
+    /// Prepares `job`.
+    ///
+    /// # Errors
+    /// [`NotRun`], with the outcome of a job that can't start.
+    pub(super) fn prepare(&self, job: &Job, guest: &NativeGuest) -> Result<Prepared, NotRun> {
+        if !guest.cwd.is_absolute() {
+            return Err(NotRun::spawn(format!("working directory `{}` is not an absolute path: give one", guest.cwd.display())));
+        }
+        let mut private = self.private(job, guest)?;
+        let argv = arguments(guest, private.as_mut())?;
+        let env = self.environment(job, guest, private.as_ref());
+        let name = argv.first().map(String::as_str).unwrap_or_default();
+        let program = program::find(name, environment::path(&env), &guest.cwd).map_err(NotRun::spawn)?;
+        let rights = self.rights(job, guest, &program, private.as_ref())?;
+        let command = Command {
+            program: c_string("the program's path", program.as_os_str().to_owned())?,
+            argv: argv.into_iter().map(|argument| c_string("an argument", argument.into())).collect::<Result<_, _>>()?,
+            env: env.into_iter().map(|(name, value)| variable(name, value)).collect::<Result<_, _>>()?,
+            cwd: c_string("the working directory", guest.cwd.clone().into())?,
+        };
+        Ok(Prepared {
+            command: Arc::new(command),
+            rights: Arc::new(rights),
+            leftovers: if guest.detach { Leftovers::Release } else { Leftovers::End },
+            private: private.map(Arc::new),
+            program,
+            cwd: guest.cwd.clone(),
+        })
+    }
+
+    /// Hooks always have private directories; a host step has them if it needs a file there.
+    fn private(&self, job: &Job, guest: &NativeGuest) -> Result<Option<Private>, ExecError> {
+        let needed = guest.sandbox.is_some() || guest.script.is_some() || job.collect_outputs;
+        needed.then(|| Private::create(&self.scratch)).transpose()
+    }
+
+    fn environment(&self, job: &Job, guest: &NativeGuest, private: Option<&Private>) -> Environment {
+        let mut env = match (guest.sandbox, private) {
+            (Some(_), Some(private)) => environment::of_hook(job, private),
+            _ => environment::of_step(job, &self.operator_env),
+        };
+        if let (true, Some(private)) = (job.collect_outputs, private) {
+            environment::tell_outputs(&mut env, private);
+        }
+        env
+    }
+
+    fn rights(&self, job: &Job, guest: &NativeGuest, program: &Path, private: Option<&Private>) -> Result<Rights, NotRun> {
+        let (Some(sandbox), Some(private)) = (guest.sandbox, private) else { return Ok(Rights::of_operator(&job.limits)) };
+        let ground = Ground { kernel: self.kernel, system_dirs: &self.system_dirs };
+        Ok(confine::rights(sandbox, &job.limits, &Files { program, private, dirs: &job.dirs }, &ground)?)
+    }
+}
+
+/// The arguments, with the planned bytes of a script in the place of its name.
+fn arguments(guest: &NativeGuest, private: Option<&mut Private>) -> Result<Vec<String>, NotRun> {
+    let mut argv = guest.argv.clone();
+    if let (Some(script), Some(private)) = (&guest.script, private) {
+        let placed = private.place(script)?.to_string_lossy().into_owned();
+        let count = argv.len();
+        let slot = argv.get_mut(script.index).ok_or_else(|| {
+            ExecError::new(format!("placing the script {}", script.file_name), format!("it is argument {} of {count}", script.index))
+        })?;
+        *slot = placed;
+    }
+    Ok(argv)
+}
+
+fn variable(name: OsString, value: OsString) -> Result<CString, NotRun> {
+    if name.is_empty() || name.as_bytes().contains(&b'=') {
+        return Err(NotRun::spawn(format!(
+            "environment variable `{}`: a name has at least one character and no `=`: rename it",
+            name.display()
+        )));
+    }
+    let what = format!("environment variable `{}`", name.display());
+    let mut entry = name;
+    entry.push("=");
+    entry.push(value);
+    c_string(&what, entry)
+}
+
+/// Never shows the text itself: it may be a secret.
+fn c_string(what: &str, text: OsString) -> Result<CString, NotRun> {
+    CString::new(text.into_vec()).map_err(|_| NotRun::spawn(format!("{what} holds a NUL byte, which no program can be given: remove it")))
+}
+
+impl Prepared {
+    /// Runs it.
+    ///
+    /// # Errors
+    /// [`ExecError`] if the machinery failed.
+    pub(super) async fn run(&self, limits: &Limits, around: &Surroundings) -> Result<Run, ExecError> {
+        let mut tries = 1;
+        loop {
+            let run = process::run(self.setup()?, limits, around).await?;
+            match run {
+                Run::Failed(Failure { stage: Stage::Exec, errno: libc::ETXTBSY }) if tries < BUSY_TRIES => tries += 1,
+                run => return Ok(run),
+            }
+            tokio::time::sleep(BUSY_PAUSE).await;
+        }
+    }
+
+    fn setup(&self) -> Result<Setup, ExecError> {
+        let failed = |error: std::io::Error| ExecError::new("opening the streams of the command", error);
+        let (streams, pipes) = streams::open().map_err(failed)?;
+        let (control, theirs) = UnixStream::pair().map_err(failed)?;
+        let launch = Launch {
+            command: Arc::clone(&self.command),
+            rights: Arc::clone(&self.rights),
+            streams,
+            control: theirs.into(),
+            leftovers: self.leftovers,
+        };
+        Ok(Setup { launch, control, pipes, private: self.private.clone() })
+    }
+
+    /// The outcome of a start that failed.
+    ///
+    /// # Errors
+    /// [`ExecError`] if it wasn't the command's fault.
+    pub(super) fn explain(&self, failure: Failure) -> Result<Outcome, ExecError> {
+        if let Some(message) = program::explain(failure, &self.program, &self.cwd) {
+            return Ok(Outcome::Failed { cause: Cause::Spawn { message } });
+        }
+        let error = std::io::Error::from_raw_os_error(failure.errno);
+        Err(ExecError::new(format!("starting `{}` ({})", self.program.display(), failure.stage.words()), error))
+    }
+
+    /// What the job asked for and this machine can't enforce.
+    pub(super) fn unenforced(&self) -> Vec<String> {
+        self.rights.unenforced.clone()
+    }
+
+    /// Its private directories, if it has any.
+    pub(super) fn private(&self) -> Option<&Private> {
+        self.private.as_deref()
+    }
+
+    /// Removes what was private, unless a process that was abandoned may still use it: then its supervisor does.
+    pub(super) async fn remove(self) {
+        if let Some(private) = self.private {
+            // A hook may have left a large tree. If the runtime is shutting down, it is removed here and now.
+            let _ = tokio::task::spawn_blocking(move || drop(private)).await;
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! The executor's side of a supervisor: starts one, hears its reports, tells it to end. Dropping it ends everything it watches.
+
+use super::launch::Launch;
+use super::private::Private;
+use super::sys;
+use super::wire::{self, Message};
+use rustix::process::{PidfdFlags, WaitId, WaitIdOptions};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use tokio::net::UnixStream;
+
+/// A running supervisor, and what must stay for as long as anything below it may run.
+pub(super) struct Supervised {
+    control: UnixStream,
+    /// The supervisor's process; `None` only while this is dropped.
+    process: Option<OwnedFd>,
+    private: Option<Arc<Private>>,
+}
+
+/// What a supervisor reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Report {
+    /// About the program.
+    Said(Message),
+    /// The supervisor has ended, and with it everything below it (but what was released).
+    Gone,
+}
+
+impl Supervised {
+    /// Starts a supervisor, which starts the program. `control` is the other end of `launch.control`.
+    ///
+    /// # Errors
+    /// What the system says about the connection or the fork. Whether the program started is the first report.
+    pub(super) fn start(launch: Launch, control: std::os::unix::net::UnixStream, private: Option<Arc<Private>>) -> io::Result<Self> {
+        control.set_nonblocking(true)?;
+        let control = UnixStream::from_std(control)?;
+        let pid = sys::fork_supervisor(&launch)?;
+        // Closes this process's copies of the program's streams and of the supervisor's end.
+        drop(launch);
+        // An error from here on closes the connection, which ends the supervisor.
+        let process = rustix::process::pidfd_open(pid, PidfdFlags::empty())?;
+        Ok(Self { control, process: Some(process), private })
+    }
+
+    /// The next report. Cancel safe: a message is read whole or not at all.
+    ///
+    /// # Errors
+    /// What the system says, or a message that is none.
+    pub(super) async fn report(&mut self) -> io::Result<Report> {
+        let mut bytes = [0; wire::SIZE];
+        loop {
+            self.control.readable().await?;
+            match self.control.try_read(&mut bytes) {
+                Ok(0) => break,
+                Ok(wire::SIZE) => {
+                    let message = Message::decode(bytes).ok_or_else(|| invalid("an unknown message"))?;
+                    return Ok(Report::Said(message));
+                }
+                Ok(_) => return Err(invalid("a part of a message")),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => break,
+                Err(error) => return Err(error),
+            }
+        }
+        // The connection closes when the supervisor exits, which it does only when nobody is left.
+        self.private = None;
+        Ok(Report::Gone)
+    }
+
+    /// Asks the program's process group to end.
+    pub(super) fn terminate(&self) {
+        self.tell(wire::TERMINATE);
+    }
+
+    /// Ends everything now.
+    pub(super) fn kill(&self) {
+        self.tell(wire::KILL);
+    }
+
+    /// A supervisor that can't be told is gone, and the next report says so.
+    fn tell(&self, command: u8) {
+        let _ = self.control.try_write(&[command]);
+    }
+}
+
+impl Drop for Supervised {
+    fn drop(&mut self) {
+        let Some(process) = self.process.take() else { return };
+        self.kill();
+        if reap(&process, WaitIdOptions::NOHANG) {
+            return;
+        }
+        let private = self.private.take();
+        // Nobody else would reap it; and the private directory stays until the last process is gone.
+        let reaper = std::thread::Builder::new().name("wasmhook-reaper".to_owned()).spawn(move || {
+            reap(&process, WaitIdOptions::empty());
+            drop(private);
+        });
+        if let Err(error) = reaper {
+            tracing::warn!(%error, "a supervisor was told to end, but nobody waits for it");
+        }
+    }
+}
+
+/// Takes the supervisor's exit status. If a handler of the embedder took it first, that is as good.
+fn reap(process: &OwnedFd, how: WaitIdOptions) -> bool {
+    loop {
+        match rustix::process::waitid(WaitId::PidFd(process.as_fd()), WaitIdOptions::EXITED | how) {
+            Ok(None) => return false,
+            Err(rustix::io::Errno::INTR) => {}
+            Ok(Some(_)) | Err(_) => return true,
+        }
+    }
+}
+
+fn invalid(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("the supervisor sent {what}"))
+}

@@ -1,0 +1,154 @@
+//! What the supervisor tells the executor: messages of one fixed size, so that a write is whole and needs no allocation.
+
+use std::time::Duration;
+
+/// The size of a message on the wire, in bytes.
+pub(super) const SIZE: usize = 16;
+
+/// One message of the supervisor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Message {
+    /// The program runs.
+    Started,
+    /// It could not be started.
+    Failed(Failure),
+    /// The program itself has ended; processes that it left behind may still be there.
+    Ended(Ended),
+}
+
+/// Why nothing was started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Failure {
+    /// At which point.
+    pub stage: Stage,
+    /// What the system said.
+    pub errno: i32,
+}
+
+/// The points at which a start can fail, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// The supervisor's own preparation.
+    Supervise,
+    /// The second process.
+    Clone,
+    /// Its session and process group.
+    Session,
+    /// Its standard streams.
+    Streams,
+    /// Its working directory.
+    Directory,
+    /// Its resource limits.
+    Limits,
+    /// Its confinement.
+    Confine,
+    /// The program's image.
+    Exec,
+}
+
+impl Stage {
+    const ALL: [Self; 8] =
+        [Self::Supervise, Self::Clone, Self::Session, Self::Streams, Self::Directory, Self::Limits, Self::Confine, Self::Exec];
+
+    /// What was being done, for messages.
+    pub(super) const fn words(self) -> &'static str {
+        match self {
+            Self::Supervise => "preparing its supervisor",
+            Self::Clone => "making its process",
+            Self::Session => "giving it a session",
+            Self::Streams => "connecting its streams",
+            Self::Directory => "entering its working directory",
+            Self::Limits => "setting its limits",
+            Self::Confine => "confining it",
+            Self::Exec => "executing it",
+        }
+    }
+}
+
+/// How the program ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ended {
+    /// By its own exit or by a signal.
+    pub ending: Ending,
+    /// CPU time of the program and of the children it waited for.
+    pub cpu: Duration,
+}
+
+/// The two ways in which a process ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// It exited with this code.
+    Exited(i32),
+    /// This signal ended it.
+    Killed(i32),
+}
+
+const STARTED: u8 = 1;
+const FAILED: u8 = 2;
+const EXITED: u8 = 3;
+const KILLED: u8 = 4;
+
+impl Message {
+    /// The message as bytes: kind, stage, two bytes of nothing, a number, and a duration in microseconds.
+    pub(super) fn encode(self) -> [u8; SIZE] {
+        let (kind, stage, number, micros) = match self {
+            Self::Started => (STARTED, 0, 0, 0),
+            Self::Failed(Failure { stage, errno }) => (FAILED, stage as u8, errno, 0),
+            Self::Ended(Ended { ending: Ending::Exited(code), cpu }) => (EXITED, 0, code, micros(cpu)),
+            Self::Ended(Ended { ending: Ending::Killed(signal), cpu }) => (KILLED, 0, signal, micros(cpu)),
+        };
+        let mut bytes = [0; SIZE];
+        bytes[0] = kind;
+        bytes[1] = stage;
+        bytes[4..8].copy_from_slice(&number.to_le_bytes());
+        bytes[8..].copy_from_slice(&micros.to_le_bytes());
+        bytes
+    }
+
+    /// The message that these bytes are, if they are one.
+    pub(super) fn decode(bytes: [u8; SIZE]) -> Option<Self> {
+        let [kind, stage, ..] = bytes;
+        let (_, numbers) = bytes.split_at(4);
+        let (number, cpu) = numbers.split_first_chunk::<4>()?;
+        let number = i32::from_le_bytes(*number);
+        let cpu = Duration::from_micros(u64::from_le_bytes(*cpu.first_chunk::<8>()?));
+        match kind {
+            STARTED => Some(Self::Started),
+            FAILED => {
+                let stage = Stage::ALL.into_iter().find(|known| *known as u8 == stage)?;
+                Some(Self::Failed(Failure { stage, errno: number }))
+            }
+            EXITED => Some(Self::Ended(Ended { ending: Ending::Exited(number), cpu })),
+            KILLED => Some(Self::Ended(Ended { ending: Ending::Killed(number), cpu })),
+            _ => None,
+        }
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// What the executor tells the supervisor: one byte each. The end of the connection means [`KILL`].
+pub(super) const TERMINATE: u8 = b'T';
+/// Ends everything at once.
+pub(super) const KILL: u8 = b'K';
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_message_survives_the_wire() {
+        let cpu = Duration::from_micros(1_234_567);
+        let mut messages = vec![Message::Started];
+        messages.extend(Stage::ALL.map(|stage| Message::Failed(Failure { stage, errno: 13 })));
+        messages.push(Message::Ended(Ended { ending: Ending::Exited(255), cpu }));
+        messages.push(Message::Ended(Ended { ending: Ending::Killed(9), cpu }));
+        for message in messages {
+            assert_eq!(Message::decode(message.encode()), Some(message));
+        }
+        assert_eq!(Message::decode([0; SIZE]), None);
+        assert_eq!(Message::decode([FAILED, 99, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]), None);
+    }
+}
