@@ -21,7 +21,8 @@ pub fn check_nesting(dirs: &[DirGrant]) -> Result<(), Denial> {
     }
     check_guest_paths(dirs)?;
     let mounts = Mounts::read();
-    let places: Vec<(&DirGrant, Place)> = dirs.iter().filter_map(|dir| Some((dir, Place::of(Path::new(dir.host.as_deref()?)).ok()?))).collect();
+    let places: Vec<(&DirGrant, Place)> =
+        dirs.iter().filter_map(|dir| Some((dir, Place::of(Path::new(dir.host.as_deref()?)).ok()?))).collect();
     for (outer, around) in &places {
         for (inner, within) in &places {
             if width(inner.mode) < width(outer.mode) && around.contains(within, &mounts) {
@@ -119,10 +120,8 @@ struct Place {
 impl Place {
     fn of(path: &Path) -> io::Result<Self> {
         let path = fs::canonicalize(path)?;
-        let identities = path
-            .ancestors()
-            .map(|above| fs::metadata(above).map(|meta| (meta.dev(), meta.ino())))
-            .collect::<io::Result<Vec<_>>>()?;
+        let identities =
+            path.ancestors().map(|above| fs::metadata(above).map(|meta| (meta.dev(), meta.ino()))).collect::<io::Result<Vec<_>>>()?;
         Ok(Self { path, identities })
     }
 
@@ -134,7 +133,8 @@ impl Place {
     /// As [`encloses`](Self::encloses), and also where a bind mount shows the same files under another path.
     fn contains(&self, inner: &Self, mounts: &Mounts) -> bool {
         let Some(target) = mounts.source_of(&inner.path) else { return self.encloses(inner) };
-        self.encloses(inner) || mounts.visible_from(&self.path).any(|seen| seen.device == target.device && target.path.starts_with(&seen.path))
+        self.encloses(inner)
+            || mounts.visible_from(&self.path).any(|seen| seen.device == target.device && target.path.starts_with(&seen.path))
     }
 }
 
@@ -154,7 +154,8 @@ impl Mounts {
 
     fn source_of(&self, path: &Path) -> Option<Source> {
         // The last of several mounts on one point is the one that is seen.
-        let (point, source) = self.0.iter().filter(|(point, _)| path.starts_with(point)).max_by_key(|(point, _)| point.components().count())?;
+        let (point, source) =
+            self.0.iter().filter(|(point, _)| path.starts_with(point)).max_by_key(|(point, _)| point.components().count())?;
         let below = path.strip_prefix(point).ok()?;
         Some(Source { device: source.device.clone(), path: source.path.join(below) })
     }
