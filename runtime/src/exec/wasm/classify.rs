@@ -41,7 +41,7 @@ pub(super) fn ending(result: Result<(), Error>) -> Ending {
     if let Some(full) = error.downcast_ref::<PoolConcurrencyLimitError>() {
         return Ending::NoSlot(full.to_string());
     }
-    match error.downcast_ref::<Trap>() {
+    match error.downcast_ref::<Trap>().copied() {
         Some(Trap::OutOfFuel) => Ending::OutOfFuel,
         trap => Ending::Trap(Cause::Trap {
             trap: trap.map_or(TrapKind::HostCall, kind),
@@ -59,7 +59,7 @@ pub(super) fn missing_import(error: &Error) -> String {
     }
 }
 
-fn kind(trap: &Trap) -> TrapKind {
+fn kind(trap: Trap) -> TrapKind {
     match trap {
         Trap::UnreachableCodeReached => TrapKind::Unreachable,
         Trap::MemoryOutOfBounds | Trap::HeapMisaligned => TrapKind::MemoryOutOfBounds,
@@ -70,7 +70,7 @@ fn kind(trap: &Trap) -> TrapKind {
     }
 }
 
-fn message(error: &Error, trap: Option<&Trap>) -> String {
+fn message(error: &Error, trap: Option<Trap>) -> String {
     if let Some(trap) = trap {
         return trap.to_string();
     }

@@ -19,8 +19,9 @@ use tokio::sync::{Notify, oneshot};
 /// How long a guest has to end once its leash was pulled.
 pub(super) const ABANDON_AFTER: Duration = Duration::from_millis(200);
 
-/// How often the signal is sent until the guest has ended.
+/// How often the signal is sent until the guest has ended or is given up, and how often afterwards: it may free a thread even then.
 const SIGNAL_EVERY: Duration = Duration::from_millis(1);
+const SIGNAL_RARELY: Duration = Duration::from_millis(50);
 
 /// What an execution ends with.
 pub(super) type Answer = Result<Execution, ExecError>;
@@ -154,7 +155,7 @@ impl Leash {
         if self.tally.has_started() {
             let _ = self.abandoned_as.set(everything_held.add(held));
         }
-        let _ = answer.send(Ok(Execution { tail, usage, ..Execution::not_started(why.outcome(true)) }));
+        let _ = answer.send(Ok(Execution { usage, tail, ..Execution::not_started(why.outcome(true)) }));
     }
 
     /// Under which number it was left behind, if it was.
@@ -172,18 +173,17 @@ impl Alarm for Leash {
         self.pull(Pull::Deadline);
         let why = self.verdict()?;
         let give_up = *self.pulled_at.get_or_init(|| now) + ABANDON_AFTER;
-        if now >= give_up {
+        let given_up = now >= give_up;
+        if given_up {
             self.abandon(why);
-            // A signal may still free its thread, and the right to go on is gone for good: but nobody waits any more.
-            return None;
         }
         let thread = self.thread.load(Ordering::Acquire);
         match self.interrupt {
             Some(interrupt) if thread != 0 => {
                 interrupt.send(thread);
-                Some(now + SIGNAL_EVERY)
+                Some(now + if given_up { SIGNAL_RARELY } else { SIGNAL_EVERY })
             }
-            _ => Some(give_up),
+            _ => (!given_up).then_some(give_up),
         }
     }
 }

@@ -46,7 +46,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use watch::Watch;
 
 /// How long a hook may take to compile, unless the builder says otherwise.
-pub const COMPILE_TIMEOUT: Duration = Duration::from_secs(120);
+pub const COMPILE_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// What a [`WasmExecutor`] is made with.
 #[derive(Default)]
@@ -172,7 +172,13 @@ impl WasmExecutor {
             Some(runtime) => runtime,
             None => hook_thread::runtime()?,
         };
-        let Some(_place) = runtime.block_on(self.place(around)) else { return Ok(Execution::not_started(Outcome::Cancelled)) };
+        let _place = match &self.places {
+            None => None,
+            Some(_) => match runtime.block_on(self.place(around)) {
+                Some(place) => place,
+                None => return Ok(Execution::not_started(Outcome::Cancelled)),
+            },
+        };
         let leash = Arc::new(self.leash(job, around));
         let ran = self.core.run(&runtime, Request { job, around, leash: &leash });
         leash.end();

@@ -48,11 +48,11 @@ fn a_trap_says_which_and_where() {
     let wat = r#"(module (memory (export "memory") 1)
         (func $_ZN4core9panicking5panic17h0123456789abcdefE unreachable)
         (func $deploy (call $_ZN4core9panicking5panic17h0123456789abcdefE))
-        (func (export "_start") (call $deploy)))"#;
+        (func $start (export "_start") (call $deploy)))"#;
     let Cause::Trap { trap, message, backtrace } = cause(run(&job(wat))) else { panic!() };
     assert_eq!(trap, TrapKind::Unreachable);
     assert!(message.contains("unreachable"), "{message}");
-    assert_eq!(backtrace, ["core::panicking::panic", "deploy", "_start"]);
+    assert_eq!(backtrace, ["core::panicking::panic", "deploy", "start"]);
 }
 
 #[test]

@@ -140,8 +140,9 @@ fn a_grant_that_reaches_what_is_protected_is_refused() {
 #[test]
 fn outputs_come_back_after_success_only() {
     let report = |code| {
-        let wat = writing(3, "output", "backup_path=/b\nPATH=/evil\n")
-            .replace("(i32.const 27))))", &format!("(i32.const 27))) (call $exit (i32.const {code})))"));
+        let exit = format!("(call $exit (i32.const {code}))");
+        let write = writing(3, "output", "backup_path=/b\nPATH=/evil\n");
+        let wat = write.strip_suffix("))").map(|open| format!("{open} {exit}))")).unwrap();
         run(&Job { collect_outputs: true, ..job(&wat) })
     };
     assert_eq!(report(0).outputs, [("backup_path".to_owned(), "/b".to_owned())]);

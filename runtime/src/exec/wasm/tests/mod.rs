@@ -5,6 +5,7 @@ mod components;
 mod endings;
 mod files;
 mod limits;
+mod measure;
 mod refused;
 mod rights;
 mod stopped;

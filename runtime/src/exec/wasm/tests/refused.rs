@@ -55,7 +55,7 @@ fn a_module_or_component_that_cannot_be_started_is_not_a_hook() {
         ("(module (func (export \"_start\") (param i32)))", "without parameters"),
         ("(module (memory (export \"_start\") 1))", "not a function"),
         ("(component)", "exports nothing"),
-        ("(component (component $c) (export \"other:world/thing@1.0.0\" (component $c)))", "other:world/thing"),
+        ("(component (instance $i) (export \"other:world/thing@1.0.0\" (instance $i)))", "other:world/thing"),
     ] {
         assert!(matches!(cause_of("x.wat", wat.as_bytes()), Cause::NotAHook { found } if found.contains(text)), "{wat}");
     }

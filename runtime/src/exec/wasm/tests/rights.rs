@@ -85,7 +85,7 @@ fn random_numbers_of_one_call_are_bounded() {
       (core module $libc (memory (export "memory") 64)
         (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024)))
       (core instance $libc (instantiate $libc))
-      (core func $bytes (canon lower (func $random "get-random-bytes") (memory $libc "memory") (realloc (func $libc "realloc"))))
+      (core func $bytes (canon lower (func $random "get-random-bytes") (memory (core memory $libc "memory")) (realloc (core func $libc "realloc"))))
       (core module $main (import "host" "bytes" (func $bytes (param i64 i32)))
         (func (export "run") (result i32) (call $bytes (i64.const LEN) (i32.const 16)) (i32.const 0)))
       (core instance $main (instantiate $main (with "host" (instance (export "bytes" (func $bytes))))))
@@ -117,12 +117,13 @@ fn net_refuses_sockets_and_names() {
         (export "create-tcp-socket" (func (param "address-family" $f2) (result (result (own $s2) (error $e2)))))))
       (core module $libc (memory (export "memory") 1))
       (core instance $libc (instantiate $libc))
-      (core func $make (canon lower (func $create "create-tcp-socket") (memory $libc "memory")))
+      (core func $make (canon lower (func $create "create-tcp-socket") (memory (core memory $libc "memory"))))
       (core module $main (import "host" "make" (func $make (param i32 i32))) (import "libc" "memory" (memory 1))
         (func (export "run") (result i32) (call $make (i32.const 0) (i32.const 16)) (i32.load8_u (i32.const 16))))
       (core instance $main (instantiate $main (with "libc" (instance $libc)) (with "host" (instance (export "make" (func $make))))))
       (func $run (result (result)) (canon lift (core func $main "run")))
       (instance $exported (export "run" (func $run)))
       (export "wasi:cli/run@0.2.0" (instance $exported)))"#;
-    assert_eq!(run(&job(component)).exit_code, Some(1), "a socket was made");
+    let execution = run(&job(component));
+    assert_eq!(execution.outcome, Outcome::Failed { cause: Cause::Exit { code: 1 } }, "a socket was made");
 }
