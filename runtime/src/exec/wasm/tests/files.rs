@@ -1,0 +1,150 @@
+//! Directory grants: modes, borders, denials, and what is left afterwards.
+
+use super::*;
+use std::fs;
+use std::os::unix::fs::symlink;
+
+/// Opens `path` below the first grant and ends with the errno.
+fn opening(path: &str, create: bool) -> String {
+    let body = format!("(call $check (call $open (i32.const 3) (i32.const {}) (i32.const {})))", path.len(), i32::from(create));
+    preview1(&format!("(data (i32.const 1024) {path:?})"), &body)
+}
+
+/// Creates `path` below the grant with descriptor `fd` and writes `text` to it.
+fn writing(fd: u32, path: &str, text: &str) -> String {
+    let body = format!(
+        "(call $check (call $open (i32.const {fd}) (i32.const {}) (i32.const 1))) (call $write (i32.load (i32.const 0)) (i32.const 1200) (i32.const {}))",
+        path.len(),
+        text.len()
+    );
+    preview1(&format!("(data (i32.const 1024) {path:?}) (data (i32.const 1200) {text:?})"), &body)
+}
+
+fn with_dir(wat: &str, host: &Path, mode: DirMode) -> Job {
+    Job { dirs: vec![grant(host, "/data", mode)], ..job(wat) }
+}
+
+#[test]
+fn read_reads_and_no_more() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("note"), "hello\n").unwrap();
+    let wat = preview1(
+        r#"(data (i32.const 1024) "note")"#,
+        "(call $check (call $open (i32.const 3) (i32.const 4) (i32.const 0)))
+         (call $write (i32.const 1) (i32.const 2048) (call $read (i32.load (i32.const 0)) (i32.const 100)))",
+    );
+    assert_eq!(run_on(&executor(), &with_dir(&wat, dir.path(), DirMode::Read)).0.tail, ["hello"]);
+
+    let refused = run(&with_dir(&opening("new", true), dir.path(), DirMode::Read));
+    assert_eq!(refused.exit_code, Some(63), "EPERM");
+    let denials = refused.denials.unwrap();
+    assert_eq!(denials.len(), 1);
+    assert_eq!(denials[0].what, "write to /data/new");
+    assert!(!dir.path().join("new").exists());
+
+    let unlink = preview1(r#"(data (i32.const 1024) "note")"#, "(call $check (call $unlink (i32.const 3) (i32.const 1024) (i32.const 4)))");
+    assert_eq!(run(&with_dir(&unlink, dir.path(), DirMode::Read)).exit_code, Some(63));
+    assert!(dir.path().join("note").exists());
+}
+
+#[test]
+fn write_writes_live() {
+    let dir = tempfile::tempdir().unwrap();
+    let execution = run(&with_dir(&writing(3, "new", "text"), dir.path(), DirMode::Write));
+    assert_eq!((execution.outcome, execution.denials), (Outcome::Succeeded, Some(Vec::new())));
+    assert_eq!(fs::read_to_string(dir.path().join("new")).unwrap(), "text");
+}
+
+#[test]
+fn a_missing_file_is_no_denial() {
+    let dir = tempfile::tempdir().unwrap();
+    let execution = run(&with_dir(&opening("absent", false), dir.path(), DirMode::Read));
+    assert_eq!((execution.exit_code, execution.denials), (Some(44), Some(Vec::new())));
+}
+
+#[test]
+fn scratch_is_empty_private_and_gone_afterwards() {
+    let root = tempfile::tempdir().unwrap();
+    let executor = WasmExecutor::builder().scratch_root(root.path()).build().unwrap();
+    // The file is created exclusively: a second run would fail if the first one's directory were still there.
+    let wat = writing(3, "file", "text").replace("(i32.const 1))) (call $write", "(i32.const 5))) (call $write");
+    let job = Job { dirs: vec![DirGrant { host: None, guest: "/tmp".into(), mode: DirMode::Scratch }], ..job(&wat) };
+    for _ in 0..2 {
+        assert_eq!(run_on(&executor, &job).0.outcome, Outcome::Succeeded);
+    }
+    assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn what_leads_out_of_a_grant_is_refused_and_seen() {
+    let dir = tempfile::tempdir().unwrap();
+    let inside = dir.path().join("inside");
+    fs::create_dir(&inside).unwrap();
+    fs::write(dir.path().join("secret"), "secret").unwrap();
+    symlink(dir.path().join("secret"), inside.join("absolute")).unwrap();
+    symlink("../secret", inside.join("relative")).unwrap();
+    symlink("..", inside.join("up")).unwrap();
+    for path in ["../secret", "absolute", "relative", "up/secret", "/etc/passwd"] {
+        for mode in [DirMode::Read, DirMode::Write] {
+            let execution = run(&with_dir(&opening(path, false), &inside, mode));
+            assert_eq!(execution.exit_code, Some(63), "{path}");
+            assert_eq!(execution.denials.unwrap().len(), 1, "{path}");
+        }
+    }
+}
+
+#[test]
+fn an_outer_read_with_an_inner_write_is_two_handles() {
+    let outer = tempfile::tempdir().unwrap();
+    let inner = outer.path().join("data");
+    fs::create_dir(&inner).unwrap();
+    let dirs = vec![grant(outer.path(), "/app", DirMode::Read), grant(&inner, "/app/data", DirMode::Write)];
+    assert_eq!(run(&Job { dirs: dirs.clone(), ..job(&writing(4, "new", "x")) }).outcome, Outcome::Succeeded);
+    assert!(inner.join("new").exists());
+    assert_eq!(run(&Job { dirs, ..job(&writing(3, "data/other", "x")) }).exit_code, Some(63));
+    assert!(!inner.join("other").exists());
+}
+
+#[test]
+fn grants_that_cannot_hold_are_refused_by_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let inner = dir.path().join("inner");
+    fs::create_dir(&inner).unwrap();
+    fs::write(dir.path().join("file"), "").unwrap();
+    let cases = [
+        (vec![grant(dir.path(), "/a", DirMode::Write), grant(&inner, "/b", DirMode::Read)], "lies in grant"),
+        (vec![grant(&dir.path().join("absent"), "/a", DirMode::Read)], "does not exist"),
+        (vec![grant(&dir.path().join("file"), "/a", DirMode::Read)], "is not a directory"),
+        (vec![grant(dir.path(), "/a", DirMode::Txn)], "not available in this version"),
+        (vec![grant(dir.path(), "/a", DirMode::Discard)], "not available in this version"),
+    ];
+    for (dirs, text) in cases {
+        let execution = run(&Job { dirs, ..job(&preview1("", "")) });
+        let denials = execution.denials.clone();
+        let Cause::Denied { denial } = cause(execution) else { panic!("{text}") };
+        assert!(denial.what.contains(text), "{denial:?}");
+        assert_eq!(denials, Some(vec![denial]));
+    }
+}
+
+#[test]
+fn a_grant_that_reaches_what_is_protected_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = dir.path().join("state");
+    fs::create_dir(&state).unwrap();
+    let executor = WasmExecutor::builder().protect("state", &state).build().unwrap();
+    let Cause::Denied { denial } = cause(run_on(&executor, &with_dir(&preview1("", ""), dir.path(), DirMode::Read)).0) else { panic!() };
+    assert!(denial.what.ends_with("reaches the state"), "{denial:?}");
+}
+
+#[test]
+fn outputs_come_back_after_success_only() {
+    let report = |code| {
+        let exit = format!("(call $exit (i32.const {code}))");
+        let write = writing(3, "output", "backup_path=/b\nPATH=/evil\n");
+        let wat = write.strip_suffix("))").map(|open| format!("{open} {exit}))")).unwrap();
+        run(&Job { collect_outputs: true, ..job(&wat) })
+    };
+    assert_eq!(report(0).outputs, [("backup_path".to_owned(), "/b".to_owned())]);
+    assert_eq!((report(1).outputs, report(1).exit_code), (Vec::new(), Some(1)));
+}
