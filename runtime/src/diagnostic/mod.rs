@@ -1,4 +1,4 @@
-//! What is wrong, where it stands, which rule it breaks, and the way out. [`render`] shows findings to people; nothing here decides anything.
+//! What is wrong, where it stands, which rule it breaks, and the way out. [`render()`] shows findings to people; nothing here decides anything.
 
 pub mod codes;
 mod render;

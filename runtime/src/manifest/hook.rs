@@ -25,6 +25,8 @@ pub(super) fn hook(doc: Located<HookDoc>, origin: &str, problems: &mut Problems)
         enforceable(&doc, runs, problems);
         native_sees_host_paths(&doc.dirs, runs, problems);
     }
+    let dirs = std::mem::take(&mut doc.dirs).into_iter().filter_map(|dir| convert::dir(dir, problems)).collect();
+    let limits = convert::limits(std::mem::take(&mut doc.limits), problems);
     let id = doc.id.take()?;
     let (guest, args) = with_args(main?, std::mem::take(&mut doc.args), fallback.as_ref());
     Some(HookDecl {
@@ -35,10 +37,10 @@ pub(super) fn hook(doc: Located<HookDoc>, origin: &str, problems: &mut Problems)
         guest,
         args,
         cwd: doc.cwd,
-        dirs: doc.dirs.into_iter().filter_map(|dir| convert::dir(dir, problems)).collect(),
+        dirs,
         env: doc.env,
         set: doc.set.0,
-        limits: convert::limits(doc.limits, problems),
+        limits,
         once: doc.once,
         on_change: doc.on_change,
         idempotent: doc.idempotent,
@@ -58,8 +60,8 @@ fn fallback(written: Located<FallbackDoc>, hook: &mut HookDoc, problems: &mut Pr
     match (doc.cpu_time, &hook.limits.cpu_time) {
         (Some(limit), _) if !guest.value.is_native() => problems.push(useless("cpu_time", &limit.at, "a wasm fallback", "use `fuel`")),
         (Some(limit), Some(_)) => {
-            problems
-                .push(error_at(&limit, codes::DUPLICATE_NAME, "`cpu_time` is written in the hook and in its fallback").help("keep one"));
+            let twice = error_at(&limit, codes::DUPLICATE_NAME, "`cpu_time` is written in the hook and in its fallback");
+            problems.push(twice.help("keep one"));
         }
         (Some(limit), None) => hook.limits.cpu_time = Some(limit),
         (None, _) => {}

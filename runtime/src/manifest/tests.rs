@@ -178,6 +178,23 @@ fn a_broken_manifest_keeps_what_makes_sense() {
 }
 
 #[test]
+fn a_hook_that_cannot_be_is_still_told_everything() {
+    let text = "schema = 1\n[[hook]]\nfuel = 0\ndirs = [{}]\nenv = ['a b']\nset = { APP_DIR = 'x' }\ncwd = ''\n";
+    let (manifest, found) = parse("wasmhook.toml", text);
+    let expected = [
+        codes::MISSING_KEY,
+        codes::GUEST_CHOICE,
+        codes::BAD_VALUE,
+        codes::MISSING_KEY,
+        codes::BAD_NAME,
+        codes::RESERVED_NAME,
+        codes::BAD_VALUE,
+    ];
+    assert_eq!(found.iter().map(|finding| finding.code).collect::<Vec<_>>(), expected);
+    assert!(manifest.hooks.is_empty());
+}
+
+#[test]
 fn what_is_not_available_says_so_in_fixed_words() {
     let found = parse_and_lint("n.toml", include_str!("../../../tests/fixtures/manifest/bad/not-available.toml"));
     assert_eq!(found.len(), 12);
