@@ -1,8 +1,10 @@
 //! wasmhook runs deploy hooks compiled to WASI in a sandbox, once per release, in the order of a lifecycle.
 
 pub mod diagnostic;
+mod document;
 pub mod exec;
 pub mod ledger;
+pub mod lint;
 pub mod manifest;
 pub mod model;
 pub mod plan;

@@ -1,21 +1,30 @@
 //! What a person wrote: `wasmhook.toml`, or an importer's reading of a foreign file, each value with the place it stands at.
+//! Text becomes a value here and nothing else: no file is opened, no profile is looked at, no right is given.
 
-pub mod schema;
+mod convert;
+mod env_file;
+mod guest;
+mod hook;
+mod merge;
+mod parse;
+mod schema;
 
-use crate::diagnostic::Location;
+pub use crate::diagnostic::Located;
+pub use env_file::parse_env_file;
+pub use merge::merge;
+pub use parse::{parse, parse_policy};
+pub use schema::{json_schema, policy_json_schema};
+
 use crate::model::grant::DirMode;
 use crate::model::id::{AppName, HookId, ServiceName, StepName};
 use crate::model::policy::{FallbackWhen, OnChange, Sandbox};
 use std::time::Duration;
 
-/// A value and where it was written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Located<T> {
-    /// The value.
-    pub value: T,
-    /// Where it stands.
-    pub at: Location,
-}
+/// The largest file that is read, in bytes: a loader refuses more before it reads it.
+pub const MAX_BYTES: usize = crate::document::MAX_BYTES;
+
+/// Where hooks find what the engine tells them; the parent of their output file. No grant may cover it.
+pub const JOB_DIR: &str = "/run/wasmhook";
 
 /// One file, or several merged ones (the later has precedence).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -55,7 +64,7 @@ pub struct HookDecl {
     pub service: Option<Located<ServiceName>>,
     /// `wasm` or `run`.
     pub guest: Located<GuestDecl>,
-    /// `args`.
+    /// `args` of a wasm guest, be it the hook or its fallback. A native guest's are part of its `argv` already.
     pub args: Vec<String>,
     /// `cwd`, relative to the application's root.
     pub cwd: Option<Located<String>>,
@@ -65,7 +74,7 @@ pub struct HookDecl {
     pub env: Vec<Located<String>>,
     /// `set`: values written here.
     pub set: Vec<(Located<String>, String)>,
-    /// `fuel`, `timeout`, `memory`, `cpu_time`, …
+    /// `fuel`, `timeout`, `memory`, `cpu_time` (the hook's, or its fallback's), …
     pub limits: LimitsAsk,
     /// `once`.
     pub once: Option<bool>,
@@ -102,7 +111,7 @@ pub enum GuestDecl {
     },
 }
 
-/// `fallback = { run | wasm, when, cpu_time }`.
+/// `fallback = { run | wasm, when, cpu_time }`; its `cpu_time` stands in the hook's limits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FallbackDecl {
     /// What runs instead.
@@ -171,4 +180,13 @@ pub struct HostStepDecl {
     pub set: Vec<(String, String)>,
     /// `timeout`, `grace`, `output`.
     pub limits: LimitsAsk,
+}
+
+/// A file given to `--policy`: what the operator allows and runs, apart from what a repository asks for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PolicyFile {
+    /// The ceiling.
+    pub policy: Option<Located<PolicyDecl>>,
+    /// The operator's commands, in order.
+    pub host_steps: Vec<(Located<StepName>, HostStepDecl)>,
 }

@@ -1,1 +1,365 @@
-//! To come.
+//! The tables of `wasmhook.toml` as they are written: the one list of keys, which the reader reads and the JSON Schema is made from.
+//! What a combination of keys means is decided where they become a [`Manifest`](super::Manifest).
+
+use crate::diagnostic::Located;
+use crate::document::{DurationText, Pairs, Problems, Read, SchemaOne, SizeText, Value, document, not_available, words};
+use crate::model::grant::DirMode;
+use crate::model::id::{AppName, HookId, ServiceName, StepName};
+use crate::model::policy::{FallbackWhen, OnChange, Resume, Sandbox};
+use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings, json_schema};
+use std::borrow::Cow;
+use toml::de::DeValue;
+
+/// `wasmhook.toml`.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct ManifestDoc {
+    /// The version of this format: 1.
+    #[schemars(required)]
+    #[expect(dead_code, reason = "reading it was the check")]
+    pub(super) schema: Option<SchemaOne>,
+    /// The application.
+    pub(super) app: Option<Located<AppName>>,
+    /// A built-in profile's name, or the path of a profile file.
+    pub(super) profile: Option<Located<String>>,
+    /// Root of the application, relative to this file's directory; `.` if absent.
+    pub(super) app_dir: Option<Located<String>>,
+    /// Where the application keeps its data, relative to this file's directory.
+    pub(super) data_dir: Option<Located<String>>,
+    /// App environment.
+    #[schemars(default)]
+    pub(super) env: Pairs<String>,
+    /// A file of `KEY=value` lines with more of it.
+    pub(super) env_file: Option<Located<String>>,
+    /// Services.
+    #[schemars(default)]
+    pub(super) services: Pairs<ServiceDoc>,
+    /// The operator's ceiling, where one file serves both.
+    pub(super) policy: Option<Located<PolicyDoc>>,
+    /// The operator's commands, where one file serves both.
+    #[schemars(default)]
+    pub(super) host_step: Pairs<HostStepDoc>,
+    /// Hooks, in order.
+    #[schemars(default)]
+    pub(super) hook: Vec<Located<HookDoc>>,
+}
+document!(ManifestDoc, "the manifest", {
+    schema: expected, app: optional, profile: optional, app_dir: optional, data_dir: optional, env: optional, env_file: optional,
+    services: optional, policy: optional, host_step: optional, hook: optional,
+});
+
+/// A policy file: what an operator allows, apart from what a repository asks for.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct PolicyFileDoc {
+    /// The version of this format: 1.
+    #[schemars(required)]
+    #[expect(dead_code, reason = "reading it was the check")]
+    pub(super) schema: Option<SchemaOne>,
+    /// The ceiling.
+    pub(super) policy: Option<Located<PolicyDoc>>,
+    /// The operator's commands.
+    #[schemars(default)]
+    pub(super) host_step: Pairs<HostStepDoc>,
+}
+document!(PolicyFileDoc, "the policy file", { schema: expected, policy: optional, host_step: optional });
+
+/// `[[hook]]`.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct HookDoc {
+    /// Unique within its phase.
+    #[schemars(required)]
+    pub(super) id: Option<Located<HookId>>,
+    /// What a person calls it; the id if absent.
+    pub(super) label: Option<String>,
+    /// The phase; the profile's default phase if absent.
+    pub(super) phase: Option<Located<StepName>>,
+    /// The service it belongs to.
+    pub(super) service: Option<Located<ServiceName>>,
+    /// A module or component, relative to this file's directory.
+    pub(super) wasm: Option<Located<String>>,
+    /// A native command: its arguments, or one string that is split by shell-word rules.
+    pub(super) run: Option<Located<CommandLine>>,
+    /// Whether `/bin/sh` reads `run`, which is then a string.
+    #[schemars(default)]
+    pub(super) shell: Option<Located<bool>>,
+    /// Arguments.
+    #[schemars(default)]
+    pub(super) args: Vec<String>,
+    /// Where a native command starts, relative to the application's root.
+    pub(super) cwd: Option<Located<String>>,
+    /// Directories that it asks for.
+    #[schemars(default)]
+    pub(super) dirs: Vec<Located<DirDoc>>,
+    /// Names of variables that it asks for.
+    #[schemars(default)]
+    pub(super) env: Vec<Located<String>>,
+    /// Variables written here.
+    #[schemars(default)]
+    pub(super) set: Pairs<String>,
+    /// What it may use.
+    #[schemars(flatten)]
+    pub(super) limits: LimitsDoc,
+    /// Whether it runs once per release; the phase's gate if absent.
+    pub(super) once: Option<bool>,
+    /// What happens if it changed since it was done.
+    pub(super) on_change: Option<OnChange>,
+    /// Whether it may restart by itself after a crash.
+    #[schemars(default)]
+    pub(super) idempotent: bool,
+    /// Whether its failure is only a warning.
+    #[schemars(default)]
+    pub(super) allow_failure: bool,
+    /// Whether it runs at all; `true` if absent.
+    pub(super) enabled: Option<bool>,
+    /// How a native command is confined; the profile's way if absent.
+    pub(super) sandbox: Option<Located<Sandbox>>,
+    /// What runs in its place.
+    pub(super) fallback: Option<Located<FallbackDoc>>,
+}
+document!(HookDoc, "`[[hook]]`", {
+    id: expected, label: optional, phase: optional, service: optional, wasm: optional, run: optional, shell: optional, args: optional,
+    cwd: optional, dirs: optional, env: optional, set: optional, limits: flat, once: optional, on_change: optional, idempotent: optional,
+    allow_failure: optional, enabled: optional, sandbox: optional, fallback: optional,
+} later {
+    "net": "network access (`net`)", "secrets": "`secrets`", "backup": "`backup`", "verify": "`verify`", "revert": "`revert`",
+    "wait_for": "`wait_for`",
+});
+
+/// Limits, in the table of what they limit.
+#[derive(Debug, Default, JsonSchema)]
+pub(super) struct LimitsDoc {
+    /// CPU budget of a wasm hook, in fuel units.
+    pub(super) fuel: Option<Located<u64>>,
+    /// Deadline; 0 is none.
+    pub(super) timeout: Option<Located<DurationText>>,
+    /// Time between TERM and KILL for a native command.
+    pub(super) grace: Option<Located<DurationText>>,
+    /// Linear memory, or address space of each native process.
+    pub(super) memory: Option<Located<SizeText>>,
+    /// CPU time of each native process; 0 is no limit.
+    pub(super) cpu_time: Option<Located<DurationText>>,
+    /// Bytes of output that are kept.
+    pub(super) output: Option<Located<SizeText>>,
+    /// Open handles, or open files.
+    pub(super) handles: Option<Located<u32>>,
+    /// Table elements of a wasm hook.
+    pub(super) table_elements: Option<Located<u64>>,
+    /// Size of a wasm module.
+    pub(super) module: Option<Located<SizeText>>,
+}
+document!(LimitsDoc, "limits", {
+    fuel: optional, timeout: optional, grace: optional, memory: optional, cpu_time: optional, output: optional, handles: optional,
+    table_elements: optional, module: optional,
+});
+
+/// `{ path, guest, mode }`.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct DirDoc {
+    /// A host path; may begin with `$APP_DIR` or `$DATA_DIR`. Absent for `scratch`.
+    pub(super) path: Option<Located<String>>,
+    /// The path that the guest sees; the host path if absent.
+    pub(super) guest: Option<Located<String>>,
+    /// What may be done there; the profile's default if absent.
+    pub(super) mode: Option<Located<AvailableMode>>,
+}
+document!(DirDoc, "`dirs`", { path: optional, guest: optional, mode: optional });
+
+/// `fallback = { run | wasm, when }`.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct FallbackDoc {
+    /// A module or component.
+    pub(super) wasm: Option<Located<String>>,
+    /// A native command.
+    pub(super) run: Option<Located<CommandLine>>,
+    /// Whether `/bin/sh` reads `run`.
+    pub(super) shell: Option<Located<bool>>,
+    /// When it runs; `missing` if absent.
+    #[schemars(default)]
+    pub(super) when: FallbackWhen,
+    /// CPU time of each process of a native fallback: what it has in the place of `fuel`.
+    pub(super) cpu_time: Option<Located<DurationText>>,
+}
+document!(FallbackDoc, "`fallback`", { wasm: optional, run: optional, shell: optional, when: optional, cpu_time: optional });
+
+/// `[services.NAME]`.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct ServiceDoc {}
+
+impl crate::document::Read for ServiceDoc {
+    fn read(value: &Value<'_>, problems: &mut Problems) -> Option<Self> {
+        let mut table = crate::document::Table::open("`[services.NAME]`", value, problems)?;
+        table.later("env", "an environment for each service (`env` in `[services.NAME]`)", problems);
+        table.later("env_file", "an environment for each service (`env_file` in `[services.NAME]`)", problems);
+        table.finish(problems);
+        Some(Self {})
+    }
+}
+
+/// `[policy]`.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct PolicyDoc {
+    /// Directories that may be granted, with the widest mode; as asked if absent.
+    pub(super) dirs: Option<Vec<PolicyDirDoc>>,
+    /// Names of variables that may be granted, `*` at the end for any rest; as asked if absent.
+    pub(super) env: Option<Vec<Located<String>>>,
+    /// The largest limits.
+    #[schemars(flatten)]
+    pub(super) limits: LimitsDoc,
+    /// The weakest confinement that a hook may ask for.
+    pub(super) sandbox: Option<Sandbox>,
+}
+document!(PolicyDoc, "`[policy]`", { dirs: optional, env: optional, limits: flat, sandbox: optional });
+
+/// `{ path, mode }` of a policy.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct PolicyDirDoc {
+    /// The directory; may begin with `$APP_DIR` or `$DATA_DIR`.
+    pub(super) path: Located<String>,
+    /// The widest mode.
+    pub(super) mode: Located<AvailableMode>,
+}
+document!(PolicyDirDoc, "`dirs` of a policy", { path: required, mode: required });
+
+/// `[host_step.NAME]`.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct HostStepDoc {
+    /// The command: its arguments, or one string that is split by shell-word rules.
+    pub(super) run: Located<CommandLine>,
+    /// Whether `/bin/sh` reads `run`.
+    pub(super) shell: Option<Located<bool>>,
+    /// Where it starts; the application's root if absent.
+    pub(super) cwd: Option<String>,
+    /// Names of app environment variables that it gets.
+    #[schemars(default)]
+    pub(super) env: Vec<Located<String>>,
+    /// Variables written here.
+    #[schemars(default)]
+    pub(super) set: Pairs<String>,
+    /// Deadline; 0 is none.
+    pub(super) timeout: Option<Located<DurationText>>,
+    /// Time between TERM and KILL.
+    pub(super) grace: Option<Located<DurationText>>,
+    /// Bytes of output that are kept.
+    pub(super) output: Option<Located<SizeText>>,
+    /// How it goes on after a crash: it runs again.
+    #[schemars(default)]
+    #[expect(dead_code, reason = "the one value it can have is what happens")]
+    pub(super) resume: AvailableResume,
+}
+document!(HostStepDoc, "`[host_step.NAME]`", {
+    run: required, shell: optional, cwd: optional, env: optional, set: optional, timeout: optional, grace: optional, output: optional,
+    resume: optional,
+});
+
+/// `run`: a list of arguments, or one string.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum CommandLine {
+    /// One argument each.
+    List(Vec<String>),
+    /// Split by shell-word rules, or read by a shell.
+    Text(String),
+}
+
+impl Read for CommandLine {
+    fn read(value: &Value<'_>, problems: &mut Problems) -> Option<Self> {
+        match value.toml.get_ref() {
+            DeValue::Array(_) => Vec::read(value, problems).map(Self::List),
+            DeValue::String(_) => String::read(value, problems).map(Self::Text),
+            _ => {
+                value.wrong_type("a command: a list of arguments, or one string", problems);
+                None
+            }
+        }
+    }
+}
+
+impl JsonSchema for CommandLine {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "CommandLine".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "anyOf": [{ "type": "array", "items": { "type": "string" }, "minItems": 1 }, { "type": "string", "minLength": 1 }] })
+    }
+}
+
+/// A mode that this version can enforce.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct AvailableMode(pub(super) DirMode);
+
+impl Read for AvailableMode {
+    fn read(value: &Value<'_>, problems: &mut Problems) -> Option<Self> {
+        let mode = DirMode::read(value, problems)?;
+        if !matches!(mode, DirMode::Txn | DirMode::Discard) {
+            return Some(Self(mode));
+        }
+        let finding = not_available(&format!("`mode = \"{mode}\"`")).at(value.at(problems));
+        problems.push(finding.help("`mode = \"write\"` writes at once; what a failed hook wrote stays"));
+        None
+    }
+}
+
+impl JsonSchema for AvailableMode {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "DirMode".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "enum": [DirMode::Read.word(), DirMode::Write.word(), DirMode::Scratch.word()] })
+    }
+}
+
+/// A way to go on after a crash that this version has: running again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct AvailableResume;
+
+impl Read for AvailableResume {
+    fn read(value: &Value<'_>, problems: &mut Problems) -> Option<Self> {
+        let resume = words(Resume::ALL, value, problems)?;
+        if resume == Resume::Rerun {
+            return Some(Self);
+        }
+        problems.push(not_available("`resume` other than `rerun`").at(value.at(problems)));
+        None
+    }
+}
+
+impl JsonSchema for AvailableResume {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "Resume".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "const": "rerun" })
+    }
+}
+
+/// The JSON Schema of `wasmhook.toml`.
+#[must_use]
+pub fn json_schema() -> serde_json::Value {
+    generate::<ManifestDoc>()
+}
+
+/// The JSON Schema of the file given to `--policy`.
+#[must_use]
+pub fn policy_json_schema() -> serde_json::Value {
+    generate::<PolicyFileDoc>()
+}
+
+fn generate<T: JsonSchema>() -> serde_json::Value {
+    SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>().into()
+}

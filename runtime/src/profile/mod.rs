@@ -1,5 +1,14 @@
 //! A platform's lifecycle as data. The engine reads this value and knows no platform's name.
+//! Profiles come as TOML, built in or a user's own; a profile that can't be kept in every word is refused when it is read.
 
+mod builtin;
+mod read;
+
+pub use builtin::{BUILTIN_NAMES, builtin, builtin_text, unknown};
+pub use read::json_schema;
+
+use crate::diagnostic::{Diagnostic, has_errors};
+use crate::document;
 use crate::model::grant::DirMode;
 use crate::model::id::StepName;
 use crate::model::policy::{Cwd, EnvPolicy, Files, Gate, OnFailure, OnLocked, OnTimeout, OnUnknown, Resume, Sandbox, Scope};
@@ -7,10 +16,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A lifecycle: ordered steps with policies, and the platform's defaults.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct Profile {
     /// The version of this format: 1.
+    #[schemars(extend("const" = 1))]
     pub schema: u32,
     /// Its name.
     pub name: String,
@@ -101,8 +111,8 @@ pub enum Target {
 }
 
 /// One position in a lifecycle.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct ProfileStep {
     /// Its name: what manifests, reports and options call it.
     pub name: StepName,
@@ -112,7 +122,7 @@ pub struct ProfileStep {
 }
 
 /// What a step is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum ProfileStepKind {
     /// Hooks attach here.
@@ -180,7 +190,7 @@ pub struct HostPolicy {
     /// Its lines in the report's `details`; `{version}`, `{migrations}` (a count) and other outputs of the step are replaced.
     #[serde(default)]
     pub lines: Lines,
-    /// What it means if the run is aborted after this step and before the new version is live.
+    /// What it means if the run is aborted after this step and before the new version is live: a sentence for the report.
     pub left_half_way: Option<String>,
 }
 
@@ -212,4 +222,41 @@ pub struct Lines {
     pub done: Option<String>,
     /// When it failed; `{cause}` is replaced.
     pub failed: Option<String>,
+}
+
+impl Profile {
+    /// Reads a profile. `name` is what messages call the text.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, in the order of the text.
+    pub fn parse(name: &str, text: &str) -> Result<Self, Vec<Diagnostic>> {
+        let (profile, problems) = document::read(name, text);
+        let found = problems.into_found();
+        match profile {
+            Some(profile) if !has_errors(&found) => Ok(profile),
+            _ => Err(found),
+        }
+    }
+
+    /// The step of this name.
+    #[must_use]
+    pub fn step(&self, name: &StepName) -> Option<&ProfileStep> {
+        self.steps.iter().find(|step| step.name == *name)
+    }
+
+    /// The phases, in order.
+    pub fn phases(&self) -> impl Iterator<Item = (&StepName, &PhasePolicy)> {
+        self.steps.iter().filter_map(|step| match &step.kind {
+            ProfileStepKind::Phase(policy) => Some((&step.name, policy)),
+            ProfileStepKind::Host(_) | ProfileStepKind::Fact(_) => None,
+        })
+    }
+
+    /// The host steps, in order.
+    pub fn host_steps(&self) -> impl Iterator<Item = (&StepName, &HostPolicy)> {
+        self.steps.iter().filter_map(|step| match &step.kind {
+            ProfileStepKind::Host(policy) => Some((&step.name, policy)),
+            ProfileStepKind::Phase(_) | ProfileStepKind::Fact(_) => None,
+        })
+    }
 }

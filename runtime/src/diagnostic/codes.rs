@@ -1,0 +1,99 @@
+//! Every stable code. `docs/codes.md` explains each; scripts may match on them, so a code is never renamed or reused.
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $code:literal: $summary:literal;)+) => {
+        $(#[doc = $summary] pub const $name: &str = $code;)+
+
+        /// Every code with its summary, sorted by code.
+        pub const ALL: &[(&str, &str)] = &[$(($code, $summary)),+];
+    };
+}
+
+codes! {
+    BAD_ENV_LINE = "bad-env-line": "A line of an environment file is not KEY=value.";
+    BAD_NAME = "bad-name": "A name breaks the rule for names.";
+    BAD_PATH = "bad-path": "A path can't be what it stands for.";
+    BAD_VALUE = "bad-value": "A value has the right type and breaks its rule.";
+    DUPLICATE_ID = "duplicate-id": "Two hooks of one phase have the same id.";
+    DUPLICATE_NAME = "duplicate-name": "A name that must be unique is written twice.";
+    EMPTY_FILE = "empty-file": "The file says nothing.";
+    ESCAPES_ROOT = "escapes-root": "A relative path leaves the directory that it is relative to.";
+    GUEST_CHOICE = "guest-choice": "A hook needs exactly one of `wasm` and `run`.";
+    IMPOSSIBLE_GRANT = "impossible-grant": "A directory grant lies in a wider one and can't be enforced.";
+    MISSING_KEY = "missing-key": "A table lacks a key that it needs.";
+    NO_EFFECT = "no-effect": "A key that nothing would enforce here.";
+    NOT_AVAILABLE = "not-available": "A known feature that this version doesn't have.";
+    PRECOMPILED = "precompiled": "A precompiled artefact is native code and never a hook.";
+    RESERVED_NAME = "reserved-name": "A variable that the engine itself sets.";
+    SCHEMA_VERSION = "schema-version": "The file is written in a format version that this program doesn't read.";
+    TOML_SYNTAX = "toml-syntax": "The text is not TOML.";
+    TOO_LARGE = "too-large": "The file is larger than a manifest may be.";
+    UNKNOWN_HOST_STEP = "unknown-host-step": "A command is given for a step that the profile doesn't have.";
+    UNKNOWN_KEY = "unknown-key": "A key that this table doesn't have.";
+    UNKNOWN_PHASE = "unknown-phase": "A hook names a phase that the profile doesn't have.";
+    UNKNOWN_PROFILE = "unknown-profile": "No built-in profile has this name.";
+    UNKNOWN_SERVICE = "unknown-service": "A hook names a service that the manifest doesn't declare.";
+    WRONG_TYPE = "wrong-type": "A value has another type than its key takes.";
+}
+
+/// The explanations, as published.
+pub const DOCUMENT: &str = include_str!("../../docs/codes.md");
+
+/// The explanation of a code: its section of [`DOCUMENT`], without the heading.
+#[must_use]
+pub fn explain(code: &str) -> Option<&'static str> {
+    sections().find(|(heading, _)| *heading == code).map(|(_, text)| text.trim())
+}
+
+/// Each `## code` heading with the text below it.
+fn sections() -> impl Iterator<Item = (&'static str, &'static str)> {
+    DOCUMENT.split("\n## ").skip(1).map(|section| section.split_once('\n').unwrap_or((section, "")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    #[test]
+    fn codes_and_document_name_the_same_things() {
+        let codes: Vec<_> = ALL.iter().map(|(code, _)| *code).collect();
+        let documented: Vec<_> = sections().map(|(heading, _)| heading).collect();
+        assert_eq!(codes, documented, "docs/codes.md has one section for each code, in the same order");
+        assert!(codes.is_sorted(), "sorted, so that a new code has one place");
+        for (code, summary) in ALL {
+            let text = explain(code).unwrap_or_default();
+            assert!(text.len() > summary.len(), "{code}: explained in more than its summary");
+            assert!(text.starts_with(summary), "{code}: begins with its summary {summary:?}");
+        }
+        assert_eq!(explain("no-such-code"), None);
+    }
+
+    /// Codes written as literals (`code: "…"` of notices and warnings) have to stand in the list too.
+    #[test]
+    fn every_code_in_the_source_is_listed() {
+        let listed: BTreeSet<_> = ALL.iter().map(|(code, _)| *code).collect();
+        let mut texts = Vec::new();
+        read_sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut texts);
+        assert!(texts.len() > 10, "the sources are where the test looks");
+        for text in &texts {
+            for after in text.split("code: \"").skip(1) {
+                let code = after.split('"').next().unwrap_or_default();
+                let is_code = !code.is_empty() && code.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
+                assert!(!is_code || listed.contains(code), "`{code}` is missing in diagnostic/codes.rs");
+            }
+        }
+    }
+
+    fn read_sources(folder: &Path, texts: &mut Vec<String>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                read_sources(&path, texts);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                texts.push(std::fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! One TOML value on its way to a type.
+
+use super::{Problems, quote};
+use crate::diagnostic::{Diagnostic, Located, Location, codes};
+use crate::model::id::{AppName, HookId, ServiceName, StepName};
+use std::borrow::Cow;
+use toml::Spanned;
+use toml::de::DeValue;
+
+/// A value with the key it stands under.
+pub(crate) struct Value<'a> {
+    /// The key: names the value in messages.
+    pub(crate) name: &'a str,
+    /// What was written.
+    pub(crate) toml: &'a Spanned<DeValue<'a>>,
+}
+
+/// A type that TOML values can become.
+pub(crate) trait Read: Sized {
+    /// The value, or `None` and the reason among the problems.
+    fn read(value: &Value<'_>, problems: &mut Problems) -> Option<Self>;
+}
+
+impl Value<'_> {
+    /// Where it stands.
+    pub(crate) fn at(&self, problems: &Problems) -> Location {
+        problems.at(self.toml.span())
+    }
+
+    /// Reports that it has another type than `expected` (`a string`).
+    pub(crate) fn wrong_type(&self, expected: &str, problems: &mut Problems) {
+        let message = format!("{} is {}; it has to be {expected}", quote(self.name), kind(self.toml.get_ref()));
+        problems.push(Diagnostic::error(codes::WRONG_TYPE, message).at(self.at(problems)));
+    }
+
+    /// Reports that it has the right type and breaks a rule.
+    pub(crate) fn bad(&self, message: impl std::fmt::Display, problems: &mut Problems) {
+        let message = format!("{}: {message}", quote(self.name));
+        problems.push(Diagnostic::error(codes::BAD_VALUE, message).at(self.at(problems)));
+    }
+
+    /// The text of a string, or a report that it is none.
+    pub(crate) fn text(&self, expected: &str, problems: &mut Problems) -> Option<&str> {
+        let text = self.toml.get_ref().as_str();
+        if text.is_none() {
+            self.wrong_type(expected, problems);
+        }
+        text
+    }
+
+    /// The number, or a report that it is no whole number that fits.
+    fn integer(&self, max: u64, problems: &mut Problems) -> Option<u64> {
+        let DeValue::Integer(integer) = self.toml.get_ref() else {
+            self.wrong_type("a whole number", problems);
+            return None;
+        };
+        let number = u64::from_str_radix(integer.as_str(), integer.radix()).ok().filter(|number| *number <= max);
+        if number.is_none() {
+            self.bad(format_args!("{integer} is not a whole number from 0 to {max}"), problems);
+        }
+        number
+    }
+}
+
+/// A type's name with its article.
+fn kind(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "a string",
+        DeValue::Integer(_) => "an integer",
+        DeValue::Float(_) => "a float",
+        DeValue::Boolean(_) => "a boolean",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    }
+}
+
+impl Read for String {
+    fn read(value: &Value<'_>, problems: &mut Problems) -> Option<Self> {
+        let text = value.text("a string", problems)?;
+        // No path, argument or environment value can carry one.
+        if text.contains('\0') {
+            value.bad("it holds a NUL character, which no path, argument or variable can", problems);
+            return None;
+        }
+        Some(text.to_owned())
+    }
+}
+
+impl Read for bool {
+    fn read(value: &Value<'_>, problems: &mut Problems) -> Option<Self> {
+        let flag = value.toml.get_ref().as_bool();
+        if flag.is_none() {
+            value.wrong_type("`true` or `false`", problems);
+        }
+        flag
+    }
+}
+
+impl Read for u64 {
+    fn read(value: &Value<'_>, problems: &mut Problems) -> Option<Self> {
+        value.integer(Self::MAX, problems)
+    }
+}
+
+impl Read for u32 {
+    fn read(value: &Value<'_>, problems: &mut Problems) -> Option<Self> {
+        value.integer(Self::MAX.into(), problems).and_then(|number| Self::try_from(number).ok())
+    }
+}
+
+impl<T: Read> Read for Option<T> {
+    fn read(value: &Value<'_>, problems: &mut Problems) -> Option<Self> {
+        T::read(value, problems).map(Some)
+    }
+}
+
+impl<T: Read> Read for Located<T> {
+    fn read(value: &Value<'_>, problems: &mut Problems) -> Option<Self> {
+        Some(Self { value: T::read(value, problems)?, at: value.at(problems) })
+    }
+}
+
+/// What can't be read is left out, and reported.
+impl<T: Read> Read for Vec<T> {
+    fn read(value: &Value<'_>, problems: &mut Problems) -> Option<Self> {
+        let Some(items) = value.toml.get_ref().as_array() else {
+            value.wrong_type("a list", problems);
+            return None;
+        };
+        let read = |item| T::read(&Value { name: value.name, toml: item }, problems);
+        Some(items.iter().filter_map(read).collect())
+    }
+}
+
+macro_rules! names {
+    ($($name:ident),+) => {$(
+        impl Read for $name {
+            fn read(value: &Value<'_>, problems: &mut Problems) -> Option<Self> {
+                let text = value.text("a string", problems)?;
+                Self::new(text).map_err(|error| bad_name(value, &error, problems)).ok()
+            }
+        }
+    )+};
+}
+names!(AppName, HookId, ServiceName, StepName);
+
+/// Reports a name that breaks its rule.
+pub(super) fn bad_name(value: &Value<'_>, error: &crate::model::id::NameError, problems: &mut Problems) {
+    let error = Diagnostic::error(codes::BAD_NAME, error.to_string());
+    problems.push(error.at(value.at(problems)));
+}
+
+/// `Located` shows up in schemas as the value itself.
+impl<T: schemars::JsonSchema> schemars::JsonSchema for Located<T> {
+    fn inline_schema() -> bool {
+        T::inline_schema()
+    }
+    fn schema_name() -> Cow<'static, str> {
+        T::schema_name()
+    }
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        T::json_schema(generator)
+    }
+}

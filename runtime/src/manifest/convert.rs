@@ -1,0 +1,190 @@
+//! The parts that hooks, host steps and policies share: directories, variables, limits.
+
+use super::guest;
+use super::schema::{AvailableMode, DirDoc, HostStepDoc, LimitsDoc, PolicyDirDoc, PolicyDoc};
+use super::{DirAsk, HostStepDecl, JOB_DIR, LimitsAsk, PolicyDecl};
+use crate::diagnostic::{Located, codes};
+use crate::document::{Pairs, Problems, error_at, not_available, quote};
+use crate::model::grant::DirMode;
+use std::collections::HashSet;
+
+/// Variables that the engine itself sets for every hook, besides those that begin with `WASMHOOK_`.
+const ENGINE_VARIABLES: &[&str] = &["DEPLOY_TAG", "DEPLOY_ENV", "APP_DIR", "DATA_DIR", "TRACEPARENT"];
+
+/// Whether the engine itself sets this variable.
+pub(super) fn is_engine_variable(name: &str) -> bool {
+    name.starts_with("WASMHOOK_") || ENGINE_VARIABLES.contains(&name)
+}
+
+/// Whether a shell and every language can read a variable of this name.
+pub(super) fn is_variable_name(name: &str) -> bool {
+    let mut bytes = name.bytes();
+    bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_') && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+/// Reports an empty path or name.
+pub(super) fn not_empty(text: &Located<String>, problems: &mut Problems) {
+    if text.value.is_empty() {
+        problems.push(error_at(text, codes::BAD_VALUE, "it is empty").help("leave the key out for its default"));
+    }
+}
+
+/// Reports variables that can't be written here: badly named, or set by the engine.
+pub(super) fn own_variables(written: &Pairs<String>, problems: &mut Problems) {
+    for (name, _) in &written.0 {
+        variable_name(name, &name.value, problems);
+        if is_engine_variable(&name.value) {
+            let message = format!("{} is set by the engine for every hook; it can't be written here", quote(&name.value));
+            problems.push(error_at(name, codes::RESERVED_NAME, message));
+        }
+    }
+}
+
+/// Reports names that can't be asked for, or that stand there twice.
+pub(super) fn asked_variables(asked: &[Located<String>], written: &Pairs<String>, problems: &mut Problems) {
+    let mut seen: HashSet<&str> = written.0.iter().map(|(name, _)| name.value.as_str()).collect();
+    for name in asked {
+        if name.value.contains('.') {
+            let finding = not_available(&format!("outputs of other hooks as variables ({})", quote(&name.value)));
+            problems.push(finding.at(name.at.clone()));
+        } else if variable_name(name, &name.value, problems) && !seen.insert(&name.value) {
+            let message = format!("{} is written twice, in `env` or in `set`", quote(&name.value));
+            problems.push(error_at(name, codes::DUPLICATE_NAME, message).help("keep one: `env` hands a value through, `set` writes it"));
+        }
+    }
+}
+
+fn variable_name(at: &Located<String>, name: &str, problems: &mut Problems) -> bool {
+    let good = is_variable_name(name);
+    if !good {
+        let message = format!("variable {} is not a name: letters, digits and `_`, not beginning with a digit", quote(&at.value));
+        problems.push(error_at(at, codes::BAD_NAME, message));
+    }
+    good
+}
+
+/// One entry of `dirs`.
+pub(super) fn dir(doc: Located<DirDoc>, problems: &mut Problems) -> Option<DirAsk> {
+    let Located { value: doc, at } = doc;
+    let mode = doc.mode.map(|mode| mode.map(|AvailableMode(mode)| mode));
+    if let Some(guest) = &doc.guest {
+        guest_path(guest, problems);
+    }
+    let scratch = mode.as_ref().is_some_and(|mode| mode.value == DirMode::Scratch);
+    let path = match (doc.path, scratch) {
+        (Some(path), false) => {
+            host_path(&path, problems);
+            path
+        }
+        (Some(path), true) if !path.value.is_empty() => {
+            let message = "a `scratch` directory is new and empty: it has a `guest` path and no `path`";
+            problems.push(error_at(&path, codes::NO_EFFECT, message).help("remove `path`"));
+            return None;
+        }
+        (_, true) => Located { value: String::new(), at: at.clone() },
+        (None, false) => {
+            let missing = crate::diagnostic::Diagnostic::error(codes::MISSING_KEY, "an entry of `dirs` lacks `path`").at(at);
+            problems.push(missing.help("only `mode = \"scratch\"` needs none"));
+            return None;
+        }
+    };
+    if scratch && doc.guest.is_none() {
+        let missing = error_at(&path, codes::MISSING_KEY, "a `scratch` directory lacks `guest`: the path that the hook sees");
+        problems.push(missing);
+        return None;
+    }
+    Some(DirAsk { path, guest: doc.guest.map(|guest| guest.value), mode })
+}
+
+fn host_path(path: &Located<String>, problems: &mut Problems) {
+    let text = path.value.as_str();
+    let rest = text.strip_prefix("$APP_DIR").or_else(|| text.strip_prefix("$DATA_DIR"));
+    let message = match (text, rest) {
+        ("", _) => "the path is empty".to_owned(),
+        (_, Some(rest)) if rest.is_empty() || rest.starts_with('/') => return,
+        _ if text.starts_with('$') => format!("{}: only `$APP_DIR` and `$DATA_DIR` stand for directories", quote(text)),
+        _ if text == "~" || text.starts_with("~/") => format!("{}: `~` is a shell's, and no shell reads this", quote(text)),
+        _ => return,
+    };
+    problems.push(error_at(path, codes::BAD_PATH, message).help("write `.` for the application's root, or an absolute path"));
+}
+
+fn guest_path(path: &Located<String>, problems: &mut Problems) {
+    let text = path.value.as_str();
+    let mut parts = text.split('/').skip(1);
+    let rule = if !text.starts_with('/') {
+        "a guest path is absolute"
+    } else if parts.any(|part| part == ".." || part == ".") {
+        "a guest path has no `.` and no `..`"
+    } else if text == JOB_DIR || text.strip_prefix(JOB_DIR).is_some_and(|rest| rest.starts_with('/')) {
+        "this is where the engine puts the hook's own files"
+    } else {
+        return;
+    };
+    problems.push(error_at(path, codes::BAD_PATH, format!("{}: {rule}", quote(text))));
+}
+
+/// Limits, without those that would let nothing run.
+pub(super) fn limits(doc: LimitsDoc, problems: &mut Problems) -> LimitsAsk {
+    let limits = LimitsAsk {
+        fuel: doc.fuel,
+        timeout: doc.timeout.map(|limit| limit.map(|text| text.0)),
+        grace: doc.grace.map(|limit| limit.map(|text| text.0)),
+        memory: doc.memory.map(|limit| limit.map(|text| text.0)),
+        cpu_time: doc.cpu_time.map(|limit| limit.map(|text| text.0)),
+        output: doc.output.map(|limit| limit.map(|text| text.0)),
+        handles: doc.handles,
+        table_elements: doc.table_elements,
+        module: doc.module.map(|limit| limit.map(|text| text.0)),
+    };
+    for (key, limit) in [("fuel", &limits.fuel), ("memory", &limits.memory), ("module", &limits.module)] {
+        if let Some(limit) = limit.as_ref().filter(|limit| limit.value == 0) {
+            let message = format!("`{key} = 0` lets nothing run");
+            problems.push(error_at(limit, codes::BAD_VALUE, message).help("leave it out for the profile's default"));
+        }
+    }
+    limits
+}
+
+/// `[policy]`.
+pub(super) fn policy(doc: PolicyDoc, problems: &mut Problems) -> PolicyDecl {
+    for name in doc.env.iter().flatten() {
+        let stem = name.value.strip_suffix('*').unwrap_or(&name.value);
+        if !(stem.is_empty() && name.value == "*") {
+            variable_name(name, stem, problems);
+        }
+    }
+    PolicyDecl {
+        dirs: doc.dirs.map(|dirs| dirs.into_iter().filter_map(|dir| policy_dir(dir, problems)).collect()),
+        env: doc.env.map(|names| names.into_iter().map(|name| name.value).collect()),
+        limits: limits(doc.limits, problems),
+        sandbox: doc.sandbox,
+    }
+}
+
+fn policy_dir(doc: PolicyDirDoc, problems: &mut Problems) -> Option<DirAsk> {
+    host_path(&doc.path, problems);
+    if doc.mode.value.0 == DirMode::Scratch {
+        let message = "`scratch` reaches no directory of the host: every hook may have it";
+        problems.push(error_at(&doc.mode, codes::NO_EFFECT, message).help("write `read` or `write`, or remove the entry"));
+        return None;
+    }
+    Some(DirAsk { path: doc.path, guest: None, mode: Some(doc.mode.map(|AvailableMode(mode)| mode)) })
+}
+
+/// `[host_step.NAME]`.
+pub(super) fn host_step(doc: HostStepDoc, name: &Located<String>, problems: &mut Problems) -> Option<HostStepDecl> {
+    own_variables(&doc.set, problems);
+    asked_variables(&doc.env, &doc.set, problems);
+    if doc.cwd.as_deref() == Some("") {
+        problems.push(error_at(name, codes::BAD_PATH, "its `cwd` is empty").help("leave it out for the application's root"));
+    }
+    let asked = LimitsDoc { timeout: doc.timeout, grace: doc.grace, output: doc.output, ..LimitsDoc::default() };
+    Some(HostStepDecl {
+        run: guest::native(doc.run, doc.shell.as_ref(), problems)?,
+        cwd: doc.cwd,
+        env: doc.env.into_iter().map(|name| name.value).collect(),
+        set: doc.set.0.into_iter().map(|(name, value)| (name.value, value)).collect(),
+        limits: limits(asked, problems),
+    })
+}

@@ -1,0 +1,152 @@
+//! `[[hook]]` → [`HookDecl`], and the rules between its keys: what nothing would enforce for what it runs is refused.
+
+use super::guest::{self, Written};
+use super::schema::{DirDoc, FallbackDoc, HookDoc};
+use super::{FallbackDecl, GuestDecl, HookDecl, convert};
+use crate::diagnostic::{Diagnostic, Located, Location, codes};
+use crate::document::{Problems, error_at};
+use crate::model::grant::DirMode;
+
+/// A hook, or `None` if its keys can't be one; everything wrong with it is reported either way.
+pub(super) fn hook(doc: Located<HookDoc>, origin: &str, problems: &mut Problems) -> Option<HookDecl> {
+    let Located { value: mut doc, at } = doc;
+    let table = Written { wasm: doc.wasm.take(), run: doc.run.take(), shell: doc.shell.clone() };
+    let written_fallback = doc.fallback.is_some();
+    let main = guest::guest(table, "`[[hook]]`", &at, problems);
+    let fallback = doc.fallback.take().and_then(|written| fallback(written, &mut doc, problems));
+    convert::own_variables(&doc.set, problems);
+    convert::asked_variables(&doc.env, &doc.set, problems);
+    if let Some(cwd) = &doc.cwd {
+        convert::not_empty(cwd, problems);
+    }
+    // Rules about what runs can only be told where it is known.
+    if let Some(main) = main.as_ref().filter(|_| fallback.is_some() == written_fallback) {
+        let runs = Runs::of(main, fallback.as_ref());
+        enforceable(&doc, runs, problems);
+        native_sees_host_paths(&doc.dirs, runs, problems);
+    }
+    let id = doc.id.take()?;
+    let (guest, args) = with_args(main?, std::mem::take(&mut doc.args), fallback.as_ref());
+    Some(HookDecl {
+        id,
+        label: doc.label,
+        phase: doc.phase,
+        service: doc.service,
+        guest,
+        args,
+        cwd: doc.cwd,
+        dirs: doc.dirs.into_iter().filter_map(|dir| convert::dir(dir, problems)).collect(),
+        env: doc.env,
+        set: doc.set.0,
+        limits: convert::limits(doc.limits, problems),
+        once: doc.once,
+        on_change: doc.on_change,
+        idempotent: doc.idempotent,
+        allow_failure: doc.allow_failure,
+        enabled: doc.enabled.unwrap_or(true),
+        sandbox: doc.sandbox,
+        fallback,
+        origin: origin.to_owned(),
+    })
+}
+
+/// The fallback; its `cpu_time` becomes the hook's, which no other guest has a use for.
+fn fallback(written: Located<FallbackDoc>, hook: &mut HookDoc, problems: &mut Problems) -> Option<Located<FallbackDecl>> {
+    let Located { value: doc, at } = written;
+    let table = Written { wasm: doc.wasm, run: doc.run, shell: doc.shell };
+    let guest = guest::guest(table, "`fallback`", &at, problems)?;
+    match (doc.cpu_time, &hook.limits.cpu_time) {
+        (Some(limit), _) if !guest.value.is_native() => problems.push(useless("cpu_time", &limit.at, "a wasm fallback", "use `fuel`")),
+        (Some(limit), Some(_)) => {
+            problems.push(error_at(&limit, codes::DUPLICATE_NAME, "`cpu_time` is written in the hook and in its fallback").help("keep one"));
+        }
+        (Some(limit), None) => hook.limits.cpu_time = Some(limit),
+        (None, _) => {}
+    }
+    Some(Located { value: FallbackDecl { guest: guest.value, when: doc.when }, at })
+}
+
+/// What a hook can turn out to run.
+#[derive(Clone, Copy)]
+struct Runs {
+    wasm: bool,
+    native: bool,
+}
+
+impl Runs {
+    fn of(main: &Located<GuestDecl>, fallback: Option<&Located<FallbackDecl>>) -> Self {
+        let guests = || std::iter::once(&main.value).chain(fallback.map(|fallback| &fallback.value.guest));
+        Self { wasm: guests().any(|guest| !guest.is_native()), native: guests().any(GuestDecl::is_native) }
+    }
+}
+
+/// Reports every key that nothing would enforce for what this hook runs.
+fn enforceable(doc: &HookDoc, runs: Runs, problems: &mut Problems) {
+    fn place<T>(key: &Option<Located<T>>) -> Option<&Location> {
+        key.as_ref().map(|located| &located.at)
+    }
+    let limits = &doc.limits;
+    let only_native = [
+        ("cpu_time", place(&limits.cpu_time), "use `fuel`"),
+        ("grace", place(&limits.grace), "remove it: a wasm hook is stopped at once"),
+        ("sandbox", place(&doc.sandbox), "remove it: a wasm hook is always in the sandbox"),
+        ("cwd", place(&doc.cwd), "remove it: a wasm hook has no working directory, only the directories it is granted"),
+    ];
+    let only_wasm = [
+        ("fuel", place(&limits.fuel), "use `cpu_time`"),
+        ("table_elements", place(&limits.table_elements), "remove it"),
+        ("module", place(&limits.module), "remove it"),
+    ];
+    for (key, at, help) in only_native.into_iter().filter(|_| !runs.native) {
+        problems.found_useless(key, at, "a wasm hook", help);
+    }
+    for (key, at, help) in only_wasm.into_iter().filter(|_| !runs.wasm) {
+        problems.found_useless(key, at, "a native hook", help);
+    }
+    if let (Some(fuel), None, true, true) = (&limits.fuel, &limits.cpu_time, runs.wasm, runs.native) {
+        let message = "`fuel` doesn't limit a native command, and this hook can run one";
+        problems.push(error_at(fuel, codes::MISSING_KEY, message).help("state `cpu_time` too: what the native command has in its place"));
+    }
+    if let (Some(shell), true, false) = (&doc.shell, runs.native, doc.args.is_empty()) {
+        if shell.value {
+            let message = "`args` can't be added to a line that a shell reads";
+            problems.push(error_at(shell, codes::NO_EFFECT, message).help("write them in `run`"));
+        }
+    }
+}
+
+/// A process sees the host's own paths, so nothing could give a directory another name, or an empty one a name at all.
+fn native_sees_host_paths(dirs: &[Located<DirDoc>], runs: Runs, problems: &mut Problems) {
+    for dir in dirs.iter().filter(|_| runs.native) {
+        let path = dir.value.path.as_ref().map(|path| path.value.as_str());
+        if let Some(mode) = dir.value.mode.as_ref().filter(|mode| mode.value.0 == DirMode::Scratch) {
+            problems.push(useless("scratch", &mode.at, "a native command", "remove it: HOME and TMPDIR are private and empty"));
+        } else if let Some(guest) = dir.value.guest.as_ref().filter(|guest| Some(guest.value.as_str()) != path) {
+            problems.push(useless("guest", &guest.at, "a native command, which sees the host's paths", "remove `guest`"));
+        }
+    }
+}
+
+impl Problems {
+    fn found_useless(&mut self, key: &str, at: Option<&Location>, whom: &str, help: &str) {
+        if let Some(at) = at {
+            self.push(useless(key, at, whom, help));
+        }
+    }
+}
+
+fn useless(key: &str, at: &Location, whom: &str, help: &str) -> Diagnostic {
+    Diagnostic::error(codes::NO_EFFECT, format!("`{key}` has no effect on {whom}")).at(at.clone()).help(help)
+}
+
+/// `args` beside `run` are the command's last words; beside `wasm`, or for a fallback that is wasm, the guest's own.
+fn with_args(main: Located<GuestDecl>, args: Vec<String>, fallback: Option<&Located<FallbackDecl>>) -> (Located<GuestDecl>, Vec<String>) {
+    let for_wasm = |args: Vec<String>| if fallback.is_some_and(|f| !f.value.guest.is_native()) { args } else { Vec::new() };
+    match main.value {
+        GuestDecl::Wasm { .. } => (main, args),
+        GuestDecl::Native { mut argv, shell } => {
+            argv.extend(args.iter().cloned());
+            (Located { value: GuestDecl::Native { argv, shell }, at: main.at }, for_wasm(args))
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! The profiles that come with the program.
+
+use super::Profile;
+use crate::diagnostic::{Diagnostic, Located, codes};
+use crate::document::{error_at, quote, suggest};
+
+const BUILTINS: &[(&str, &str)] = &[
+    ("default", include_str!("../../profiles/default.toml")),
+    ("tenant-upgrade", include_str!("../../profiles/tenant-upgrade.toml")),
+];
+
+/// Their names; the first is what a manifest without `profile` gets.
+pub const BUILTIN_NAMES: &[&str] = &[BUILTINS[0].0, BUILTINS[1].0];
+
+/// The text of a built-in profile: what a profile of one's own can start from.
+#[must_use]
+pub fn builtin_text(name: &str) -> Option<&'static str> {
+    BUILTINS.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
+}
+
+/// A built-in profile.
+#[must_use]
+pub fn builtin(name: &str) -> Option<Profile> {
+    Profile::parse(&format!("{name}.toml"), builtin_text(name)?).ok()
+}
+
+/// The finding that no built-in profile has this name.
+#[must_use]
+pub fn unknown(name: &Located<String>) -> Diagnostic {
+    let message = format!("{} is no built-in profile", quote(&name.value));
+    let help = suggest(&name.value, BUILTIN_NAMES.iter().copied());
+    error_at(name, codes::UNKNOWN_PROFILE, message).help(format!("{help} a profile of your own is named by its path: `./{}.toml`", "profile"))
+}

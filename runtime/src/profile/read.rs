@@ -1,0 +1,218 @@
+//! TOML → [`Profile`]: which keys each table has, and what a profile can't say.
+
+use super::{DiscoveredDir, Discovery, Fact, FactPolicy, HostPolicy, Lines, PhasePolicy, Profile, ProfileLimits, ProfileStep, ProfileStepKind, Target};
+use crate::diagnostic::{Diagnostic, codes};
+use crate::document::{Fields, Problems, Read, Table, Value, document, not_available, quote, suggest, words};
+use crate::model::grant::DirMode;
+use crate::model::id::StepName;
+use crate::model::policy::{Files, OnFailure, Resume};
+use crate::model::units::{UnitError, parse_duration, parse_size};
+use schemars::generate::SchemaSettings;
+use serde::Serialize;
+use std::collections::HashSet;
+
+document!(Profile, "the profile", {
+    schema: required, name: required, description: required, on_locked: required, on_unknown: required, env: optional, cwd: optional,
+    sandbox: optional, default_mode: required, default_phase: optional, limits: optional, discovery: optional, target: optional,
+    marker: optional, steps as "step": required,
+} check profile);
+
+document!(Discovery, "`[discovery]`", {
+    folder: required, default_phase: required, extensions: required, dirs: optional,
+} check discovery);
+
+document!(DiscoveredDir, "`dirs` of `[discovery]`", { path: required, mode: required } check discovered_dir);
+
+document!(PhasePolicy, "a phase", {
+    title: required, on_failure: optional, on_timeout: optional, gate: optional, scope: optional, files: optional, background: optional,
+    always: optional, limits: optional, lines: optional,
+} check phase);
+
+document!(HostPolicy, "a host step", {
+    on_failure: optional, always: optional, makes_live: optional, resume: optional, limits: optional, lines: optional,
+    left_half_way: optional,
+} check host);
+
+document!(FactPolicy, "a fact", { fact: required });
+
+document!(Lines, "`lines`", { begin: optional, done: optional, failed: optional });
+
+impl Read for Target {
+    fn read(value: &Value<'_>, problems: &mut Problems) -> Option<Self> {
+        words(&[Self::WorkTree, Self::NewestTag], value, problems)
+    }
+}
+
+impl Read for Fact {
+    fn read(value: &Value<'_>, problems: &mut Problems) -> Option<Self> {
+        words(&[Self::Fetch, Self::Target], value, problems)
+    }
+}
+
+/// The word that says what a step is, and so which other keys it has.
+#[derive(Clone, Copy, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Kind {
+    Phase,
+    Host,
+    Fact,
+}
+
+impl Read for Kind {
+    fn read(value: &Value<'_>, problems: &mut Problems) -> Option<Self> {
+        words(&[Self::Phase, Self::Host, Self::Fact], value, problems)
+    }
+}
+
+impl Read for ProfileStep {
+    fn read(value: &Value<'_>, problems: &mut Problems) -> Option<Self> {
+        let mut table = Table::open("`[[step]]`", value, problems)?;
+        let name: Option<StepName> = table.required("name", problems);
+        // Which keys are unknown can't be told of a step of unknown kind.
+        let kind = match table.required("kind", problems)? {
+            Kind::Phase => PhasePolicy::read_fields(&mut table, problems).map(ProfileStepKind::Phase),
+            Kind::Host => HostPolicy::read_fields(&mut table, problems).map(ProfileStepKind::Host),
+            Kind::Fact => FactPolicy::read_fields(&mut table, problems).map(ProfileStepKind::Fact),
+        };
+        table.finish(problems);
+        Some(Self { name: name?, kind: kind? })
+    }
+}
+
+impl Fields for ProfileLimits {
+    const LABEL: &'static str = "`limits`";
+
+    fn read_fields(table: &mut Table<'_>, problems: &mut Problems) -> Option<Self> {
+        let limits = Self {
+            timeout: table.optional("timeout", problems)?,
+            grace: table.optional("grace", problems)?,
+            memory: table.optional("memory", problems)?,
+            fuel: table.optional("fuel", problems)?,
+            output: table.optional("output", problems)?,
+        };
+        let duration = |text: &str| parse_duration(text).err();
+        let size = |text: &str| parse_size(text).err();
+        unit(("timeout", limits.timeout.as_deref()), duration, table, problems);
+        unit(("grace", limits.grace.as_deref()), duration, table, problems);
+        unit(("memory", limits.memory.as_deref()), size, table, problems);
+        unit(("output", limits.output.as_deref()), size, table, problems);
+        Some(limits)
+    }
+}
+
+impl Read for ProfileLimits {
+    fn read(value: &Value<'_>, problems: &mut Problems) -> Option<Self> {
+        let mut table = Table::open(Self::LABEL, value, problems)?;
+        let limits = Self::read_fields(&mut table, problems);
+        table.finish(problems);
+        limits
+    }
+}
+
+fn unit((key, text): (&str, Option<&str>), wrong: fn(&str) -> Option<UnitError>, table: &Table<'_>, problems: &mut Problems) {
+    if let Some(error) = text.and_then(wrong) {
+        let bad = Diagnostic::error(codes::BAD_VALUE, format!("`{key}`: {error}"));
+        problems.push(bad.at(problems.at(table.place(key))));
+    }
+}
+
+fn report(code: &'static str, message: String, key: &str, table: &Table<'_>, problems: &mut Problems) {
+    problems.push(Diagnostic::error(code, message).at(problems.at(table.place(key))));
+}
+
+fn refuse(what: &str, key: &str, table: &Table<'_>, problems: &mut Problems) {
+    problems.push(not_available(what).at(problems.at(table.place(key))));
+}
+
+fn profile(read: &Profile, table: &Table<'_>, problems: &mut Problems) {
+    if read.schema != 1 {
+        let other = Diagnostic::error(codes::SCHEMA_VERSION, format!("schema {} is not a format that this version reads", read.schema));
+        problems.decide(other.at(problems.at(table.place("schema"))).help("write `schema = 1`"));
+    }
+    if read.steps.is_empty() {
+        report(codes::BAD_VALUE, "a lifecycle has at least one `[[step]]`".to_owned(), "step", table, problems);
+    }
+    let mut names = HashSet::new();
+    for (name, span) in table.texts("step", "name") {
+        if !names.insert(name) {
+            let twice = Diagnostic::error(codes::DUPLICATE_NAME, format!("two steps are named {}", quote(name)));
+            problems.push(twice.at(problems.at(span)));
+        }
+    }
+    for (key, phase) in [("default_phase", read.default_phase.as_ref()), ("discovery", read.discovery.as_ref().map(|d| &d.default_phase))] {
+        if let Some(phase) = phase.filter(|phase| read.phases().all(|(name, _)| name != *phase)) {
+            let help = suggest(phase.as_str(), read.phases().map(|(name, _)| name.as_str()).collect::<Vec<_>>());
+            let unknown = Diagnostic::error(codes::UNKNOWN_PHASE, format!("the profile has no phase {}", quote(phase.as_str())));
+            problems.push(unknown.at(problems.at(table.place(key))).help(help));
+        }
+    }
+    if let Some(marker) = &read.marker {
+        below_root(marker, "marker", table, problems);
+        if !marker.contains("{tag}") {
+            report(codes::BAD_VALUE, "`marker` has no `{tag}`: one release would mark all".to_owned(), "marker", table, problems);
+        }
+    }
+}
+
+fn discovery(read: &Discovery, table: &Table<'_>, problems: &mut Problems) {
+    below_root(&read.folder, "folder", table, problems);
+    if read.extensions.is_empty() || read.extensions.iter().any(|extension| extension.is_empty() || extension.contains(['.', '/'])) {
+        let message = "`extensions` lists file name endings without their dot: `[\"wasm\", \"sh\"]`".to_owned();
+        report(codes::BAD_VALUE, message, "extensions", table, problems);
+    }
+}
+
+fn discovered_dir(read: &DiscoveredDir, table: &Table<'_>, problems: &mut Problems) {
+    match read.mode {
+        DirMode::Read | DirMode::Write => {}
+        DirMode::Txn | DirMode::Discard => refuse(&format!("`mode = \"{}\"`", read.mode), "mode", table, problems),
+        DirMode::Scratch => {
+            report(codes::NO_EFFECT, "`scratch` reaches no directory of the host, and `path` names one".to_owned(), "mode", table, problems);
+        }
+    }
+}
+
+fn phase(read: &PhasePolicy, table: &Table<'_>, problems: &mut Problems) {
+    if read.on_failure == OnFailure::Revert {
+        refuse("`on_failure = \"revert\"`", "on_failure", table, problems);
+    }
+    if read.files != Files::Keep {
+        refuse("`files` other than `keep`", "files", table, problems);
+    }
+    if read.background {
+        refuse("`background`", "background", table, problems);
+    }
+    let lines = &read.lines;
+    for template in [&lines.begin, &lines.done, &lines.failed].into_iter().flatten() {
+        for word in placeholders(template).filter(|word| !["title", "file", "cause"].contains(word)) {
+            let message = format!("a phase's line knows {{title}}, {{file}} and {{cause}}, not {}", quote(word));
+            report(codes::BAD_VALUE, message, "lines", table, problems);
+        }
+    }
+}
+
+fn host(read: &HostPolicy, table: &Table<'_>, problems: &mut Problems) {
+    if read.on_failure == OnFailure::Revert {
+        refuse("`on_failure = \"revert\"`", "on_failure", table, problems);
+    }
+    if read.resume != Resume::Rerun {
+        refuse("`resume` other than `rerun`", "resume", table, problems);
+    }
+}
+
+/// The words in braces.
+fn placeholders(template: &str) -> impl Iterator<Item = &str> {
+    template.split('{').skip(1).filter_map(|after| after.split_once('}')).map(|(word, _)| word)
+}
+
+fn below_root(path: &str, key: &str, table: &Table<'_>, problems: &mut Problems) {
+    if path.is_empty() || path.starts_with('/') || path.split('/').any(|part| part == "..") {
+        report(codes::ESCAPES_ROOT, format!("{} does not lie below the application's root", quote(path)), key, table, problems);
+    }
+}
+
+/// The JSON Schema of a profile.
+#[must_use]
+pub fn json_schema() -> serde_json::Value {
+    SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Profile>().into()
+}
