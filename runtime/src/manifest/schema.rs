@@ -129,7 +129,7 @@ document!(HookDoc, "`[[hook]]`", {
 
 /// Limits, in the table of what they limit.
 #[derive(Debug, Default, JsonSchema)]
-pub(super) struct LimitsDoc {
+pub(crate) struct LimitsDoc {
     /// CPU budget of a wasm hook, in fuel units.
     pub(super) fuel: Option<Located<u64>>,
     /// Deadline; 0 is none.
@@ -157,7 +157,7 @@ document!(LimitsDoc, "limits", {
 /// `{ path, guest, mode }`.
 #[derive(Debug, JsonSchema)]
 #[schemars(deny_unknown_fields)]
-pub(super) struct DirDoc {
+pub(crate) struct DirDoc {
     /// A host path; may begin with `$APP_DIR` or `$DATA_DIR`. Absent for `scratch`.
     pub(super) path: Option<Located<String>>,
     /// The path that the guest sees; the host path if absent.
@@ -261,7 +261,7 @@ document!(HostStepDoc, "`[host_step.NAME]`", {
 
 /// `run`: a list of arguments, or one string.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum CommandLine {
+pub(crate) enum CommandLine {
     /// One argument each.
     List(Vec<String>),
     /// Split by shell-word rules, or read by a shell.
@@ -295,7 +295,7 @@ impl JsonSchema for CommandLine {
 
 /// A mode that this version can enforce.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct AvailableMode(pub(super) DirMode);
+pub(crate) struct AvailableMode(pub(crate) DirMode);
 
 impl Read for AvailableMode {
     fn read(value: &Value<'_>, problems: &mut Problems) -> Option<Self> {

@@ -178,6 +178,12 @@ impl Digest {
         Self(format!("sha256:{}", hex::encode(Sha256::digest(bytes))))
     }
 
+    /// A digest that was computed before.
+    #[must_use]
+    pub fn of_hash(hash: &[u8; 32]) -> Self {
+        Self(format!("sha256:{}", hex::encode(hash)))
+    }
+
     /// The digest of a value's canonical JSON (maps in the order of their type's fields).
     #[must_use]
     pub fn of_json<T: Serialize>(value: &T) -> Self {
