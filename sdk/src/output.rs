@@ -91,7 +91,7 @@ fn check_key(key: &str) -> Result<(), OutputError> {
         return Err(OutputError::BadKey { key: key.to_owned() });
     }
     let taken = ["PATH", "APP_DIR", "DATA_DIR", SKIPPED_KEY, WARNING_KEY];
-    if taken.contains(&key) || ["LD_", "DEPLOY_", "WASMHOOK_"].iter().any(|prefix| key.starts_with(prefix)) {
+    if taken.contains(&key) || ["LD_", "DYLD_", "DEPLOY_", "WASMHOOK_"].iter().any(|prefix| key.starts_with(prefix)) {
         return Err(OutputError::ReservedKey { key: key.to_owned() });
     }
     Ok(())
@@ -143,7 +143,7 @@ impl fmt::Display for OutputError {
             Self::BadKey { key } => write!(f, "output key {key:?} is not a name: use letters, digits and `_`, and no digit first"),
             Self::ReservedKey { key } => write!(
                 f,
-                "output key {key} has a meaning of its own: PATH, APP_DIR, DATA_DIR, LD_*, DEPLOY_*, WASMHOOK_*, skipped and warning are \
+                "output key {key} has a meaning of its own: PATH, APP_DIR, DATA_DIR, LD_*, DYLD_*, DEPLOY_*, WASMHOOK_*, skipped and warning are \
                  refused; use another name"
             ),
             Self::BadValue { key } => write!(f, "the value of output {key} is not one line: encode line ends, or write it to a file"),
@@ -188,7 +188,7 @@ mod tests {
         for key in ["", "a b", "1A", "A=B", "ä", "A\nB"] {
             assert!(matches!(file.write(key, "x"), Err(OutputError::BadKey { .. })), "{key:?}");
         }
-        for key in ["PATH", "LD_PRELOAD", "DEPLOY_TAG", "WASMHOOK_X", "APP_DIR", "skipped", "warning"] {
+        for key in ["PATH", "LD_PRELOAD", "DYLD_X", "DEPLOY_TAG", "WASMHOOK_X", "APP_DIR", "skipped", "warning"] {
             assert!(matches!(file.write(key, "x"), Err(OutputError::ReservedKey { .. })), "{key}");
         }
         for value in ["a\nb", "a\rb", "a\0b"] {

@@ -43,7 +43,7 @@ fn collect_rust(dir: &Path, into: &mut String) {
         if path.is_dir() {
             collect_rust(&path, into);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
-            into.push_str(&fs::read_to_string(path).unwrap());
+            into.push_str(&fs::read_to_string(path).unwrap_or_default());
         }
     }
 }

@@ -1,7 +1,9 @@
 //! Runs a guest on plain wasmtime, without a line of ours: what a guest does here, it does by itself.
+#![expect(clippy::unwrap_used, reason = "a helper of tests: what goes wrong here fails the test")]
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 use wasmtime::component::{Component, ResourceTable};
 use wasmtime::{Config, Engine, Module, Store};
 use wasmtime_wasi::p1::WasiP1Ctx;
@@ -63,9 +65,10 @@ impl Guest {
         for (host, guest) in &self.dirs {
             wasi.preopened_dir(host, guest, FsPerms::ReadWrite).unwrap();
         }
-        let bytes = std::fs::read(&self.file).unwrap();
-        let ended =
-            if is_component(&bytes) { run_component(&bytes, &mut wasi, self.fuel) } else { run_module(&bytes, &mut wasi, self.fuel) };
+        let ended = match compiled(&self.file) {
+            Compiled::Module(module) => run_module(&module, &mut wasi, self.fuel),
+            Compiled::Component(component) => run_component(&component, &mut wasi, self.fuel),
+        };
         let text = |pipe: MemoryOutputPipe| String::from_utf8_lossy(&pipe.contents()).into_owned();
         let (code, trap) = match ended {
             Ok(()) => (Some(0), String::new()),
@@ -78,7 +81,29 @@ impl Guest {
     }
 }
 
-/// The fifth byte of the header's version field tells components from modules.
+#[derive(Clone)]
+enum Compiled {
+    Module(Module),
+    Component(Component),
+}
+
+/// Compiled once per process: that takes longer than every run of it.
+fn compiled(file: &Path) -> Compiled {
+    static CACHE: Mutex<Option<HashMap<PathBuf, Compiled>>> = Mutex::new(None);
+    if let Some(found) = CACHE.lock().unwrap().get_or_insert_default().get(file) {
+        return found.clone();
+    }
+    let bytes = std::fs::read(file).unwrap();
+    let compiled = if is_component(&bytes) {
+        Compiled::Component(Component::new(engine(), bytes).unwrap())
+    } else {
+        Compiled::Module(Module::new(engine(), bytes).unwrap())
+    };
+    CACHE.lock().unwrap().get_or_insert_default().insert(file.to_owned(), compiled.clone());
+    compiled
+}
+
+/// The header's layer field, after the version, tells components from modules.
 fn is_component(bytes: &[u8]) -> bool {
     bytes.get(6) == Some(&1)
 }
@@ -88,13 +113,12 @@ fn engine() -> &'static Engine {
     ENGINE.get_or_init(|| Engine::new(Config::new().consume_fuel(true)).unwrap())
 }
 
-fn run_module(bytes: &[u8], wasi: &mut WasiCtxBuilder, fuel: u64) -> wasmtime::Result<()> {
-    let module = Module::new(engine(), bytes)?;
+fn run_module(module: &Module, wasi: &mut WasiCtxBuilder, fuel: u64) -> wasmtime::Result<()> {
     let mut linker = wasmtime::Linker::<WasiP1Ctx>::new(engine());
     wasmtime_wasi::p1::add_to_linker_sync(&mut linker, |wasi| wasi)?;
     let mut store = Store::new(engine(), wasi.build_p1());
     store.set_fuel(fuel)?;
-    let instance = linker.instantiate(&mut store, &module)?;
+    let instance = linker.instantiate(&mut store, module)?;
     instance.get_typed_func::<(), ()>(&mut store, "_start")?.call(&mut store, ())
 }
 
@@ -109,13 +133,12 @@ impl WasiView for State {
     }
 }
 
-fn run_component(bytes: &[u8], wasi: &mut WasiCtxBuilder, fuel: u64) -> wasmtime::Result<()> {
-    let component = Component::new(engine(), bytes)?;
+fn run_component(component: &Component, wasi: &mut WasiCtxBuilder, fuel: u64) -> wasmtime::Result<()> {
     let mut linker = wasmtime::component::Linker::<State>::new(engine());
     wasmtime_wasi::p2::add_to_linker_sync(&mut linker)?;
     let mut store = Store::new(engine(), State { wasi: wasi.build(), table: ResourceTable::new() });
     store.set_fuel(fuel)?;
-    let command = Command::instantiate(&mut store, &component, &linker)?;
+    let command = Command::instantiate(&mut store, component, &linker)?;
     match command.wasi_cli_run().call_run(&mut store)? {
         Ok(()) => Ok(()),
         Err(()) => Err(I32Exit(1).into()),
