@@ -12,3 +12,5 @@ pub mod model;
 pub mod plan;
 pub mod profile;
 pub mod report;
+#[cfg(feature = "cli")]
+pub mod testcase;

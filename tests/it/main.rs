@@ -1,1 +1,4 @@
-fn main() {}
+//! The tests that drive wasmhook from outside, and those of what they share.
+
+mod programs;
+mod reference;

@@ -31,7 +31,7 @@ pub(super) fn not_empty(text: &Located<String>, problems: &mut Problems) {
 }
 
 /// Reports variables that can't be written here: badly named, or set by the engine.
-pub(super) fn own_variables(written: &Pairs<String>, problems: &mut Problems) {
+pub(crate) fn own_variables(written: &Pairs<String>, problems: &mut Problems) {
     for (name, _) in &written.0 {
         variable_name(name, &name.value, problems);
         if is_engine_variable(&name.value) {
@@ -42,7 +42,7 @@ pub(super) fn own_variables(written: &Pairs<String>, problems: &mut Problems) {
 }
 
 /// Reports names that can't be asked for, or that stand there twice.
-pub(super) fn asked_variables(asked: &[Located<String>], written: &Pairs<String>, problems: &mut Problems) {
+pub(crate) fn asked_variables(asked: &[Located<String>], written: &Pairs<String>, problems: &mut Problems) {
     let mut seen: HashSet<&str> = written.0.iter().map(|(name, _)| name.value.as_str()).collect();
     for name in asked {
         if name.value.contains('.') {
@@ -65,7 +65,7 @@ fn variable_name(at: &Located<String>, name: &str, problems: &mut Problems) -> b
 }
 
 /// One entry of `dirs`.
-pub(super) fn dir(doc: Located<DirDoc>, problems: &mut Problems) -> Option<DirAsk> {
+pub(crate) fn dir(doc: Located<DirDoc>, problems: &mut Problems) -> Option<DirAsk> {
     let Located { value: doc, at } = doc;
     let mode = doc.mode.map(|mode| mode.map(|AvailableMode(mode)| mode));
     if let Some(guest) = &doc.guest {
@@ -126,7 +126,7 @@ fn guest_path(path: &Located<String>, problems: &mut Problems) {
 }
 
 /// Limits, without those that would let nothing run.
-pub(super) fn limits(doc: LimitsDoc, problems: &mut Problems) -> LimitsAsk {
+pub(crate) fn limits(doc: LimitsDoc, problems: &mut Problems) -> LimitsAsk {
     let limits = LimitsAsk {
         fuel: doc.fuel,
         timeout: doc.timeout.map(|limit| limit.map(|text| text.0)),

@@ -7,13 +7,13 @@ use crate::document::{Problems, error_at, quote};
 use std::path::Path;
 
 /// What was written about a guest.
-pub(super) struct Written {
+pub(crate) struct Written {
     /// `wasm`.
-    pub(super) wasm: Option<Located<String>>,
+    pub(crate) wasm: Option<Located<String>>,
     /// `run`.
-    pub(super) run: Option<Located<CommandLine>>,
+    pub(crate) run: Option<Located<CommandLine>>,
     /// `shell`.
-    pub(super) shell: Option<Located<bool>>,
+    pub(crate) shell: Option<Located<bool>>,
 }
 
 impl GuestDecl {
@@ -25,7 +25,7 @@ impl GuestDecl {
 }
 
 /// Exactly one guest, or a report. `table` names what holds it, and `at` is its place.
-pub(super) fn guest(written: Written, table: &str, at: &Location, problems: &mut Problems) -> Option<Located<GuestDecl>> {
+pub(crate) fn guest(written: Written, table: &str, at: &Location, problems: &mut Problems) -> Option<Located<GuestDecl>> {
     match (written.wasm, written.run) {
         (Some(path), None) => wasm(path, written.shell.as_ref(), problems),
         (None, Some(run)) => native(run, written.shell.as_ref(), problems),

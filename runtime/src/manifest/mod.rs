@@ -18,6 +18,14 @@ pub use merge::merge;
 pub use parse::{parse, parse_policy};
 pub use schema::{json_schema, policy_json_schema};
 
+/// What test cases write in the same words.
+#[cfg(feature = "cli")]
+pub(crate) mod shared {
+    pub(crate) use super::convert::{asked_variables, dir, limits, own_variables};
+    pub(crate) use super::guest::{Written, guest};
+    pub(crate) use super::schema::{CommandLine, DirDoc, LimitsDoc};
+}
+
 use crate::model::grant::DirMode;
 use crate::model::id::{AppName, HookId, ServiceName, StepName};
 use crate::model::policy::{FallbackWhen, OnChange, Sandbox};

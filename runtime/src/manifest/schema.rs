@@ -127,7 +127,7 @@ document!(HookDoc, "`[[hook]]`", {
 
 /// Limits, in the table of what they limit.
 #[derive(Debug, Default, JsonSchema)]
-pub(super) struct LimitsDoc {
+pub(crate) struct LimitsDoc {
     /// CPU budget of a wasm hook, in fuel units.
     pub(super) fuel: Option<Located<u64>>,
     /// Deadline; 0 is none.
@@ -155,7 +155,7 @@ document!(LimitsDoc, "limits", {
 /// `{ path, guest, mode }`.
 #[derive(Debug, JsonSchema)]
 #[schemars(deny_unknown_fields, rename = "Dir")]
-pub(super) struct DirDoc {
+pub(crate) struct DirDoc {
     /// A host path; may begin with `$APP_DIR` or `$DATA_DIR`. Absent for `scratch`.
     pub(super) path: Option<Located<String>>,
     /// The path that the guest sees; the host path if absent.
