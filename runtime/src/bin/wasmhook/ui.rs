@@ -162,14 +162,13 @@ impl State {
 
     fn show_progress(&self) {
         let Some(newest) = self.live.running().last() else {
-            self.bar.disable_steady_tick();
-            self.bar.set_message("");
+            self.bar.finish_and_clear();
             return;
         };
         let message = progress(newest, self.live.running().len() - 1, self.live.look().charset);
-        if self.bar.message() != message {
+        if self.bar.is_finished() || self.bar.message() != message {
             self.bar.set_message(message);
-            self.bar.reset_elapsed();
+            self.bar.reset();
             self.bar.enable_steady_tick(Duration::from_millis(100));
         }
     }
@@ -207,7 +206,9 @@ fn progress_bar(settings: &UiSettings) -> ProgressBar {
     };
     // The template is fixed and tested; should it be wrong, the bar's own look serves.
     let style = ProgressStyle::with_template("  {spinner} {elapsed} {wide_msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
-    ProgressBar::with_draw_target(None, target).with_style(style.tick_chars(ticks))
+    let bar = ProgressBar::with_draw_target(None, target).with_style(style.tick_chars(ticks));
+    bar.finish_and_clear(); // until something runs
+    bar
 }
 
 #[cfg(test)]
