@@ -179,17 +179,17 @@ impl Alarm for Leash {
         self.pull(Pull::Deadline);
         let why = self.verdict()?;
         let give_up = *self.pulled_at.get_or_init(|| now) + ABANDON_AFTER;
-        let given_up = now >= give_up;
-        if given_up {
+        let is_over = now >= give_up;
+        if is_over {
             self.abandon(why);
         }
         let thread = self.thread.load(Ordering::Acquire);
         match self.interrupt {
             Some(interrupt) if thread != 0 => {
                 interrupt.send(thread);
-                Some(now + if given_up { SIGNAL_RARELY } else { SIGNAL_EVERY })
+                Some(now + if is_over { SIGNAL_RARELY } else { SIGNAL_EVERY })
             }
-            _ => (!given_up).then_some(give_up),
+            _ => (!is_over).then_some(give_up),
         }
     }
 }
