@@ -2,7 +2,8 @@
 //!
 //! An entry is `<key>.hook`: the artefact, then a footer with a digest over key, artefact and hook. Writers make a new file and rename it, so
 //! ten of them may fill the cache at once and a reader sees an entry whole or not at all. A cache that can't be read or written costs time,
-//! never a failure.
+//! never a failure. A loaded entry stays mapped: whoever truncates a file here in place (only this user can) takes the ground from under
+//! running hooks; removing or replacing one is safe at any time.
 
 use crate::model::id::Digest;
 use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt as _};

@@ -10,7 +10,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tokio::runtime::Runtime;
-use tokio::sync::OwnedSemaphorePermit;
 
 /// One job for a hook thread.
 pub(super) struct Task {
@@ -19,8 +18,6 @@ pub(super) struct Task {
     pub(super) around: Surroundings,
     pub(super) leash: Arc<Leash>,
     pub(super) held: Arc<Held>,
-    /// Its place among those that run; given back at its end.
-    pub(super) _place: Option<OwnedSemaphorePermit>,
 }
 
 /// Threads that wait for a job.
@@ -84,7 +81,7 @@ fn wait(idle: &Weak<Idle>) -> Option<Task> {
 
 /// Runs one task. Returns whether the thread may go on: not one that was given up on.
 fn work(runtime: &Runtime, task: Task) -> bool {
-    let Task { core, job, around, leash, held, _place } = task;
+    let Task { core, job, around, leash, held } = task;
     let ran = catch_unwind(AssertUnwindSafe(|| core.run(runtime, Request { job: &job, around: &around, leash: &leash })));
     let answer = ran.unwrap_or_else(|_| Err(ExecError::new(format!("running {}", job.name), "a host function panicked; please report it")));
     leash.answer(answer);

@@ -14,7 +14,7 @@ use crate::model::outcome::{Outcome, TimeLimit};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, OwnedSemaphorePermit, oneshot};
 
 /// How long a guest has to end once its leash was pulled.
 pub(super) const ABANDON_AFTER: Duration = Duration::from_millis(200);
@@ -51,10 +51,15 @@ const CANCELLED: u8 = 2;
 const ENDED: u8 = 3;
 
 /// Where the answer goes, and what is remembered of a guest that had to be left behind.
-struct Desk {
-    answer: oneshot::Sender<Answer>,
-    held: HeldDirs,
-    everything_held: Arc<Held>,
+pub(super) struct Desk {
+    /// To whoever waits.
+    pub(super) answer: oneshot::Sender<Answer>,
+    /// What the job would hold.
+    pub(super) held: HeldDirs,
+    /// What all such jobs hold.
+    pub(super) everything_held: Arc<Held>,
+    /// The job's place among those that may run at once; another gets it once the answer is given, even in the guest's place.
+    pub(super) place: Option<OwnedSemaphorePermit>,
 }
 
 /// The leash.
@@ -87,9 +92,9 @@ impl Leash {
         }
     }
 
-    /// A leash whose holder waits elsewhere for the answer; a guest left behind is remembered among `everything_held`.
-    pub(super) fn awaited(self, answer: oneshot::Sender<Answer>, held: HeldDirs, everything_held: Arc<Held>) -> Self {
-        Self { desk: Mutex::new(Some(Desk { answer, held, everything_held })), ..self }
+    /// The same leash, whose holder waits elsewhere for the answer.
+    pub(super) fn awaited(self, desk: Desk) -> Self {
+        Self { desk: Mutex::new(Some(desk)), ..self }
     }
 
     /// The guest runs on `thread` from now on.
@@ -150,11 +155,12 @@ impl Leash {
         let (tail, usage) = self.tally.peek();
         // The number is there before the desk is seen empty, so that a thread that ends just now takes it off the list again.
         let mut desk = self.desk.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(Desk { answer, held, everything_held }) = desk.take() else { return };
+        let Some(Desk { answer, held, everything_held, place }) = desk.take() else { return };
         // A job that is still being loaded holds nothing.
         if self.tally.has_started() {
             let _ = self.abandoned_as.set(everything_held.add(held));
         }
+        drop(place);
         let _ = answer.send(Ok(Execution { usage, tail, ..Execution::not_started(why.outcome(true)) }));
     }
 
@@ -173,17 +179,17 @@ impl Alarm for Leash {
         self.pull(Pull::Deadline);
         let why = self.verdict()?;
         let give_up = *self.pulled_at.get_or_init(|| now) + ABANDON_AFTER;
-        let given_up = now >= give_up;
-        if given_up {
+        let is_over = now >= give_up;
+        if is_over {
             self.abandon(why);
         }
         let thread = self.thread.load(Ordering::Acquire);
         match self.interrupt {
             Some(interrupt) if thread != 0 => {
                 interrupt.send(thread);
-                Some(now + if given_up { SIGNAL_RARELY } else { SIGNAL_EVERY })
+                Some(now + if is_over { SIGNAL_RARELY } else { SIGNAL_EVERY })
             }
-            _ => (!given_up).then_some(give_up),
+            _ => (!is_over).then_some(give_up),
         }
     }
 }

@@ -33,7 +33,7 @@ use crate::model::outcome::{Cause, Outcome};
 use held::Held;
 use hook_thread::{HookThreads, Task};
 use interrupt::Interrupt;
-use leash::{Leash, Pull};
+use leash::{Desk, Leash, Pull};
 use load::{Loader, Refusal, Source};
 use run::{Core, Request};
 use std::num::NonZeroU32;
@@ -231,7 +231,8 @@ impl Executor for WasmExecutor {
         Box::pin(async move {
             let Some(place) = self.place(&around).await else { return Ok(Execution::not_started(Outcome::Cancelled)) };
             let (answer, mut answered) = oneshot::channel();
-            let leash = Arc::new(self.leash(job, &around).awaited(answer, HeldDirs::of(job), Arc::clone(&self.held)));
+            let desk = Desk { answer, held: HeldDirs::of(job), everything_held: Arc::clone(&self.held), place };
+            let leash = Arc::new(self.leash(job, &around).awaited(desk));
             let mut unwanted = Unwanted { core: Arc::clone(&self.core), leash: Some(Arc::clone(&leash)) };
             let cancel = around.cancel.clone();
             self.threads.run(Task {
@@ -240,7 +241,6 @@ impl Executor for WasmExecutor {
                 around,
                 leash: Arc::clone(&leash),
                 held: Arc::clone(&self.held),
-                _place: place,
             })?;
             let answer = tokio::select! {
                 biased;

@@ -5,7 +5,6 @@ mod components;
 mod endings;
 mod files;
 mod limits;
-mod measure;
 mod refused;
 mod rights;
 mod stopped;

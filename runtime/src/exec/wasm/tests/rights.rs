@@ -102,11 +102,13 @@ fn net_refuses_sockets_and_names() {
     // `create-tcp-socket` answers an error, not a socket: the low byte of the result is its discriminant.
     let component = r#"(component
       (import "wasi:sockets/network@0.2.0" (instance $network
-        (export "error-code" (type $error (enum "unknown" "access-denied" "not-supported" "invalid-argument" "out-of-memory" "timeout"
+        (type $e (enum "unknown" "access-denied" "not-supported" "invalid-argument" "out-of-memory" "timeout"
           "concurrency-conflict" "not-in-progress" "would-block" "invalid-state" "new-socket-limit" "address-not-bindable" "address-in-use"
           "remote-unreachable" "connection-refused" "connection-reset" "connection-aborted" "datagram-too-large" "name-unresolvable"
-          "temporary-resolver-failure" "permanent-resolver-failure")))
-        (export "ip-address-family" (type $family (enum "ipv4" "ipv6")))))
+          "temporary-resolver-failure" "permanent-resolver-failure"))
+        (export "error-code" (type (eq $e)))
+        (type $f (enum "ipv4" "ipv6"))
+        (export "ip-address-family" (type (eq $f)))))
       (alias export $network "error-code" (type $error))
       (alias export $network "ip-address-family" (type $family))
       (import "wasi:sockets/tcp@0.2.0" (instance $tcp (export "tcp-socket" (type (sub resource)))))

@@ -122,6 +122,15 @@ fn without_a_signal_a_blocked_guest_is_left_behind_and_gets_no_further_call() {
 }
 
 #[test]
+fn a_guest_left_behind_does_not_keep_the_last_place_of_a_pool() {
+    let (dir, job) = with_pipe(&format!("(call $check {OPEN})"));
+    let executor = WasmExecutor::builder().pool(1.try_into().unwrap()).build().unwrap();
+    assert_eq!(timed(&executor, &job).outcome, ABANDONED);
+    assert_eq!(run_on(&executor, &super::job(&preview1("", ""))).0.outcome, Outcome::Succeeded);
+    let _writer: File = OpenOptions::new().write(true).custom_flags(libc::O_NONBLOCK).open(dir.path().join("f")).unwrap();
+}
+
+#[test]
 fn whoever_ends_after_the_deadline_was_too_late_whatever_its_code() {
     // The timer is due when the guest wakes up at the same moment: either way the clock decides.
     let mut job = job(&polling(60_000_000, false));
