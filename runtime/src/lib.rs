@@ -1,12 +1,18 @@
 //! wasmhook runs deploy hooks compiled to WASI in a sandbox, once per release, in the order of a lifecycle.
+//!
+//! An embedder needs [`Engine`], [`Request`], [`Stop`] and the values of [`model`] and [`report`]; the other modules are what the engine is
+//! made of, in the layers that `ARCHITECTURE.md` draws.
 
 pub mod diagnostic;
-pub mod engine;
 pub mod discover;
 mod document;
+#[cfg(feature = "wasm")]
+mod embed;
+pub mod engine;
 pub mod exec;
 pub mod ledger;
 pub mod lint;
+pub mod load;
 pub mod manifest;
 pub mod model;
 pub mod plan;
@@ -14,3 +20,8 @@ pub mod profile;
 pub mod report;
 #[cfg(feature = "cli")]
 pub mod testcase;
+
+#[cfg(feature = "wasm")]
+pub use embed::{Builder, Engine, Error, Preview, history};
+pub use engine::Stop;
+pub use load::Request;

@@ -10,24 +10,43 @@ macro_rules! codes {
 }
 
 codes! {
+    ANOTHER_APP = "another-app": "The release names another application than what is checked out.";
     BAD_ENV_LINE = "bad-env-line": "A line of an environment file is not KEY=value.";
+    BAD_MANIFEST = "bad-manifest": "The manifest of a release can't be read as text.";
     BAD_NAME = "bad-name": "A name breaks the rule for names.";
     BAD_PATH = "bad-path": "A path can't be what it stands for.";
+    BAD_PROFILE = "bad-profile": "A limit of the profile can't be read.";
     BAD_VALUE = "bad-value": "A value has the right type and breaks its rule.";
     DUPLICATE_ID = "duplicate-id": "Two hooks of one phase have the same id.";
     DUPLICATE_NAME = "duplicate-name": "A name that must be unique is written twice.";
     EMPTY_FILE = "empty-file": "The file says nothing.";
     ESCAPES_ROOT = "escapes-root": "A relative path leaves the directory that it is relative to.";
+    FALLBACK_BY_NAME = "fallback-by-name": "A native file beside a module of the same name is its fallback.";
+    FETCH_FAILED = "fetch-failed": "The remote could not be read.";
     GUEST_CHOICE = "guest-choice": "A hook needs exactly one of `wasm` and `run`.";
+    HOOK_CHANGED = "hook-changed": "A hook that is done for this release has changed since.";
     IMPOSSIBLE_GRANT = "impossible-grant": "A directory grant lies in a wider one and can't be enforced.";
+    LIMIT_LOWERED = "limit-lowered": "The operator's policy lowered a limit.";
+    LOCKED = "locked": "Another run has the lock.";
+    MARKER_NOT_WRITTEN = "marker-not-written": "The release's marker file could not be written.";
     MISSING_KEY = "missing-key": "A table lacks a key that it needs.";
+    MOVED_TAG = "moved-tag": "A tag points to another commit than when it was deployed.";
+    NO_APP = "no-app": "No application is named.";
     NO_EFFECT = "no-effect": "A key that nothing would enforce here.";
     NOT_AVAILABLE = "not-available": "A known feature that this version doesn't have.";
+    ONE_FILE = "one-file": "Author and operator share one file.";
+    OTHER_RELEASE = "other-release": "Hooks of a release in between are not run.";
+    POLICY_ELSEWHERE = "policy-elsewhere": "The manifest's own policy is not used.";
     PRECOMPILED = "precompiled": "A precompiled artefact is native code and never a hook.";
+    RELEASE_FILE = "release-file": "A file of the release folder is not run as it stands.";
+    RERUN_AFTER_CRASH = "rerun-after-crash": "A hook that was running when the engine died runs again.";
     RESERVED_NAME = "reserved-name": "A variable that the engine itself sets.";
     SCHEMA_VERSION = "schema-version": "The file is written in a format version that this program doesn't read.";
+    TARGET = "target": "What is deployed, where that isn't obvious.";
     TOML_SYNTAX = "toml-syntax": "The text is not TOML.";
     TOO_LARGE = "too-large": "The file is larger than a manifest may be.";
+    UNCONFINED = "unconfined": "A native hook runs with all the rights of whoever runs wasmhook.";
+    UNKNOWN_HOOK = "unknown-hook": "No hook has this id.";
     UNKNOWN_HOST_STEP = "unknown-host-step": "A command is given for a step that the profile doesn't have.";
     UNKNOWN_KEY = "unknown-key": "A key that this table doesn't have.";
     UNKNOWN_PHASE = "unknown-phase": "A hook names a phase that the profile doesn't have.";

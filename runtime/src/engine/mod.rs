@@ -1,3 +1,276 @@
-//! Drives a plan: the machine decides, the driver does.
+//! The engine: takes a prepared plan and gives back a report. A hook that fails is data in the report; an engine that fails is an [`Error`].
 
+mod driver;
+pub mod gate;
+pub mod job;
+pub mod journal;
+pub mod lifecycle;
+pub mod lines;
 pub mod machine;
+pub mod replay;
+pub mod stop;
+
+#[cfg(test)]
+mod tests;
+
+pub use driver::DriveError;
+pub use job::Blobs;
+pub use journal::{Clock, Sink, Writers};
+pub use stop::Stop;
+
+use crate::exec::Executor;
+use crate::ledger::{LedgerError, Target};
+use crate::model::event::{Place, RunHeader, Status, What};
+use crate::model::id::RunId;
+use crate::model::outcome::SkipReason;
+use crate::plan::{Notice, Plan, PlanHook};
+use crate::report::Report;
+use driver::Setting;
+use gate::{Changed, Decisions, Snapshot};
+use job::Supplies;
+use journal::Journal;
+use machine::Machine;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What runs jobs, by kind of guest.
+#[derive(Clone)]
+pub struct Executors {
+    /// Runs modules and components.
+    pub wasm: Arc<dyn Executor>,
+    /// Runs native commands.
+    pub native: Arc<dyn Executor>,
+    /// Carries out host steps in code.
+    pub in_code: Arc<dyn Executor>,
+}
+
+/// Checks what a hook needs, on the tree of the moment just before its phase.
+pub trait Checks: Send + Sync {
+    /// Everything that is wrong; empty if it can start.
+    fn check(&self, hook: &PlanHook) -> Vec<String>;
+}
+
+/// A plan and everything that doesn't stand in it.
+pub struct Prepared {
+    /// The run's name.
+    pub run: RunId,
+    /// The plan.
+    pub plan: Plan,
+    /// The planned bytes.
+    pub blobs: Blobs,
+    /// The app environment with its values.
+    pub app_env: BTreeMap<String, String>,
+    /// Whether the release's marker file existed when the plan was made.
+    pub marker_present: bool,
+    /// Writes the release's marker file.
+    pub write_marker: Box<dyn Fn() -> Result<(), String> + Send + Sync>,
+    /// The checks before each phase.
+    pub checks: Box<dyn Checks>,
+    /// Whether a tag that points to another commit than before is taken as it is.
+    pub accept_moved_tag: bool,
+}
+
+/// Why a run could not be carried out. A hook's failure is none: it stands in the report.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The ledger could not be read or written.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The ledger or an executor failed while the run was on.
+    #[error(transparent)]
+    Drive(#[from] DriveError),
+    /// The plan of a run that died can't be read.
+    #[error("the plan of run {run}, which died, can't be read: {source}")]
+    DeadPlan {
+        /// The run.
+        run: RunId,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+}
+
+/// What has to be known before a plan can run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Readiness {
+    /// It can.
+    Ready(Decisions),
+    /// It is refused, for these reasons.
+    Refused(Vec<Notice>),
+}
+
+/// Runs plans.
+pub struct Runner {
+    executors: Executors,
+    writers: Writers,
+}
+
+impl Runner {
+    /// A runner over these executors, writing to `writers`.
+    #[must_use]
+    pub fn new(executors: Executors, writers: Writers) -> Self {
+        Self { executors, writers }
+    }
+
+    /// What the gate decides on `prepared`, without running anything: what `plan` shows is what [`run`](Self::run) does.
+    ///
+    /// # Errors
+    /// [`Error`] if the ledger can't be read.
+    pub fn readiness(&self, prepared: &Prepared) -> Result<Readiness, Error> {
+        let snapshot = self.snapshot(prepared)?;
+        if let Some(moved) = self.moved_tag(prepared)? {
+            return Ok(Readiness::Refused(vec![moved]));
+        }
+        Ok(match gate::decide(&prepared.plan, &snapshot) {
+            Ok(decisions) => Readiness::Ready(decisions),
+            Err(changed) => Readiness::Refused(changed.iter().map(changed_notice).collect()),
+        })
+    }
+
+    /// Runs a plan to its end. The caller holds the lock.
+    ///
+    /// # Errors
+    /// [`Error`] if the ledger or an executor failed; whatever was recorded by then stays.
+    pub async fn run(&mut self, prepared: &Prepared, stop: &Stop) -> Result<Report, Error> {
+        self.recover(prepared, stop).await?;
+        let decisions = match self.readiness(prepared)? {
+            Readiness::Ready(decisions) => decisions,
+            Readiness::Refused(reasons) => return Ok(refused(prepared, reasons)),
+        };
+        let attempts = self.attempts(prepared)?;
+        let mut journal = Journal::new(&mut self.writers, prepared.run.clone(), 0);
+        open(&mut journal, prepared, &decisions)?;
+        let machine = Machine::new(lifecycle::of(&prepared.plan, &decisions));
+        let marker = || write_marker(prepared, &decisions);
+        let setting = Setting {
+            plan: &prepared.plan,
+            decisions: &decisions,
+            executors: &self.executors,
+            supplies: Supplies { app_env: &prepared.app_env, blobs: &prepared.blobs, run: &prepared.run },
+            checks: &*prepared.checks,
+            attempts,
+            stop,
+            after_hooks: &marker,
+        };
+        driver::drive(machine, setting, &mut journal).await?;
+        Ok(journal.report())
+    }
+
+    /// Finishes what a dead run owes: its pending `always` steps, journaled as its own. What was in flight becomes `unknown`.
+    async fn recover(&mut self, prepared: &Prepared, stop: &Stop) -> Result<(), Error> {
+        let Some(ledger) = &self.writers.ledger else { return Ok(()) };
+        let Some(dead) = ledger.unfinished(&target(&prepared.plan))? else { return Ok(()) };
+        let plan: Plan = serde_json::from_str(&dead.plan).map_err(|source| Error::DeadPlan { run: dead.run.clone(), source })?;
+        let events = ledger.events(&dead.run)?;
+        let remains = replay::remains(&plan, &events);
+        let decisions = Decisions { by_step: replay::everything_runs(&plan), notices: Vec::new() };
+        let mut journal = Journal::new(&mut self.writers, dead.run.clone(), remains.next_seq);
+        events.iter().for_each(|event| journal.replay(event));
+        let supplies = Supplies { app_env: &prepared.app_env, blobs: &prepared.blobs, run: &dead.run };
+        let checks = &*prepared.checks;
+        let setting = Setting {
+            plan: &plan,
+            decisions: &decisions,
+            executors: &self.executors,
+            supplies,
+            checks,
+            attempts: remains.attempts.clone(),
+            stop,
+            after_hooks: &|| Ok(()),
+        };
+        driver::bury(&setting, &remains, &mut journal)?;
+        let ended = if remains.began { remains.ended } else { replay::all(&plan) };
+        driver::drive(Machine::recover(lifecycle::of(&plan, &decisions), ended), setting, &mut journal).await?;
+        Ok(())
+    }
+
+    fn snapshot(&self, prepared: &Prepared) -> Result<Snapshot, LedgerError> {
+        let plan = &prepared.plan;
+        let mut snapshot = Snapshot { marker_present: prepared.marker_present, ..Snapshot::default() };
+        let Some(ledger) = &self.writers.ledger else { return Ok(snapshot) };
+        let target = target(plan);
+        let release = gate::release_of(plan, crate::model::policy::Gate::Once, &prepared.run);
+        snapshot.memories = ledger.memories(&target, &release)?.into_iter().map(|(key, memory)| (key.place, memory)).collect();
+        snapshot.unresolved = ledger.unresolved(&target)?.into_iter().map(|(key, memory)| (key.place, (key.release, memory))).collect();
+        snapshot.last_success = ledger.last_success(&target)?.and_then(|run| run.commit);
+        snapshot.release_known = !snapshot.memories.is_empty();
+        Ok(snapshot)
+    }
+
+    fn attempts(&self, prepared: &Prepared) -> Result<BTreeMap<Place, u32>, LedgerError> {
+        Ok(self.snapshot(prepared)?.memories.into_iter().map(|(place, memory)| (place, memory.attempts)).collect())
+    }
+
+    fn moved_tag(&self, prepared: &Prepared) -> Result<Option<Notice>, LedgerError> {
+        let plan = &prepared.plan;
+        let (Some(ledger), Some(tag), Some(commit)) = (&self.writers.ledger, &plan.tag, &plan.commit) else { return Ok(None) };
+        let known = ledger.commit_of_tag(&target(plan), tag)?.filter(|known| known != commit && !prepared.accept_moved_tag);
+        Ok(known.map(|known| Notice {
+            code: "moved-tag".to_owned(),
+            message: format!("tag {tag} pointed to {known} when it was deployed, and now points to {commit}: deploy a new tag, or take it with --accept-moved-tag"),
+        }))
+    }
+}
+
+/// Whose history a plan belongs to.
+#[must_use]
+pub fn target(plan: &Plan) -> Target {
+    Target { app: plan.app.clone(), environment: plan.environment.clone() }
+}
+
+fn changed_notice(changed: &Changed) -> Notice {
+    Notice { code: "hook-changed".to_owned(), message: changed.to_string() }
+}
+
+/// The report of a run that was refused before it began: nothing of it is recorded.
+fn refused(prepared: &Prepared, reasons: Vec<Notice>) -> Report {
+    let mut report = Report::not_started(Status::Refused).of(&header(prepared));
+    report.notices = reasons.into_iter().map(|Notice { code, message }| crate::report::Notice { code, message }).collect();
+    report
+}
+
+fn started(prepared: &Prepared) -> What {
+    What::RunStarted { header: Box::new(header(prepared)), steps: lifecycle::planned_steps(&prepared.plan) }
+}
+
+fn header(prepared: &Prepared) -> RunHeader {
+    let plan = &prepared.plan;
+    RunHeader {
+        app: plan.app.clone(),
+        environment: plan.environment.clone(),
+        profile: plan.profile.clone(),
+        tag: plan.tag.clone(),
+        commit: plan.commit.clone(),
+        previous_version: plan.previous_version.clone(),
+        plan_digest: plan.digest(),
+        dry_run: false,
+    }
+}
+
+/// Opens the run in the journal, with everything a person should know about it.
+fn open(journal: &mut Journal<'_>, prepared: &Prepared, decisions: &Decisions) -> Result<(), Error> {
+    let plan = &prepared.plan;
+    let json = serde_json::to_string(plan).map_err(|source| Error::DeadPlan { run: prepared.run.clone(), source })?;
+    let release = gate::release_of(plan, crate::model::policy::Gate::Once, &prepared.run);
+    journal.open(&target(plan), &release, &json, started(prepared))?;
+    for Notice { code, message } in plan.warnings.iter().chain(&decisions.notices).cloned() {
+        journal.record(What::Warning { code, message }, None, crate::ledger::Durability::Later)?;
+    }
+    Ok(())
+}
+
+/// Writes the marker once, after the release's last hook succeeded; a run of some hooks, or one that the marker stopped, writes none.
+fn write_marker(prepared: &Prepared, decisions: &Decisions) -> Result<(), String> {
+    let plan = &prepared.plan;
+    let hooks = plan
+        .steps
+        .iter()
+        .zip(&decisions.by_step)
+        .filter(|(step, _)| matches!(step.kind, crate::plan::PlanStepKind::Phase { .. }))
+        .flat_map(|(_, decisions)| decisions);
+    let mut ran = hooks.filter(|decision| !matches!(decision, machine::Decision::Skip(SkipReason::Marker { .. })));
+    if plan.partial || plan.marker.is_none() || ran.next().is_none() {
+        return Ok(());
+    }
+    (prepared.write_marker)()
+}

@@ -1,6 +1,7 @@
 //! Executors: each runs one [`Job`] and says how it ended. A job that fails is an [`Execution`]; an executor that fails is an [`ExecError`].
 
 pub mod dirs;
+pub mod in_code;
 pub mod mock;
 pub mod native;
 pub mod output;

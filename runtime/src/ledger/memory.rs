@@ -91,6 +91,17 @@ impl Ledger for MemoryLedger {
         Ok(of_release.map(|((_, key), memory)| (key.clone(), memory.clone())).collect())
     }
 
+    fn unresolved(&self, target: &Target) -> Result<Vec<(Key, Memory)>, LedgerError> {
+        let age = |run: &RunId| self.runs.iter().position(|known| known.record.run == *run);
+        let of_target: Vec<(&Key, &Memory)> =
+            self.executions.iter().filter(|((whose, _), _)| whose == target).map(|((_, key), memory)| (key, memory)).collect();
+        let newest = |key: &Key, memory: &Memory| {
+            of_target.iter().all(|(other, theirs)| other.place != key.place || age(&theirs.run) <= age(&memory.run))
+        };
+        let open = of_target.iter().filter(|(_, memory)| memory.outcome.as_ref().is_none_or(|outcome| *outcome == Outcome::Unknown));
+        Ok(open.filter(|(key, memory)| newest(key, memory)).map(|(key, memory)| ((*key).clone(), (*memory).clone())).collect())
+    }
+
     fn runs(&self, target: &Target, limit: usize) -> Result<Vec<RunRecord>, LedgerError> {
         Ok(self.of(target).take(limit).cloned().collect())
     }

@@ -39,7 +39,9 @@ pub struct Target {
 pub enum Durability {
     /// Synced before `append` returns (with everything appended before it).
     Now,
-    /// Synced with the next durable append, or when the run is finished.
+    /// Survives the death of this process before `append` returns; survives power loss with the next durable append.
+    Written,
+    /// Written with the next event that is, or when the run is finished.
     Later,
 }
 
@@ -127,6 +129,13 @@ pub trait Ledger: Send {
     /// # Errors
     /// [`LedgerError`] if the ledger can't be read.
     fn memories(&self, target: &Target, release: &str) -> Result<Vec<(Key, Memory)>, LedgerError>;
+
+    /// The executions of a target that were running when an engine died, and of which nobody has said yet what became of them, sorted by key.
+    /// Of one place the newest counts: an older one was settled by what ran since.
+    ///
+    /// # Errors
+    /// [`LedgerError`] if the ledger can't be read.
+    fn unresolved(&self, target: &Target) -> Result<Vec<(Key, Memory)>, LedgerError>;
 
     /// The runs of a target, newest first, at most `limit`.
     ///

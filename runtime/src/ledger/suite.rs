@@ -97,6 +97,25 @@ pub(super) fn a_later_run_may_say_what_became_of_an_execution(ledger: &mut dyn L
     assert_eq!(remembered(ledger, &declared), Some(memory(Some(Outcome::Succeeded), "r2", 0)));
 }
 
+pub(super) fn what_a_crash_left_open_is_unresolved_until_it_runs_again(ledger: &mut dyn Ledger) {
+    let in_run = |run: &str| Key { release: format!("run {run}"), ..key("a") };
+    let unresolved =
+        |ledger: &dyn Ledger| ledger.unresolved(&target("shop")).unwrap().into_iter().map(|(key, _)| key.release).collect::<Vec<_>>();
+    let first = in_run("r1");
+    Journal::begin(ledger, "r1").add(&first, started(&first));
+    assert_eq!(unresolved(ledger), ["run r1"]);
+    assert_eq!(ledger.unresolved(&target("other")).unwrap(), []);
+
+    let second = in_run("r2");
+    let mut again = Journal::begin(ledger, "r2");
+    again.add(&second, started(&second)).add(&second, finished(&second, Outcome::Unknown));
+    assert_eq!(unresolved(ledger), ["run r2"], "of one place the newest counts, and unknown is not resolved");
+
+    let third = in_run("r3");
+    Journal::begin(ledger, "r3").add(&third, started(&third)).add(&third, finished(&third, Outcome::Succeeded));
+    assert_eq!(unresolved(ledger), [""; 0]);
+}
+
 pub(super) fn a_person_resolves_what_is_known(ledger: &mut dyn Ledger) {
     let key = key("a");
     assert!(!ledger.resolve(&target("shop"), &key, &Outcome::Succeeded).unwrap());
@@ -202,6 +221,7 @@ macro_rules! expectations {
             a_hook_that_ran_and_skipped_itself_is_remembered
             a_later_run_may_say_what_became_of_an_execution
             a_person_resolves_what_is_known
+            what_a_crash_left_open_is_unresolved_until_it_runs_again
             every_part_of_the_key_tells_executions_apart
             runs_are_listed_newest_first
             a_dry_run_leaves_only_its_journal

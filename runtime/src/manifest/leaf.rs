@@ -9,7 +9,7 @@ use toml::de::DeValue;
 
 /// `run`: a list of arguments, or one string.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum CommandLine {
+pub(crate) enum CommandLine {
     /// One argument each.
     List(Vec<String>),
     /// Split by shell-word rules, or read by a shell.

@@ -23,7 +23,8 @@ pub use schema::{json_schema, policy_json_schema};
 pub(crate) mod shared {
     pub(crate) use super::convert::{asked_variables, dir, limits, own_variables};
     pub(crate) use super::guest::{Written, guest};
-    pub(crate) use super::schema::{CommandLine, DirDoc, LimitsDoc};
+    pub(crate) use super::leaf::CommandLine;
+    pub(crate) use super::schema::{DirDoc, LimitsDoc};
 }
 
 use crate::model::grant::DirMode;

@@ -32,6 +32,11 @@ pub enum Guest {
     Wasm(WasmGuest),
     /// A native command, confined as far as `sandbox` says.
     Native(NativeGuest),
+    /// A host step that the embedder carries out in code.
+    InCode {
+        /// The step.
+        step: crate::model::id::StepName,
+    },
 }
 
 /// A WASI preview1 command module or a `wasi:cli/command` component.

@@ -1,6 +1,13 @@
 //! The plan: fully resolved, ordered, serialisable. `wasmhook plan` prints it, `run` obeys it, the ledger keeps it.
 
-use crate::model::event::GuestKind;
+pub mod grants;
+pub mod limits;
+pub mod order;
+mod resolve;
+
+pub use resolve::{FileFact, Given, PlanError, Selection, resolve};
+
+use crate::model::event::{GuestKind, Place, Role};
 use crate::model::grant::Grants;
 use crate::model::id::{AppName, Commit, Digest, EnvironmentName, HookId, InstanceName, ServiceName, StepName, Tag};
 use crate::model::limits::Limits;
@@ -39,10 +46,14 @@ pub struct Plan {
     pub on_unknown: OnUnknown,
     /// The marker file of this release, if the profile has one.
     pub marker: Option<String>,
+    /// Whether only named phases or hooks were asked for: no host step runs then.
+    pub partial: bool,
     /// The steps, in order.
     pub steps: Vec<PlanStep>,
-    /// What a person should know: unconfined commands, one file for author and operator, hooks of other releases, …
+    /// What a person should know before it runs: who decides the grants, which limits were lowered, …
     pub notices: Vec<Notice>,
+    /// What a person should be warned of, in the plan and in the report: unconfined commands, hooks of other releases, …
+    pub warnings: Vec<Notice>,
 }
 
 /// Something a person should know about a plan.
@@ -93,7 +104,7 @@ pub enum PlanStepKind {
 /// A host step's command, with the operator's rights.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HostCommand {
-    /// The program and its arguments.
+    /// The program and its arguments; empty if the embedder carries the step out in code.
     pub argv: Vec<String>,
     /// The working directory.
     pub cwd: String,
@@ -124,8 +135,6 @@ pub struct PlanHook {
     pub fallback: Option<String>,
     /// What it was given.
     pub grants: Grants,
-    /// What it asked for and was not given, each with the line that would allow it.
-    pub refused: Vec<String>,
     /// What it may use.
     pub limits: Limits,
     /// Over bytes, arguments and grants.
@@ -147,6 +156,18 @@ pub struct PlanHook {
 }
 
 impl PlanHook {
+    /// Where it stands in the phase called `step`.
+    #[must_use]
+    pub fn place(&self, step: &StepName) -> Place {
+        Place {
+            step: step.clone(),
+            hook: Some(self.id.clone()),
+            service: self.service.clone(),
+            instance: self.instance.clone(),
+            role: Role::Main,
+        }
+    }
+
     /// Whether it can change something outside of itself as it runs: a live directory, or anything a process does.
     #[must_use]
     pub fn is_live(&self) -> bool {
@@ -191,6 +212,8 @@ pub struct PlanScript {
     pub file: String,
     /// The digest of its bytes.
     pub digest: Digest,
+    /// Whether a private copy of the planned bytes runs, since the tree of the moment may hold others; otherwise it runs where it lies.
+    pub copied: bool,
 }
 
 impl PlanGuest {

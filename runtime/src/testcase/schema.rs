@@ -1,7 +1,7 @@
 //! The tables of a test case as they are written: the one list of keys, which the reader reads and the JSON Schema is made from.
 
 use crate::diagnostic::Located;
-use crate::document::{DurationText, Pairs, Problems, Read, SchemaOne, SizeText, Value, document, words};
+use crate::document::{DurationText, Pairs, Problems, Read, SizeText, Value, document, words};
 use crate::manifest::shared::{CommandLine, DirDoc, LimitsDoc};
 use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings, json_schema};
 use serde::Serialize;
@@ -13,9 +13,9 @@ use toml::de::DeValue;
 #[schemars(deny_unknown_fields)]
 pub(super) struct CaseDoc {
     /// The version of this format: 1.
-    #[schemars(required)]
+    #[schemars(extend("const" = 1))]
     #[expect(dead_code, reason = "reading it was the check")]
-    pub(super) schema: Option<SchemaOne>,
+    pub(super) schema: u32,
     /// What a person calls the case; its file's name if absent.
     pub(super) label: Option<String>,
     /// What is there before the hook runs.
@@ -28,7 +28,7 @@ pub(super) struct CaseDoc {
     #[schemars(default)]
     pub(super) expected: ExpectedDoc,
 }
-document!(CaseDoc, "the test case", { schema: expected, label: optional, given: optional, hook: optional, expected: optional });
+document!(CaseDoc, "the test case", { schema: version, label: optional, given: optional, hook: optional, expected: optional });
 
 /// `[given]`.
 #[derive(Debug, Default, JsonSchema)]

@@ -115,10 +115,6 @@ impl Ui {
         let _ = self.state().err(&diagnostic::render(self.settings.stderr, diagnostics));
     }
 
-    /// Shows lines on standard error.
-    pub fn stderr_lines(&self, lines: &[Line]) {
-        let _ = self.state().err(&text(lines));
-    }
 
     /// Writes text to standard output as it is.
     ///
@@ -133,15 +129,7 @@ impl Ui {
         self.settings.stdout
     }
 
-    /// What standard error can show.
-    pub const fn stderr_look(&self) -> Look {
-        self.settings.stderr
-    }
 
-    /// What a run prints to standard output.
-    pub const fn format(&self) -> Format {
-        self.settings.format
-    }
 
     fn state(&self) -> MutexGuard<'_, State> {
         // A panic while printing leaves nothing half-done that the next line could trip over.

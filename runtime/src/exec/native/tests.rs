@@ -115,7 +115,7 @@ impl JobExt for Job {
     fn native(&mut self) -> &mut NativeGuest {
         match &mut self.guest {
             Guest::Native(guest) => guest,
-            Guest::Wasm(_) => panic!("a native job"),
+            Guest::Wasm(_) | Guest::InCode { .. } => panic!("a native job"),
         }
     }
     fn sandbox(mut self, sandbox: Option<Sandbox>) -> Self {

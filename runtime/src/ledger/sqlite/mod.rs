@@ -37,6 +37,25 @@ pub struct SqliteLedger {
     open: HashMap<RunId, (Target, Cursor)>,
 }
 
+/// When a transaction is synced.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sync {
+    /// Before it returns: it survives power loss.
+    Full,
+    /// With a later one: it survives the death of this process.
+    Later,
+}
+
+impl Sync {
+    /// The value of SQLite's `synchronous`.
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Full => "FULL",
+            Self::Later => "NORMAL",
+        }
+    }
+}
+
 impl SqliteLedger {
     /// Opens the ledger of a state directory, creating both if they are missing. The directory is made private to the user (mode 0700).
     ///
@@ -70,8 +89,19 @@ impl SqliteLedger {
 
     /// Runs `work` in one transaction, synced when this returns. What was pending goes along, first.
     fn commit<T>(&self, doing: &'static str, work: impl FnOnce(&Transaction) -> rusqlite::Result<T>) -> Result<T, LedgerError> {
+        self.transact(doing, Sync::Full, work)
+    }
+
+    /// As [`Self::commit`], but synced only if `sync` says so.
+    fn transact<T>(
+        &self,
+        doing: &'static str,
+        sync: Sync,
+        work: impl FnOnce(&Transaction) -> rusqlite::Result<T>,
+    ) -> Result<T, LedgerError> {
         let mut pending = self.pending.borrow_mut();
         let written = (|| {
+            self.connection.pragma_update(None, "synchronous", sync.word())?;
             let transaction = Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate)?;
             for entry in pending.entries() {
                 write::entry(&transaction, entry)?;
@@ -85,11 +115,12 @@ impl SqliteLedger {
         Ok(value)
     }
 
-    fn write_pending(&self) -> Result<(), LedgerError> {
+    fn write_pending(&self, sync: Sync) -> Result<(), LedgerError> {
+        // What was written without a sync is synced by the next commit that is: it has one event at least.
         if self.pending.borrow().is_empty() {
             return Ok(());
         }
-        self.commit("recording events", |_| Ok(()))
+        self.transact("recording events", sync, |_| Ok(()))
     }
 
     /// The target of a run and where its journal stands: remembered, or read for a run of a dead engine.
@@ -103,7 +134,7 @@ impl SqliteLedger {
 
     /// Reads with everything that was appended in sight.
     fn read<T>(&self, doing: &'static str, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, LedgerError> {
-        self.write_pending()?;
+        self.write_pending(Sync::Later)?;
         work(&self.connection).map_err(self.failed(doing))
     }
 }
@@ -131,9 +162,10 @@ impl Ledger for SqliteLedger {
         let (target, cursor) = self.cursor(&event.run)?;
         let after = cursor.after(event)?;
         let entry = Entry::new(&target, event, key.filter(|_| !cursor.dry_run))?;
-        let due = self.pending.get_mut().push(entry);
-        let due = due || durability == Durability::Now || after.over;
-        if let Err(error) = if due { self.write_pending() } else { Ok(()) } {
+        let full = self.pending.get_mut().push(entry);
+        let sync = if durability == Durability::Now || after.over { Sync::Full } else { Sync::Later };
+        let due = full || sync == Sync::Full || durability == Durability::Written;
+        if let Err(error) = if due { self.write_pending(sync) } else { Ok(()) } {
             self.pending.get_mut().pop();
             return Err(error);
         }
@@ -142,7 +174,7 @@ impl Ledger for SqliteLedger {
     }
 
     fn flush(&mut self) -> Result<(), LedgerError> {
-        self.write_pending()
+        self.transact("syncing", Sync::Full, |_| Ok(()))
     }
 
     fn resolve(&mut self, target: &Target, key: &Key, outcome: &Outcome) -> Result<bool, LedgerError> {
@@ -155,6 +187,10 @@ impl Ledger for SqliteLedger {
 
     fn memories(&self, target: &Target, release: &str) -> Result<Vec<(Key, Memory)>, LedgerError> {
         self.read("reading what was done", |connection| read::memories(connection, target, release))
+    }
+
+    fn unresolved(&self, target: &Target) -> Result<Vec<(Key, Memory)>, LedgerError> {
+        self.read("looking for what a crash left open", |connection| read::unresolved(connection, target))
     }
 
     fn runs(&self, target: &Target, limit: usize) -> Result<Vec<RunRecord>, LedgerError> {
@@ -191,7 +227,7 @@ impl Ledger for SqliteLedger {
 impl Drop for SqliteLedger {
     /// An orderly end loses nothing.
     fn drop(&mut self) {
-        if let Err(error) = self.write_pending() {
+        if let Err(error) = self.write_pending(Sync::Full) {
             tracing::warn!(%error, "events were lost at the end of a ledger");
         }
     }

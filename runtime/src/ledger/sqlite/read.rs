@@ -143,22 +143,33 @@ pub(super) fn memory(connection: &Connection, target: &Target, key: &Key) -> rus
 
 /// What is remembered of a release, in the order of [`Key`].
 pub(super) fn memories(connection: &Connection, target: &Target, release: &str) -> rusqlite::Result<Vec<(Key, Memory)>> {
-    let sql = "SELECT outcome, digest, run, attempts, service, instance, step, hook, role FROM executions
-               WHERE app = ?1 AND environment = ?2 AND release = ?3
-               ORDER BY step, hook, service, instance, role";
-    connection
-        .prepare_cached(sql)?
-        .query_map([target.app.as_str(), target.environment.as_str(), release], |row| {
-            let place = Place {
-                service: optional(row, 4)?,
-                instance: optional(row, 5)?,
-                step: name(row, 6)?,
-                hook: optional(row, 7)?,
-                role: role(&row.get::<_, String>(8)?)?,
-            };
-            Ok((Key { release: release.to_owned(), place }, remembered(row)?))
-        })?
-        .collect()
+    let sql = format!("{EXECUTIONS} AND release = ?3 ORDER BY step, hook, service, instance, role");
+    connection.prepare_cached(&sql)?.query_map([target.app.as_str(), target.environment.as_str(), release], execution)?.collect()
+}
+
+/// The newest execution of each place, where nobody knows how it ended.
+pub(super) fn unresolved(connection: &Connection, target: &Target) -> rusqlite::Result<Vec<(Key, Memory)>> {
+    let sql = format!(
+        "SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY service, instance, step, hook, role ORDER BY number DESC) AS age
+                        FROM ({EXECUTIONS}) JOIN (SELECT run AS known, number FROM runs) ON run = known)
+         WHERE age = 1 AND (outcome IS NULL OR json_extract(outcome, '$.outcome') = 'unknown')
+         ORDER BY release, step, hook, service, instance, role"
+    );
+    connection.prepare_cached(&sql)?.query_map([target.app.as_str(), target.environment.as_str()], execution)?.collect()
+}
+
+const EXECUTIONS: &str = "SELECT outcome, digest, run, attempts, service, instance, step, hook, role, release FROM executions
+               WHERE app = ?1 AND environment = ?2";
+
+fn execution(row: &Row) -> rusqlite::Result<(Key, Memory)> {
+    let place = Place {
+        service: optional(row, 4)?,
+        instance: optional(row, 5)?,
+        step: name(row, 6)?,
+        hook: optional(row, 7)?,
+        role: role(&row.get::<_, String>(8)?)?,
+    };
+    Ok((Key { release: row.get(9)?, place }, remembered(row)?))
 }
 
 fn remembered(row: &Row) -> rusqlite::Result<Memory> {

@@ -22,11 +22,13 @@ pub fn render(look: Look, plan: &Plan, decide: &Decide<'_>) -> String {
         lines.push(Line::new(look));
         lines.extend(self::step(look, index + 1, step, decide));
     }
-    if !plan.notices.is_empty() {
+    if !(plan.notices.is_empty() && plan.warnings.is_empty()) {
         lines.push(Line::new(look));
     }
-    for notice in &plan.notices {
-        let line = Line::new(look).symbol(Symbol::Warning).space(1).plain(&format!("{} [{}]", notice.message, notice.code));
+    let said =
+        plan.warnings.iter().map(|notice| (Symbol::Warning, notice)).chain(plan.notices.iter().map(|notice| (Symbol::Arrow, notice)));
+    for (symbol, notice) in said {
+        let line = Line::new(look).symbol(symbol).space(1).plain(&format!("{} [{}]", notice.message, notice.code));
         lines.extend(line.fold(look.width, 2));
     }
     text(&lines)
@@ -123,7 +125,6 @@ fn hook(look: Look, step: &PlanStep, hook: &PlanHook, decide: &Decide<'_>) -> Ve
     lines.extend(guest(look, hook));
     lines.extend(grants(look, &hook.grants));
     lines.extend(field(look, 5, "limits", &figures::limits(&hook.limits)));
-    lines.extend(hook.refused.iter().flat_map(|refused| mark(look, &format!("not granted: {refused}"))));
     lines.extend(hook.unusable.iter().flat_map(|why| mark(look, &format!("can't run: {why}"))));
     lines
 }

@@ -29,7 +29,6 @@ fn hook(id: &str, guest: PlanGuest) -> PlanHook {
         guest,
         fallback: None,
         grants: Grants { dirs, env },
-        refused: Vec::new(),
         limits: Limits::default(),
         digest: Digest::of(b"hook"),
         once: None,
@@ -89,7 +88,6 @@ fn plan(text: &str) -> Plan {
     };
     let native = PlanHook {
         fallback: Some("no such module: x.wasm".to_owned()),
-        refused: vec![format!("write {text}")],
         unusable: Some(text.to_owned()),
         label: "legacy".to_owned(),
         ..hook("legacy", native)
@@ -114,6 +112,8 @@ fn plan(text: &str) -> Plan {
             step("post-pull", phase(vec![hook("migrate", wasm), native])),
             step("start-services", host()),
         ],
+        partial: false,
+        warnings: Vec::new(),
         notices: vec![Notice { code: "one-file".to_owned(), message: "one file holds both the asking and the granting".to_owned() }],
     }
 }

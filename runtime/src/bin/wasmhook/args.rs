@@ -1,0 +1,365 @@
+//! The command line, as it is typed. Nothing here looks at files, the environment or the clock.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Run deploy hooks compiled to WASI in a sandbox: once per release, in the order of a lifecycle.
+#[derive(Debug, Parser)]
+#[command(name = "wasmhook", version, about, max_term_width = 100, disable_help_subcommand = true)]
+#[command(after_help = "Exit codes: 0 done, 1 a hook failed and its policy aborts, 2 usage or manifest error, 3 refused before running, \
+    4 locked by another run, 70 a bug in wasmhook, 130/143 interrupted.")]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// When to use colour.
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: ColorWhen,
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ColorWhen {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run one guest, without a manifest; its output and its exit code pass through.
+    Exec(ExecArgs),
+    /// Run the hooks of a release.
+    Run(RunArgs),
+    /// Show what would run, in order, with which grants, and why something is skipped.
+    Plan(PlanArgs),
+    /// Check the manifest: every problem at once.
+    Check(CheckArgs),
+    /// List the hooks, with where each comes from.
+    List(ListArgs),
+    /// Show the runs of an application, and who holds the lock.
+    Status(StatusArgs),
+    /// Show the report of a run (the newest, if none is named).
+    Show(ShowArgs),
+    /// Explain a code that a message named.
+    Explain(ExplainArgs),
+    /// Run the test cases (`*.test.toml`) beside hooks.
+    Test(TestArgs),
+    /// Show or clear the compile cache.
+    Cache(CacheArgs),
+    /// Print completions for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual pages to a directory.
+    #[command(hide = true)]
+    Man {
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// What a later version brings.
+    #[command(flatten)]
+    Later(Later),
+}
+
+/// Commands whose mechanism comes with a later version: they are refused by name.
+#[derive(Debug, Subcommand)]
+pub enum Later {
+    /// (not in this version) Say what became of a hook that was running when the engine died.
+    #[command(hide = true)]
+    Resolve(Rest),
+    /// (not in this version) Import a foreign format.
+    #[command(hide = true)]
+    Import(Rest),
+    /// (not in this version) Make a new hook from a template.
+    #[command(hide = true)]
+    New(Rest),
+    /// (not in this version) Build hooks.
+    #[command(hide = true)]
+    Build(Rest),
+    /// (not in this version) Show what a module is and needs.
+    #[command(hide = true)]
+    Inspect(Rest),
+    /// (not in this version) Measure a hook.
+    #[command(hide = true)]
+    Bench(Rest),
+    /// (not in this version) Replay a recorded run.
+    #[command(hide = true)]
+    Replay(Rest),
+    /// (not in this version) Follow a repository and run its jobs.
+    #[command(hide = true)]
+    Watch(Rest),
+    /// (not in this version) Say what this machine can enforce.
+    #[command(hide = true)]
+    Doctor(Rest),
+    /// (not in this version) Suggest grants.
+    #[command(hide = true)]
+    Grants(Rest),
+    /// (not in this version) Approve a change of grants.
+    #[command(hide = true)]
+    Approve(Rest),
+    /// (not in this version) Break a lock.
+    #[command(hide = true)]
+    Unlock(Rest),
+}
+
+impl Later {
+    /// The command's name.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Resolve(_) => "resolve",
+            Self::Import(_) => "import",
+            Self::New(_) => "new",
+            Self::Build(_) => "build",
+            Self::Inspect(_) => "inspect",
+            Self::Bench(_) => "bench",
+            Self::Replay(_) => "replay",
+            Self::Watch(_) => "watch",
+            Self::Doctor(_) => "doctor",
+            Self::Grants(_) => "grants",
+            Self::Approve(_) => "approve",
+            Self::Unlock(_) => "unlock",
+        }
+    }
+}
+
+/// Whatever follows the name of a command that isn't there yet.
+#[derive(Debug, Args)]
+pub struct Rest {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+    rest: Vec<std::ffi::OsString>,
+}
+
+/// `wasmhook exec`.
+#[derive(Debug, Args)]
+pub struct ExecArgs {
+    /// Grant a directory: HOST[::GUEST][:MODE], MODE one of read, write (the default), scratch; scratch is `--dir ::GUEST:scratch`.
+    #[arg(long = "dir", value_name = "HOST[::GUEST][:MODE]")]
+    pub dirs: Vec<String>,
+    /// Set a variable (K=V), or pass one of yours on (K).
+    #[arg(long = "env", value_name = "K[=V]")]
+    pub env: Vec<String>,
+    /// CPU budget, in fuel units (about one for each WebAssembly instruction).
+    #[arg(long, value_name = "N")]
+    pub fuel: Option<u64>,
+    /// Deadline (`5s`, `2m`, `300`); 0 is none.
+    #[arg(long, value_name = "D")]
+    pub timeout: Option<String>,
+    /// Largest memory (`64MiB`).
+    #[arg(long, value_name = "SIZE")]
+    pub memory: Option<String>,
+    /// (not in this version) Allow connections to an address.
+    #[arg(long, value_name = "HOST:PORT", hide = true)]
+    pub net: Vec<String>,
+    #[command(flatten)]
+    pub places: Places,
+    /// The guest: a .wasm module or component, or .wat text.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// The guest's arguments.
+    #[arg(value_name = "ARG", trailing_var_arg = true, allow_hyphen_values = true)]
+    pub args: Vec<String>,
+}
+
+/// Where state and cache lie.
+#[derive(Debug, Clone, Args)]
+pub struct Places {
+    /// State directory [default: $XDG_STATE_HOME/wasmhook].
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+    /// Compile cache [default: $XDG_CACHE_HOME/wasmhook].
+    #[arg(long, value_name = "DIR")]
+    pub cache: Option<PathBuf>,
+}
+
+/// Which manifest, release and hooks: shared by `run`, `plan`, `check` and `list`.
+#[derive(Debug, Clone, Args)]
+pub struct Selectors {
+    /// Directory of the manifest.
+    #[arg(short = 'C', value_name = "DIR", default_value = ".")]
+    pub dir: PathBuf,
+    /// Manifest file; several are merged, the later has precedence [default: wasmhook.toml].
+    #[arg(long = "manifest", value_name = "FILE")]
+    pub manifests: Vec<PathBuf>,
+    /// The version tag being deployed (DEPLOY_TAG).
+    #[arg(long, value_name = "T")]
+    pub tag: Option<String>,
+    /// The environment (DEPLOY_ENV) [default: default].
+    #[arg(long, value_name = "E")]
+    pub env_name: Option<String>,
+    /// The commit being deployed [default: what the tag, or HEAD, points to].
+    #[arg(long, value_name = "SHA")]
+    pub commit: Option<String>,
+    /// Only the hooks of this phase; no host step runs then.
+    #[arg(long = "phase", value_name = "P")]
+    pub phases: Vec<String>,
+    /// Only this hook; no host step runs then.
+    #[arg(long = "only", value_name = "HOOK")]
+    pub only: Vec<String>,
+    /// The operator's file: ceilings and host steps.
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+    /// The application, if the manifest doesn't name it.
+    #[arg(long, value_name = "NAME")]
+    pub app: Option<String>,
+    /// The profile, if the manifest doesn't name it.
+    #[arg(long, value_name = "PROFILE")]
+    pub profile: Option<String>,
+    /// Root of the application (APP_DIR) [default: the manifest's app_dir, else its directory].
+    #[arg(long, value_name = "D")]
+    pub app_dir: Option<PathBuf>,
+    /// Where the application keeps its data (DATA_DIR).
+    #[arg(long, value_name = "D")]
+    pub data_dir: Option<PathBuf>,
+    /// A file with more of the app environment (KEY=value lines).
+    #[arg(long = "env-file", value_name = "F")]
+    pub env_files: Vec<PathBuf>,
+    /// Take the app environment from wasmhook's own.
+    #[arg(long)]
+    pub from_env: bool,
+    /// An instance of the service, and its directory.
+    #[arg(long = "instance", value_name = "NAME=DIR")]
+    pub instances: Vec<String>,
+    /// Run the hooks of a release whose marker file exists.
+    #[arg(long)]
+    pub ignore_marker: bool,
+    /// Take a tag that points to another commit than when it was deployed before.
+    #[arg(long)]
+    pub accept_moved_tag: bool,
+    #[command(flatten)]
+    pub places: Places,
+}
+
+/// How results are written to standard output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Human,
+    /// One JSON value.
+    Json,
+    /// One JSON value a line: the events.
+    Jsonl,
+    /// (not in this version)
+    #[value(hide = true)]
+    Junit,
+}
+
+/// `wasmhook run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    #[command(flatten)]
+    pub selectors: Selectors,
+    /// Don't fetch: use the tags that are there.
+    #[arg(long)]
+    pub no_fetch: bool,
+    /// What to write to standard output at the end.
+    #[arg(long, value_name = "F", default_value = "human")]
+    pub format: Format,
+    /// (not in this version) Run everything on stages that are dropped.
+    #[arg(long, hide = true)]
+    pub dry_run: bool,
+    /// (not in this version) Go on after the last finished step.
+    #[arg(long, hide = true)]
+    pub resume: bool,
+    /// (not in this version) Print a platform's exact lines.
+    #[arg(long, value_name = "PROFILE", hide = true)]
+    pub dialect: Option<String>,
+}
+
+/// `wasmhook plan`.
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    #[command(flatten)]
+    pub selectors: Selectors,
+    /// Don't fetch: use the tags that are there.
+    #[arg(long)]
+    pub no_fetch: bool,
+    /// How to write it.
+    #[arg(long, value_name = "F", default_value = "human")]
+    pub format: Format,
+}
+
+/// `wasmhook check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    #[command(flatten)]
+    pub selectors: Selectors,
+    /// Print the JSON Schema of the manifest instead.
+    #[arg(long)]
+    pub schema: bool,
+}
+
+/// `wasmhook list`.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    #[command(flatten)]
+    pub selectors: Selectors,
+    /// How to write it.
+    #[arg(long, value_name = "F", default_value = "human")]
+    pub format: Format,
+}
+
+/// `wasmhook status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    #[command(flatten)]
+    pub selectors: Selectors,
+    /// How to write it.
+    #[arg(long, value_name = "F", default_value = "human")]
+    pub format: Format,
+}
+
+/// `wasmhook show`.
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// The run.
+    pub run: Option<String>,
+    #[command(flatten)]
+    pub selectors: Selectors,
+    /// How to write it.
+    #[arg(long, value_name = "F", default_value = "human")]
+    pub format: Format,
+}
+
+/// `wasmhook explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The code, as it stands in brackets: `unknown-key`.
+    pub code: String,
+}
+
+/// `wasmhook test`.
+#[derive(Debug, Args)]
+pub struct TestArgs {
+    /// Test cases, hooks or directories [default: every `*.test.toml` below the current directory].
+    pub hooks: Vec<PathBuf>,
+    /// Run each hook a second time and show what the second run changed.
+    #[arg(long)]
+    pub twice: bool,
+    /// (not in this version) Kill the hook at every file operation.
+    #[arg(long, hide = true)]
+    pub crash: bool,
+    /// (not in this version) Write the results as JUnit XML.
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub junit: Option<PathBuf>,
+    #[command(flatten)]
+    pub places: Places,
+}
+
+/// `wasmhook cache`.
+#[derive(Debug, Args)]
+pub struct CacheArgs {
+    /// Remove every entry.
+    #[arg(long)]
+    pub clear: bool,
+    #[command(flatten)]
+    pub places: Places,
+    /// How to write it.
+    #[arg(long, value_name = "F", default_value = "human")]
+    pub format: Format,
+}

@@ -1,0 +1,21 @@
+//! Completions and manual pages, from the command line's own description.
+
+use crate::args::Cli;
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::ui::Ui;
+use clap::CommandFactory as _;
+use std::path::Path;
+
+pub fn run(shell: clap_complete::Shell, ui: &Ui) -> Result<Exit, CliError> {
+    let mut text = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "wasmhook", &mut text);
+    ui.stdout_text(&String::from_utf8_lossy(&text))?;
+    Ok(Exit::Done)
+}
+
+/// Writes `wasmhook.1` and a page for each command.
+pub fn man(dir: &Path) -> Result<Exit, CliError> {
+    clap_mangen::generate_to(Cli::command(), dir)?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,84 @@
+//! `wasmhook list`: the hooks, with where each comes from.
+
+use super::{check_format, runtime};
+use crate::args::{Format, ListArgs};
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::render::json;
+use crate::render::line::{Line, text};
+use crate::render::table::Table;
+use crate::settings::Settings;
+use crate::ui::Ui;
+use serde::Serialize;
+use wasmhook::Engine;
+use wasmhook::plan::{Plan, PlanStepKind};
+
+/// The hooks as JSON.
+#[derive(Serialize)]
+struct ListJson {
+    schema: u32,
+    hooks: Vec<Row>,
+}
+
+#[derive(Serialize)]
+struct Row {
+    id: String,
+    label: String,
+    phase: String,
+    service: Option<String>,
+    instance: Option<String>,
+    guest: wasmhook::model::event::GuestKind,
+    file: String,
+    origin: String,
+    enabled: bool,
+    fallback: Option<String>,
+}
+
+pub fn run(args: &ListArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliError> {
+    check_format(args.format)?;
+    let places = &args.selectors.places;
+    let mut request = settings.request(&args.selectors)?;
+    request.fetch = None;
+    let engine = Engine::builder(settings.state(places)?, settings.cache(places)?).build()?;
+    let preview = runtime()?.block_on(engine.plan(&request))?;
+    let rows = rows(&preview.prepared.plan);
+    match args.format {
+        Format::Human | Format::Junit => {
+            let look = ui.stdout_look();
+            let mut table = Table::new(look, &["PHASE", "HOOK", "FILE", "ORIGIN"]);
+            for row in &rows {
+                let cell = |value: &str| Line::new(look).plain(value);
+                table.row(vec![cell(&row.phase), cell(&row.id), cell(&row.file), cell(&row.origin)]);
+            }
+            let empty = || format!("no hooks in {}\n", preview.prepared.plan.app);
+            ui.stdout_text(&if rows.is_empty() { empty() } else { text(&table.lines()) })?;
+        }
+        Format::Json => ui.stdout_text(&json::pretty(&ListJson { schema: 1, hooks: rows })?)?,
+        Format::Jsonl => {
+            for row in &rows {
+                ui.stdout_text(&json::line(row)?)?;
+            }
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn rows(plan: &Plan) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for step in &plan.steps {
+        let PlanStepKind::Phase { hooks, .. } = &step.kind else { continue };
+        rows.extend(hooks.iter().map(|hook| Row {
+            id: hook.id.to_string(),
+            label: hook.label.clone(),
+            phase: step.name.to_string(),
+            service: hook.service.as_ref().map(ToString::to_string),
+            instance: hook.instance.as_ref().map(ToString::to_string),
+            guest: hook.guest.kind(),
+            file: hook.guest.shown().to_owned(),
+            origin: hook.origin.clone(),
+            enabled: hook.enabled,
+            fallback: hook.fallback.clone(),
+        }));
+    }
+    rows
+}

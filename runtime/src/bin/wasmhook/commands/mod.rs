@@ -1,0 +1,80 @@
+//! One file a command.
+
+mod cache;
+mod check;
+mod completions;
+mod exec;
+mod explain;
+mod list;
+mod plan;
+mod run;
+mod show;
+mod status;
+mod test;
+
+use crate::args::{Command, Format as Asked};
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::settings::Settings;
+use crate::ui::{Format, Ui};
+use wasmhook::model::id::{AppName, EnvironmentName};
+
+/// Runs a command.
+///
+/// # Errors
+/// [`CliError`] with its exit code.
+pub fn run(command: Command, settings: &Settings, ui: &Ui) -> Result<Exit, CliError> {
+    match command {
+        Command::Exec(args) => exec::run(&args, settings, ui),
+        Command::Run(args) => run::run(&args, settings, ui),
+        Command::Plan(args) => plan::run(&args, settings, ui),
+        Command::Check(args) => check::run(&args, settings, ui),
+        Command::List(args) => list::run(&args, settings, ui),
+        Command::Status(args) => status::run(&args, settings, ui),
+        Command::Show(args) => show::run(&args, settings, ui),
+        Command::Explain(args) => explain::run(&args, ui),
+        Command::Test(args) => test::run(&args, settings, ui),
+        Command::Cache(args) => cache::run(&args, settings, ui),
+        Command::Completions { shell } => completions::run(shell, ui),
+        Command::Man { dir } => completions::man(&dir),
+        Command::Later(later) => Err(CliError::not_available(&format!("`wasmhook {}`", later.name()))),
+    }
+}
+
+/// What a command writes to standard output.
+pub fn format(command: &Command) -> Format {
+    let asked = match command {
+        Command::Run(args) => args.format,
+        Command::Plan(args) => args.format,
+        Command::List(args) => args.format,
+        Command::Status(args) => args.format,
+        Command::Show(args) => args.format,
+        Command::Cache(args) => args.format,
+        _ => Asked::Human,
+    };
+    match asked {
+        Asked::Human | Asked::Junit => Format::Human,
+        Asked::Json => Format::Json,
+        Asked::Jsonl => Format::Jsonl,
+    }
+}
+
+/// Refuses formats that a later version brings.
+fn check_format(format: Asked) -> Result<(), CliError> {
+    if format == Asked::Junit { Err(CliError::not_available("--format junit")) } else { Ok(()) }
+}
+
+/// A runtime on this thread: hooks have threads of their own.
+fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
+    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
+}
+
+/// Whose history is meant: as the selectors or the manifest say.
+fn target(selectors: &crate::args::Selectors, settings: &Settings) -> Result<wasmhook::ledger::Target, CliError> {
+    let environment = EnvironmentName::new(selectors.env_name.as_deref().unwrap_or("default"))?;
+    let app = match &selectors.app {
+        Some(app) => AppName::new(app.as_str())?,
+        None => wasmhook::load::declare(&settings.request(selectors)?)?.app,
+    };
+    Ok(wasmhook::ledger::Target { app, environment })
+}

@@ -1,0 +1,43 @@
+//! `wasmhook show`: the report of a run, as it was.
+
+use super::{check_format, target};
+use crate::args::{Format, ShowArgs};
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::settings::Settings;
+use crate::ui::Ui;
+use wasmhook::ledger::Ledger;
+use wasmhook::model::id::RunId;
+use wasmhook::report::Report;
+
+pub fn run(args: &ShowArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliError> {
+    check_format(args.format)?;
+    let state = settings.state(&args.selectors.places)?;
+    let Some(ledger) = wasmhook::history(&state)? else {
+        return Err(CliError::usage(format!("there is no run yet in {}", state.display())));
+    };
+    let run = match &args.run {
+        Some(run) => RunId::new(run.as_str())?,
+        None => newest(&*ledger, args, settings)?,
+    };
+    let events = ledger.events(&run)?;
+    if args.format != Format::Json {
+        events.iter().for_each(|event| ui.event(event));
+    }
+    ui.summary(&Report::fold(&events))?;
+    Ok(Exit::Done)
+}
+
+/// The newest run of the target that is meant; of all, if none is.
+fn newest(ledger: &dyn Ledger, args: &ShowArgs, settings: &Settings) -> Result<RunId, CliError> {
+    let targets = match target(&args.selectors, settings) {
+        Ok(target) => vec![target],
+        Err(_) => ledger.targets()?,
+    };
+    let mut runs = Vec::new();
+    for target in &targets {
+        runs.extend(ledger.runs(target, 1)?);
+    }
+    runs.sort_by_key(|run| run.started);
+    runs.pop().map(|run| run.run).ok_or_else(|| CliError::usage("there is no run yet"))
+}

@@ -1,0 +1,116 @@
+//! `wasmhook status`: the runs of an application, and who holds its lock.
+
+use super::{check_format, target};
+use crate::args::{Format, StatusArgs};
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::render::json;
+use crate::render::status::{Owner, RunRow, RunState, render};
+use crate::settings::Settings;
+use crate::ui::Ui;
+use serde::Serialize;
+use wasmhook::ledger::lock::{Holder, Lock};
+use wasmhook::ledger::{RunRecord, Target};
+
+/// How many runs are shown.
+const SHOWN: usize = 20;
+
+#[derive(Serialize)]
+struct StatusJson<'a> {
+    schema: u32,
+    app: &'a str,
+    environment: &'a str,
+    locked_by: Option<wasmhook::ledger::lock::Owner>,
+    locked: bool,
+    runs: Vec<RunJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct RunJson<'a> {
+    run_id: &'a str,
+    status: Option<wasmhook::model::event::Status>,
+    state: &'static str,
+    tag: Option<&'a str>,
+    commit: Option<&'a str>,
+    started_at: jiff::Timestamp,
+}
+
+pub fn run(args: &StatusArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliError> {
+    check_format(args.format)?;
+    let state = settings.state(&args.selectors.places)?;
+    let targets = match (wasmhook::history(&state)?, named(args)) {
+        (Some(ledger), false) => ledger.targets()?,
+        (None, false) => Vec::new(),
+        (_, true) => vec![target(&args.selectors, settings)?],
+    };
+    if targets.is_empty() && args.format == Format::Human {
+        ui.stdout_text("No run yet.\n")?;
+    }
+    for target in &targets {
+        let runs = wasmhook::history(&state)?.map(|ledger| ledger.runs(target, SHOWN)).transpose()?.unwrap_or_default();
+        let holder = Lock::holder(&state, target).map_err(|error| CliError::with(Exit::Refused, error))?;
+        one(target, &runs, holder.as_ref(), args.format, ui)?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Whether one target is meant: a manifest that is there, or an application that was named.
+fn named(args: &StatusArgs) -> bool {
+    let selectors = &args.selectors;
+    selectors.app.is_some() || !selectors.manifests.is_empty() || selectors.dir.join("wasmhook.toml").exists()
+}
+
+fn one(target: &Target, runs: &[RunRecord], holder: Option<&Holder>, format: Format, ui: &Ui) -> Result<(), CliError> {
+    let state = |index: usize, run: &RunRecord| match run.status {
+        Some(status) => RunState::Ended(status),
+        None if index == 0 && holder.is_some() => RunState::Running,
+        None => RunState::Died,
+    };
+    if format == Format::Human {
+        let version = |run: &RunRecord| run.tag.as_ref().map(ToString::to_string).or_else(|| run.commit.as_ref().map(ToString::to_string));
+        let versions: Vec<_> = runs.iter().map(version).collect();
+        let rows: Vec<_> = runs
+            .iter()
+            .enumerate()
+            .map(|(index, run)| RunRow {
+                run: run.run.as_str(),
+                version: versions[index].as_deref(),
+                started: run.started,
+                state: state(index, run),
+            })
+            .collect();
+        let owner = match holder {
+            Some(Holder::Known(owner)) => {
+                Some(Owner { who: &owner.user, host: &owner.host, pid: owner.pid, since: owner.since, what: &owner.command })
+            }
+            Some(Holder::Unknown) | None => None,
+        };
+        let name = format!("{}/{}", target.app, target.environment);
+        return Ok(ui.stdout_text(&render(ui.stdout_look(), &name, owner.as_ref(), &rows))?);
+    }
+    let rows = runs.iter().enumerate().map(|(index, run)| RunJson {
+        run_id: run.run.as_str(),
+        status: run.status,
+        state: match state(index, run) {
+            RunState::Ended(_) => "ended",
+            RunState::Running => "running",
+            RunState::Died => "died",
+        },
+        tag: run.tag.as_ref().map(|tag| tag.as_str()),
+        commit: run.commit.as_ref().map(|commit| commit.as_str()),
+        started_at: run.started,
+    });
+    let locked_by = match holder {
+        Some(Holder::Known(owner)) => Some(owner.clone()),
+        Some(Holder::Unknown) | None => None,
+    };
+    let value = StatusJson {
+        schema: 1,
+        app: target.app.as_str(),
+        environment: target.environment.as_str(),
+        locked: holder.is_some(),
+        locked_by,
+        runs: rows.collect(),
+    };
+    Ok(ui.stdout_text(&if format == Format::Json { json::pretty(&value)? } else { json::line(&value)? })?)
+}

@@ -1,0 +1,102 @@
+//! What the environment says, read once, at the start. Everything after it gets values.
+
+use crate::args::{Places, Selectors};
+use crate::error::CliError;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+use wasmhook::Request;
+use wasmhook::model::id::{AppName, Commit, EnvironmentName, HookId, InstanceName, NameError, StepName, Tag};
+use wasmhook::plan::order::Instance;
+
+/// The environment of the process, as values.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// Its variables that are UTF-8.
+    pub env: BTreeMap<String, String>,
+    /// The command line, for the lock's record.
+    pub command: String,
+}
+
+impl Settings {
+    /// Reads them.
+    pub fn of_this_process() -> Self {
+        let env = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect();
+        let command = std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ");
+        Self { env, command }
+    }
+
+    /// A variable that is set and not empty.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.env.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// The state directory.
+    ///
+    /// # Errors
+    /// [`CliError`] if nothing says where it is.
+    pub fn state(&self, places: &Places) -> Result<PathBuf, CliError> {
+        self.place(places.state.as_ref(), "--state", "XDG_STATE_HOME", ".local/state")
+    }
+
+    /// The compile cache.
+    ///
+    /// # Errors
+    /// [`CliError`] if nothing says where it is.
+    pub fn cache(&self, places: &Places) -> Result<PathBuf, CliError> {
+        self.place(places.cache.as_ref(), "--cache", "XDG_CACHE_HOME", ".cache")
+    }
+
+    fn place(&self, given: Option<&PathBuf>, option: &'static str, variable: &'static str, below_home: &str) -> Result<PathBuf, CliError> {
+        let found = match given {
+            Some(given) => Some(given.clone()),
+            None => self
+                .get(variable)
+                .map(|base| PathBuf::from(base).join("wasmhook"))
+                .or_else(|| self.get("HOME").map(|home| PathBuf::from(home).join(below_home).join("wasmhook"))),
+        };
+        let found = found.ok_or_else(|| CliError::usage(format!("neither {variable} nor HOME is set: give {option} DIR")))?;
+        std::path::absolute(&found).map_err(|error| CliError::usage(format!("{option} {}: {error}", found.display())))
+    }
+
+    /// What the selectors ask for.
+    ///
+    /// # Errors
+    /// [`CliError`] for names that break their rule.
+    pub fn request(&self, selectors: &Selectors) -> Result<Request, CliError> {
+        let environment = EnvironmentName::new(selectors.env_name.as_deref().unwrap_or("default"))?;
+        let mut request = Request::new(&selectors.dir, environment);
+        request.manifests.clone_from(&selectors.manifests);
+        request.tag = selectors.tag.as_deref().map(Tag::new).transpose()?;
+        request.commit = selectors.commit.as_deref().map(Commit::new).transpose()?;
+        request.app = selectors.app.as_deref().map(AppName::new).transpose()?;
+        request.profile.clone_from(&selectors.profile);
+        request.app_dir.clone_from(&selectors.app_dir);
+        request.data_dir.clone_from(&selectors.data_dir);
+        request.policy.clone_from(&selectors.policy);
+        request.env_files.clone_from(&selectors.env_files);
+        request.env = if selectors.from_env { self.env.clone() } else { BTreeMap::new() };
+        request.phases = names(&selectors.phases, StepName::new)?;
+        request.only = names(&selectors.only, HookId::new)?;
+        request.instances = selectors.instances.iter().map(|text| instance(text)).collect::<Result<_, _>>()?;
+        request.ignore_marker = selectors.ignore_marker;
+        request.accept_moved_tag = selectors.accept_moved_tag;
+        if let Some(path) = self.get("PATH") {
+            path.clone_into(&mut request.path_variable);
+        }
+        Ok(request)
+    }
+}
+
+/// How long a remote may take to answer `git fetch`.
+pub const FETCH_DEADLINE: Duration = Duration::from_secs(60);
+
+fn names<T>(texts: &[String], check: impl Fn(String) -> Result<T, NameError>) -> Result<Vec<T>, CliError> {
+    Ok(texts.iter().cloned().map(check).collect::<Result<_, _>>()?)
+}
+
+fn instance(text: &str) -> Result<Instance, CliError> {
+    let (name, dir) = text.split_once('=').ok_or_else(|| CliError::usage(format!("--instance {text}: write NAME=DIR")))?;
+    let dir = PathBuf::from(dir).canonicalize().map_err(|error| CliError::usage(format!("--instance {text}: {error}")))?;
+    Ok(Instance { name: InstanceName::new(name)?, dir: dir.display().to_string() })
+}

@@ -1,0 +1,424 @@
+//! Does what the machine says: records, launches, cancels, and feeds back what happened. It decides nothing.
+
+use super::gate::{self, Decisions};
+use super::job::{self, Supplies};
+use super::journal::Journal;
+use super::lines::{self, Words};
+use super::machine::{At, Effect, Input, LockState, Machine, Record};
+use super::stop::Stop;
+use super::{Checks, Executors, lifecycle};
+use crate::exec::{ExecError, Executor, OutputSink, Surroundings};
+use crate::ledger::{Durability, Key, LedgerError};
+use crate::model::event::{Finished, Place, Status, What};
+use crate::model::grant::{Capability, Denial, DirGrant};
+use crate::model::id::Digest;
+use crate::model::job::{Execution, Guest, Job, Stream};
+use crate::model::outcome::{Cause, Outcome, SkipReason, Verdict};
+use crate::model::policy::Gate;
+use crate::plan::{Plan, PlanHook, PlanStepKind};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+/// Why a run could not be driven to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum DriveError {
+    /// Something could not be recorded.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// An executor failed.
+    #[error(transparent)]
+    Executor(#[from] ExecError),
+}
+
+/// What a drive needs besides the machine and the journal.
+pub struct Setting<'a> {
+    /// The plan.
+    pub plan: &'a Plan,
+    /// What the gate decided.
+    pub decisions: &'a Decisions,
+    /// What runs jobs.
+    pub executors: &'a Executors,
+    /// What jobs are filled with.
+    pub supplies: Supplies<'a>,
+    /// The checks before a phase.
+    pub checks: &'a dyn Checks,
+    /// Attempts before this run, by place.
+    pub attempts: BTreeMap<Place, u32>,
+    /// Asks the run to stop.
+    pub stop: &'a Stop,
+    /// What to do when the last phase is over and everything in it succeeded.
+    pub after_hooks: &'a (dyn Fn() -> Result<(), String> + Send + Sync),
+}
+
+/// Something that happened outside.
+enum News {
+    Output(At, Stream, String),
+    Ended(At, Result<Execution, ExecError>),
+}
+
+/// Drives `machine` to its end.
+///
+/// # Errors
+/// [`DriveError`] if the journal or an executor failed; what still ran was stopped then.
+pub async fn drive(machine: Machine, setting: Setting<'_>, journal: &mut Journal<'_>) -> Result<Status, DriveError> {
+    let (news, mut inbox) = mpsc::unbounded_channel();
+    let mut driver = Driver {
+        setting,
+        journal,
+        news,
+        tasks: JoinSet::new(),
+        cancels: BTreeMap::new(),
+        executions: BTreeMap::new(),
+        step_outputs: BTreeMap::new(),
+        done: Vec::new(),
+        abandoned: Vec::new(),
+    };
+    let mut machine = machine;
+    let mut inputs = VecDeque::from([Input::Start(LockState::Held)]);
+    let mut cancelled = false;
+    loop {
+        while let Some(input) = inputs.pop_front() {
+            for effect in machine.handle(input) {
+                if let Effect::Finish(status) = effect {
+                    return Ok(status);
+                }
+                inputs.extend(driver.perform(effect)?);
+            }
+        }
+        let input = tokio::select! {
+            biased;
+            signal = driver.setting.stop.asked(), if !cancelled => {
+                cancelled = true;
+                Some(Input::Cancel { signal })
+            }
+            Some(news) = inbox.recv() => driver.take(news)?,
+        };
+        inputs.extend(input);
+    }
+}
+
+struct Driver<'a, 'j> {
+    setting: Setting<'a>,
+    journal: &'a mut Journal<'j>,
+    news: mpsc::UnboundedSender<News>,
+    tasks: JoinSet<()>,
+    cancels: BTreeMap<At, CancellationToken>,
+    executions: BTreeMap<At, Execution>,
+    step_outputs: BTreeMap<usize, Vec<(String, String)>>,
+    /// Steps that ran and did not fail, in order.
+    done: Vec<usize>,
+    /// What executions that could not be stopped may still write to.
+    abandoned: Vec<DirGrant>,
+}
+
+impl Driver<'_, '_> {
+    fn perform(&mut self, effect: Effect) -> Result<Option<Input>, DriveError> {
+        match effect {
+            Effect::Record(record) => self.record(record)?,
+            Effect::Preflight { step } => return Ok(Some(Input::Preflighted { step, findings: self.preflight(step) })),
+            Effect::Launch(at) => self.launch(at),
+            Effect::Cancel(at) => {
+                if let Some(cancel) = self.cancels.get(&at) {
+                    cancel.cancel();
+                }
+            }
+            // Plans with staged files are refused before they get here: this version has no stages.
+            Effect::CommitStage { step } => {
+                return Ok(Some(Input::Committed {
+                    step,
+                    outcome: Outcome::Failed { cause: Cause::Unsupported { needs: "stages".to_owned() } },
+                }));
+            }
+            // The lock is held by whoever called, and falls with the last event.
+            Effect::OpenStage { .. } | Effect::DropStage { .. } | Effect::ReleaseLock | Effect::Finish(_) => {}
+        }
+        Ok(None)
+    }
+
+    fn take(&mut self, news: News) -> Result<Option<Input>, DriveError> {
+        match news {
+            News::Output(at, stream, line) => {
+                let place = lifecycle::place(self.setting.plan, at);
+                self.journal.record(What::Output { place, stream, line }, None, Durability::Later)?;
+                Ok(None)
+            }
+            News::Ended(at, execution) => {
+                let execution = execution?;
+                self.cancels.remove(&at);
+                if matches!(execution.outcome, Outcome::TimedOut { abandoned: true, .. })
+                    && let Some(hook) = self.hook(at)
+                {
+                    self.abandoned.extend(hook.grants.dirs.clone());
+                }
+                let outcome = said_outcome(&execution);
+                self.step_outputs.entry(at.step).or_default().extend(execution.outputs.iter().cloned());
+                self.executions.insert(at, execution);
+                Ok(Some(Input::Ended { at, outcome }))
+            }
+        }
+    }
+
+    fn preflight(&self, step: usize) -> Vec<(usize, Vec<String>)> {
+        let PlanStepKind::Phase { hooks, .. } = &self.setting.plan.steps[step].kind else { return Vec::new() };
+        let runs = |slot: &usize| self.setting.decisions.by_step[step][*slot] == super::machine::Decision::Run;
+        let findings = |hook: &PlanHook| {
+            let mut findings: Vec<String> = hook.unusable.iter().cloned().collect();
+            findings.extend(job::missing(hook, &self.setting.supplies).iter().map(ToString::to_string));
+            findings.extend(self.setting.checks.check(hook));
+            findings
+        };
+        let slots = hooks.iter().enumerate().filter(|(slot, _)| runs(slot));
+        slots.map(|(slot, hook)| (slot, findings(hook))).filter(|(_, findings)| !findings.is_empty()).collect()
+    }
+
+    fn launch(&mut self, at: At) {
+        let place = lifecycle::place(self.setting.plan, at);
+        let attempt = self.attempt(&place);
+        let cancel = CancellationToken::new();
+        self.cancels.insert(at, cancel.clone());
+        let job = match job::job(self.setting.plan, at, &place, attempt, &self.setting.supplies) {
+            Ok(job) => job,
+            Err(errors) => {
+                let findings = errors.iter().map(ToString::to_string).collect();
+                return self.ended(at, Execution::not_started(Outcome::Failed { cause: Cause::Preflight { findings } }));
+            }
+        };
+        if job::overlap(&job.dirs, &self.abandoned) {
+            return self.ended(at, Execution::not_started(Outcome::Failed { cause: Cause::Denied { denial: abandoned_writer() } }));
+        }
+        let executor = self.executor(&job);
+        let news = self.news.clone();
+        let output = Arc::new(Forward { at, news: news.clone() });
+        let span = tracing::info_span!("attempt", place = %place, attempt, outcome = tracing::field::Empty);
+        let task = async move {
+            let execution = executor.execute(&job, Surroundings { output, cancel }).await;
+            if let Ok(execution) = &execution {
+                tracing::Span::current().record("outcome", execution.outcome.word());
+            }
+            // The receiver is gone only when the run ended with an error: nobody is left to tell.
+            let _ = news.send(News::Ended(at, execution));
+        };
+        self.tasks.spawn(task.instrument(span));
+    }
+
+    fn ended(&self, at: At, execution: Execution) {
+        // The receiver lives as long as this driver.
+        let _ = self.news.send(News::Ended(at, Ok(execution)));
+    }
+
+    fn executor(&self, job: &Job) -> Arc<dyn Executor> {
+        match job.guest {
+            Guest::Wasm(_) => Arc::clone(&self.setting.executors.wasm),
+            Guest::Native(_) => Arc::clone(&self.setting.executors.native),
+            Guest::InCode { .. } => Arc::clone(&self.setting.executors.in_code),
+        }
+    }
+
+    fn attempt(&self, place: &Place) -> u32 {
+        self.setting.attempts.get(place).copied().unwrap_or(0) + 1
+    }
+
+    fn hook(&self, at: At) -> Option<&PlanHook> {
+        match &self.setting.plan.steps[at.step].kind {
+            PlanStepKind::Phase { hooks, .. } => hooks.get(at.slot),
+            _ => None,
+        }
+    }
+
+    fn record(&mut self, record: Record) -> Result<(), LedgerError> {
+        match record {
+            // Opening the run, with its plan, is its caller's.
+            Record::RunStarted => Ok(()),
+            Record::StepStarted { step } => {
+                let detail = self.host_line(step, Moment::Begin);
+                self.journal.record(What::StepStarted { step: self.setting.plan.steps[step].name.clone(), detail }, None, Durability::Later)
+            }
+            Record::Intent { at, durable } => {
+                let place = lifecycle::place(self.setting.plan, at);
+                let attempt = self.attempt(&place);
+                let (key, digest) = key(&self.setting, at);
+                let durability = if durable { Durability::Now } else { Durability::Later };
+                self.journal.record(What::Started { place, attempt }, Some((&key, &digest)), durability)
+            }
+            Record::Outcome { at, outcome, verdict } => self.outcome(at, outcome, verdict),
+            Record::StepFinished { step, verdict } => self.step_finished(step, verdict),
+            Record::Interrupted { signal } => self.journal.record(What::Interrupted { signal }, None, Durability::Later),
+            Record::RunFinished { status } => {
+                let detail = self.left_half_way(status);
+                self.journal.record(What::RunFinished { status, detail }, None, Durability::Now)
+            }
+        }
+    }
+
+    fn outcome(&mut self, at: At, outcome: Outcome, verdict: Verdict) -> Result<(), LedgerError> {
+        let execution = self.executions.remove(&at).unwrap_or_else(|| Execution::not_started(outcome.clone()));
+        let detail = self.hook_line(at, &outcome);
+        let live = self.hook(at).is_none_or(PlanHook::is_live);
+        let finished = Finished {
+            outcome,
+            verdict,
+            exit_code: execution.exit_code,
+            usage: execution.usage,
+            denials: execution.denials,
+            unenforced: execution.unenforced,
+            tail: execution.tail,
+            outputs: execution.outputs,
+            detail,
+        };
+        let (key, digest) = key(&self.setting, at);
+        let place = lifecycle::place(self.setting.plan, at);
+        // What a live hook did must be known even if the engine is killed next; the next intent makes it survive power loss.
+        let durability = if live { Durability::Written } else { Durability::Later };
+        self.journal.record(What::Finished { place, result: Box::new(finished) }, Some((&key, &digest)), durability)
+    }
+
+    fn step_finished(&mut self, step: usize, verdict: Verdict) -> Result<(), LedgerError> {
+        let detail = self.host_line(step, Moment::of(verdict));
+        self.journal.record(
+            What::StepFinished { step: self.setting.plan.steps[step].name.clone(), verdict, detail },
+            None,
+            Durability::Later,
+        )?;
+        if verdict != Verdict::Abort && self.setting.decisions.by_step[step].contains(&super::machine::Decision::Run) {
+            self.done.push(step);
+        }
+        let is_phase = |kind: &PlanStepKind| matches!(kind, PlanStepKind::Phase { .. });
+        let last = self.setting.plan.steps.iter().rposition(|step| is_phase(&step.kind));
+        if last == Some(step)
+            && verdict != Verdict::Abort
+            && let Err(message) = (self.setting.after_hooks)()
+        {
+            self.journal.record(What::Warning { code: "marker-not-written".to_owned(), message }, None, Durability::Later)?;
+        }
+        Ok(())
+    }
+
+    /// The profile's line for a host step; steps without a command say nothing.
+    fn host_line(&self, step: usize, moment: Moment) -> Option<String> {
+        let PlanStepKind::Host { policy, command: Some(_) } = &self.setting.plan.steps[step].kind else { return None };
+        if self.setting.decisions.by_step[step] != [super::machine::Decision::Run] {
+            return None;
+        }
+        let template = match moment {
+            Moment::Begin => &policy.lines.begin,
+            Moment::Done => &policy.lines.done,
+            Moment::Failed => &policy.lines.failed,
+        };
+        let outputs = self.step_outputs.get(&step).map_or(&[][..], Vec::as_slice);
+        let version = self.setting.plan.tag.as_ref().map(ToString::to_string).unwrap_or_default();
+        template.as_ref().map(|template| lines::fill(template, &Words { fixed: vec![("version", version)], outputs }))
+    }
+
+    /// The profile's line for a hook that ran, or that a marker stands for.
+    fn hook_line(&self, at: At, outcome: &Outcome) -> Option<String> {
+        let PlanStepKind::Phase { policy, hooks } = &self.setting.plan.steps[at.step].kind else { return None };
+        let (template, cause) = match outcome {
+            Outcome::Succeeded | Outcome::Skipped { reason: SkipReason::Marker { .. } } => (&policy.lines.done, String::new()),
+            Outcome::Skipped { .. } => return None,
+            Outcome::Failed { cause } => (&policy.lines.failed, cause.to_string()),
+            other => (&policy.lines.failed, other.to_string()),
+        };
+        let file = lifecycle::file_name(hooks[at.slot].guest.shown()).to_owned();
+        let words = Words { fixed: vec![("title", policy.title.clone()), ("file", file), ("cause", cause)], outputs: &[] };
+        template.as_ref().map(|template| lines::fill(template, &words))
+    }
+
+    /// What it means, in the profile's words, that the run ended between a step that changed things and the one that makes the version live.
+    fn left_half_way(&self, status: Status) -> Option<String> {
+        if !matches!(status, Status::Failed | Status::Interrupted) {
+            return None;
+        }
+        let done = self.done.iter().rev().filter_map(|step| match &self.setting.plan.steps[*step].kind {
+            PlanStepKind::Host { policy, .. } => Some(policy),
+            _ => None,
+        });
+        done.take_while(|policy| !policy.makes_live).find_map(|policy| policy.left_half_way.clone())
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Moment {
+    Begin,
+    Done,
+    Failed,
+}
+
+impl Moment {
+    const fn of(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Proceed => Self::Done,
+            Verdict::ProceedWithWarning | Verdict::Abort => Self::Failed,
+        }
+    }
+}
+
+/// A hook that succeeded and reported `skipped=<reason>` was skipped, by its own word.
+fn said_outcome(execution: &Execution) -> Outcome {
+    match execution.outputs.iter().rev().find(|(key, _)| key == "skipped") {
+        Some((_, message)) if execution.outcome == Outcome::Succeeded => {
+            Outcome::Skipped { reason: SkipReason::SaidByHook { message: message.clone() } }
+        }
+        _ => execution.outcome.clone(),
+    }
+}
+
+fn abandoned_writer() -> Denial {
+    Denial {
+        capability: Capability::Dir,
+        what: "a hook that could not be stopped may still write to the same directory".to_owned(),
+        allow: "find out why it hangs (a dead network file system?), end its process, and run again".to_owned(),
+    }
+}
+
+/// Hands a guest's lines to the driver.
+struct Forward {
+    at: At,
+    news: mpsc::UnboundedSender<News>,
+}
+
+impl OutputSink for Forward {
+    fn line(&self, stream: Stream, line: &str) {
+        // A line that comes after the end of its execution has nowhere to go.
+        let _ = self.news.send(News::Output(self.at, stream, line.to_owned()));
+    }
+}
+
+/// Records what was in flight when the engine died as `unknown`.
+///
+/// # Errors
+/// [`LedgerError`] if it could not be recorded.
+pub fn bury(setting: &Setting<'_>, remains: &super::replay::Remains, journal: &mut Journal<'_>) -> Result<(), LedgerError> {
+    for at in remains.in_flight.iter().filter_map(|place| lifecycle::find(setting.plan, place)) {
+        let (key, digest) = key(setting, at);
+        let finished = Finished {
+            outcome: Outcome::Unknown,
+            verdict: Verdict::Abort,
+            exit_code: None,
+            usage: crate::model::outcome::Usage::default(),
+            denials: None,
+            unenforced: Vec::new(),
+            tail: Vec::new(),
+            outputs: Vec::new(),
+            detail: None,
+        };
+        let place = lifecycle::place(setting.plan, at);
+        journal.record(What::Finished { place, result: Box::new(finished) }, Some((&key, &digest)), Durability::Later)?;
+    }
+    Ok(())
+}
+
+/// The identity and the digest under which an execution is remembered.
+fn key(setting: &Setting<'_>, at: At) -> (Key, Digest) {
+    let plan = setting.plan;
+    let place = lifecycle::place(plan, at);
+    let (gate, digest) = match &plan.steps[at.step].kind {
+        PlanStepKind::Phase { policy, hooks } => (gate::gate_of(policy.gate, &hooks[at.slot]), hooks[at.slot].digest.clone()),
+        PlanStepKind::Host { command, .. } => (Gate::None, Digest::of_json(command)),
+        PlanStepKind::Fact { .. } => (Gate::None, Digest::of(b"")),
+    };
+    (gate::key_of(plan, gate, place, setting.supplies.run), digest)
+}

@@ -1,0 +1,172 @@
+//! The gate: plan × what is remembered → which hooks run, and why the others don't. `plan` and `run` decide by this one function.
+
+use super::machine::Decision;
+use crate::ledger::{Key, Memory};
+use crate::model::event::Place;
+use crate::model::id::{Commit, HookId, RunId};
+use crate::model::outcome::{Outcome, SkipReason};
+use crate::model::policy::{Gate, OnChange, OnUnknown};
+use crate::plan::{Notice, Plan, PlanHook, PlanStep, PlanStepKind};
+use std::collections::BTreeMap;
+
+/// What is remembered when a run begins.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The executions of this plan's release.
+    pub memories: BTreeMap<Place, Memory>,
+    /// Executions of any release that were running when an engine died, and are still unresolved.
+    pub unresolved: BTreeMap<Place, (String, Memory)>,
+    /// The commit of the last successful run.
+    pub last_success: Option<Commit>,
+    /// Whether the release's marker file exists.
+    pub marker_present: bool,
+    /// Whether the ledger has a run of this release.
+    pub release_known: bool,
+}
+
+/// What the gate decided, for each step and slot of the plan.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Decisions {
+    /// By step, then by slot.
+    pub by_step: Vec<Vec<Decision>>,
+    /// What a person should know about them.
+    pub notices: Vec<Notice>,
+}
+
+/// A finished hook that changed since, where the manifest says that this is an error.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "hook {hook} changed since it was done in run {run}: set its on_change to \"rerun\", \"warn\" or \"ignore\", or deploy it under a new tag"
+)]
+pub struct Changed {
+    /// The hook.
+    pub hook: HookId,
+    /// The run in which it was done.
+    pub run: RunId,
+}
+
+/// The release part of an execution's identity: the tag, else the commit, under `once`; the run itself otherwise.
+#[must_use]
+pub fn release_of(plan: &Plan, gate: Gate, run: &RunId) -> String {
+    let release = plan.tag.as_ref().map(ToString::to_string).or_else(|| plan.commit.as_ref().map(ToString::to_string));
+    match (gate, release) {
+        (Gate::Once, Some(release)) => release,
+        _ => format!("run {run}"),
+    }
+}
+
+/// The gate that holds for one hook of a phase.
+#[must_use]
+pub const fn gate_of(phase: Gate, hook: &PlanHook) -> Gate {
+    match hook.once {
+        Some(true) => Gate::Once,
+        Some(false) => Gate::None,
+        None => phase,
+    }
+}
+
+/// The key under which an execution is remembered.
+#[must_use]
+pub fn key_of(plan: &Plan, gate: Gate, place: Place, run: &RunId) -> Key {
+    Key { release: release_of(plan, gate, run), place }
+}
+
+/// Decides for every hook and host step of the plan.
+///
+/// # Errors
+/// Every finished hook that changed, where its `on_change` is `error`.
+pub fn decide(plan: &Plan, snapshot: &Snapshot) -> Result<Decisions, Vec<Changed>> {
+    let mut gate = Judge { plan, snapshot, notices: Vec::new(), changed: Vec::new() };
+    let by_step = plan.steps.iter().map(|step| gate.step(step)).collect();
+    if gate.changed.is_empty() { Ok(Decisions { by_step, notices: gate.notices }) } else { Err(gate.changed) }
+}
+
+struct Judge<'a> {
+    plan: &'a Plan,
+    snapshot: &'a Snapshot,
+    notices: Vec<Notice>,
+    changed: Vec<Changed>,
+}
+
+impl Judge<'_> {
+    fn step(&mut self, step: &PlanStep) -> Vec<Decision> {
+        match &step.kind {
+            PlanStepKind::Fact { .. } => Vec::new(),
+            PlanStepKind::Host { .. } if self.plan.partial => vec![Decision::Skip(SkipReason::NotSelected)],
+            PlanStepKind::Host { command: None, .. } => vec![Decision::Skip(SkipReason::NotConfigured)],
+            PlanStepKind::Host { .. } => vec![Decision::Run],
+            PlanStepKind::Phase { policy, hooks } => {
+                hooks.iter().map(|hook| self.hook(hook, &hook.place(&step.name), gate_of(policy.gate, hook))).collect()
+            }
+        }
+    }
+
+    fn hook(&mut self, hook: &PlanHook, place: &Place, gate: Gate) -> Decision {
+        if !hook.selected {
+            return Decision::Skip(SkipReason::NotSelected);
+        }
+        if !hook.enabled {
+            return Decision::Skip(SkipReason::Disabled);
+        }
+        if let Some(decision) = self.unresolved(hook, place, gate) {
+            return decision;
+        }
+        match gate {
+            Gate::None => Decision::Run,
+            Gate::CommitChanged if self.plan.commit.is_some() && self.plan.commit == self.snapshot.last_success => {
+                Decision::Skip(SkipReason::CommitUnchanged)
+            }
+            Gate::CommitChanged => Decision::Run,
+            Gate::Once => self.once(hook, place),
+        }
+    }
+
+    fn unresolved(&mut self, hook: &PlanHook, place: &Place, gate: Gate) -> Option<Decision> {
+        let (release, memory) = self.snapshot.unresolved.get(place)?;
+        let concerns_this = gate != Gate::Once || *release == release_of(self.plan, gate, &memory.run);
+        if !concerns_this {
+            return None;
+        }
+        if self.plan.on_unknown == OnUnknown::Stop && hook.is_live() && !hook.idempotent {
+            return Some(Decision::Unresolved);
+        }
+        self.notices.push(Notice {
+            code: "rerun-after-crash".to_owned(),
+            message: format!("{place} was running when run {} died; it runs again", memory.run),
+        });
+        Some(Decision::Run)
+    }
+
+    fn once(&mut self, hook: &PlanHook, place: &Place) -> Decision {
+        match self.snapshot.memories.get(place) {
+            Some(memory) if memory.outcome == Some(Outcome::Succeeded) => self.done(hook, memory),
+            Some(_) => Decision::Run,
+            None => match &self.plan.marker {
+                Some(path) if self.snapshot.marker_present && !self.snapshot.release_known => {
+                    Decision::Skip(SkipReason::Marker { path: path.clone() })
+                }
+                _ => Decision::Run,
+            },
+        }
+    }
+
+    fn done(&mut self, hook: &PlanHook, memory: &Memory) -> Decision {
+        let skip = Decision::Skip(SkipReason::AlreadyDone { run: memory.run.to_string() });
+        if memory.digest == hook.digest {
+            return skip;
+        }
+        match hook.on_change {
+            OnChange::Error => self.changed.push(Changed { hook: hook.id.clone(), run: memory.run.clone() }),
+            OnChange::Warn => self.notices.push(Notice {
+                code: "hook-changed".to_owned(),
+                message: format!("hook {} changed since it was done in run {}; it stays done", hook.id, memory.run),
+            }),
+            OnChange::Rerun => return Decision::Run,
+            OnChange::Ignore => {}
+        }
+        skip
+    }
+}
+
+#[cfg(test)]
+mod tests;

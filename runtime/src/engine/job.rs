@@ -1,0 +1,163 @@
+//! Plan → job: what an executor gets, with every value filled in.
+
+use super::machine::At;
+use crate::model::event::Place;
+use crate::model::grant::{DirGrant, EnvSource};
+use crate::model::id::{Digest, RunId};
+use crate::model::job::{Guest, Job, NativeGuest, Script, WasmGuest};
+use crate::plan::grants::OUTPUT_VARIABLE;
+use crate::plan::{HostCommand, Plan, PlanGuest, PlanHook, PlanStepKind};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// The planned bytes, by digest.
+pub type Blobs = BTreeMap<Digest, Arc<[u8]>>;
+
+/// What the plan doesn't hold because it is secret, large, or only known now.
+#[derive(Debug)]
+pub struct Supplies<'a> {
+    /// The app environment with its values.
+    pub app_env: &'a BTreeMap<String, String>,
+    /// The planned bytes.
+    pub blobs: &'a Blobs,
+    /// The run.
+    pub run: &'a RunId,
+}
+
+/// Why a job can't be made: what it needs isn't there.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum JobError {
+    /// The planned bytes are gone (a plan of a run that died).
+    #[error("the planned bytes of {0} are not at hand")]
+    NoBytes(String),
+    /// A granted variable has no value.
+    #[error("the variable {0} is not set in the app environment: set it in [env], env_file, --env-file or --from-env")]
+    NoVariable(String),
+}
+
+/// The job that runs at `at`, the `attempt`th.
+///
+/// # Errors
+/// Everything that is missing.
+pub fn job(plan: &Plan, at: At, place: &Place, attempt: u32, supplies: &Supplies<'_>) -> Result<Job, Vec<JobError>> {
+    match &plan.steps[at.step].kind {
+        PlanStepKind::Phase { hooks, .. } => hook_job(&hooks[at.slot], place, attempt, supplies),
+        PlanStepKind::Host { command: Some(command), .. } => Ok(host_job(plan, command, place, attempt, supplies)),
+        PlanStepKind::Host { command: None, .. } | PlanStepKind::Fact { .. } => Err(vec![JobError::NoBytes(place.to_string())]),
+    }
+}
+
+/// What a hook lacks, found out without starting it.
+pub fn missing(hook: &PlanHook, supplies: &Supplies<'_>) -> Vec<JobError> {
+    hook.grants
+        .env
+        .iter()
+        .filter(|env| env.source == EnvSource::App && !supplies.app_env.contains_key(&env.name))
+        .map(|env| JobError::NoVariable(env.name.clone()))
+        .collect()
+}
+
+fn hook_job(hook: &PlanHook, place: &Place, attempt: u32, supplies: &Supplies<'_>) -> Result<Job, Vec<JobError>> {
+    let missing = missing(hook, supplies);
+    if !missing.is_empty() {
+        return Err(missing);
+    }
+    let engine = engine_values(place, attempt, supplies.run);
+    let mut env = Vec::new();
+    for grant in hook.grants.env.iter().filter(|grant| grant.name != OUTPUT_VARIABLE) {
+        let value = match &grant.source {
+            EnvSource::Value { value } => Some(value.clone()),
+            EnvSource::App => supplies.app_env.get(&grant.name).cloned(),
+            EnvSource::Engine => engine.get(grant.name.as_str()).cloned(),
+        };
+        env.extend(value.map(|value| (grant.name.clone(), value)));
+    }
+    let asks_for_outputs = hook.grants.env.iter().any(|grant| grant.name == OUTPUT_VARIABLE);
+    let native = matches!(hook.guest, PlanGuest::Native { .. });
+    Ok(Job {
+        name: place.to_string(),
+        guest: guest(hook, supplies.blobs).map_err(|error| vec![error])?,
+        env,
+        dirs: hook.grants.dirs.clone(),
+        limits: hook.limits.clone(),
+        collect_outputs: asks_for_outputs || native,
+    })
+}
+
+fn guest(hook: &PlanHook, blobs: &Blobs) -> Result<Guest, JobError> {
+    let bytes = |digest: &Digest| blobs.get(digest).cloned();
+    match &hook.guest {
+        PlanGuest::Wasm { file, digest, args } => {
+            let bytes = bytes(digest).ok_or_else(|| JobError::NoBytes(file.clone()))?;
+            Ok(Guest::Wasm(WasmGuest { file: file.clone(), bytes, digest: digest.clone(), args: args.clone() }))
+        }
+        PlanGuest::Native { argv, cwd, sandbox, script, .. } => {
+            let script = match script {
+                Some(script) if script.copied => {
+                    let bytes = bytes(&script.digest).ok_or_else(|| JobError::NoBytes(script.file.clone()))?;
+                    Some(Script { index: script.index, file_name: super::lifecycle::file_name(&script.file).to_owned(), bytes })
+                }
+                _ => None,
+            };
+            Ok(Guest::Native(NativeGuest { argv: argv.clone(), cwd: PathBuf::from(cwd), script, sandbox: Some(*sandbox), detach: false }))
+        }
+    }
+}
+
+/// Values that only the running engine knows.
+fn engine_values(place: &Place, attempt: u32, run: &RunId) -> BTreeMap<&'static str, String> {
+    let trace = Digest::of(run.as_str().as_bytes());
+    let span = Digest::of(format!("{run} {place} {attempt}").as_bytes());
+    BTreeMap::from([
+        ("WASMHOOK_RUN_ID", run.to_string()),
+        ("WASMHOOK_PHASE", place.step.to_string()),
+        ("WASMHOOK_HOOK", place.hook.as_ref().map(ToString::to_string).unwrap_or_default()),
+        ("WASMHOOK_ATTEMPT", attempt.to_string()),
+        ("TRACEPARENT", format!("00-{}-{}-01", &trace.hex()[..32], &span.hex()[..16])),
+    ])
+}
+
+fn host_job(plan: &Plan, command: &HostCommand, place: &Place, attempt: u32, supplies: &Supplies<'_>) -> Job {
+    let mut env: BTreeMap<String, String> =
+        engine_values(place, attempt, supplies.run).into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let values = [
+        ("DEPLOY_TAG", plan.tag.as_ref().map(ToString::to_string)),
+        ("DEPLOY_ENV", Some(plan.environment.to_string())),
+        ("APP_DIR", Some(plan.app_dir.clone())),
+        ("DATA_DIR", Some(plan.data_dir.clone())),
+        ("WASMHOOK_PREVIOUS_TAG", plan.previous_version.clone()),
+        ("WASMHOOK_COMMIT", plan.commit.as_ref().map(ToString::to_string)),
+    ];
+    env.extend(values.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+    env.extend(command.env.iter().filter_map(|name| Some((name.clone(), supplies.app_env.get(name)?.clone()))));
+    env.extend(command.set.iter().cloned());
+    let guest = if command.argv.is_empty() {
+        Guest::InCode { step: place.step.clone() }
+    } else {
+        // A step may start a service that outlives it.
+        Guest::Native(NativeGuest {
+            argv: command.argv.clone(),
+            cwd: PathBuf::from(&command.cwd),
+            script: None,
+            sandbox: None,
+            detach: true,
+        })
+    };
+    Job {
+        name: place.to_string(),
+        guest,
+        env: env.into_iter().collect(),
+        dirs: Vec::new(),
+        limits: command.limits.clone(),
+        collect_outputs: true,
+    }
+}
+
+/// Whether two grants let two hooks change the same files.
+pub fn overlap(a: &[DirGrant], b: &[DirGrant]) -> bool {
+    let live = |dirs: &[DirGrant]| {
+        dirs.iter().filter(|dir| dir.mode.is_live()).filter_map(|dir| dir.host.clone()).map(PathBuf::from).collect::<Vec<_>>()
+    };
+    live(a).iter().any(|a| live(b).iter().any(|b| a.starts_with(b) || b.starts_with(a)))
+}

@@ -1,0 +1,104 @@
+//! Plan + decisions → what the machine sees, and back from its indices to the names of the plan.
+
+use super::gate::Decisions;
+use super::machine::{At, Lifecycle, SlotSpec, StepSpec};
+use crate::model::event::{GuestKind, Place, PlannedHook, PlannedStep, Role, StepKind};
+use crate::model::policy::{Files, OnTimeout, Sandbox};
+use crate::plan::{Plan, PlanGuest, PlanStep, PlanStepKind};
+
+/// The machine's view of a plan.
+#[must_use]
+pub fn of(plan: &Plan, decisions: &Decisions) -> Lifecycle {
+    let steps = plan.steps.iter().zip(&decisions.by_step).map(|(step, decisions)| spec(step, decisions)).collect();
+    Lifecycle { on_locked: plan.on_locked, steps }
+}
+
+fn spec(step: &PlanStep, decisions: &[super::machine::Decision]) -> StepSpec {
+    match &step.kind {
+        PlanStepKind::Fact { .. } => StepSpec::default(),
+        PlanStepKind::Host { policy, .. } => StepSpec {
+            on_failure: policy.on_failure,
+            on_timeout: OnTimeout::Fail,
+            files: Files::Keep,
+            background: false,
+            always: policy.always,
+            slots: decisions
+                .iter()
+                .map(|decision| SlotSpec { decision: decision.clone(), allow_failure: false, live: true, revert: false })
+                .collect(),
+        },
+        PlanStepKind::Phase { policy, hooks } => StepSpec {
+            on_failure: policy.on_failure,
+            on_timeout: policy.on_timeout,
+            files: policy.files,
+            background: policy.background,
+            always: policy.always,
+            slots: hooks
+                .iter()
+                .zip(decisions)
+                .map(|(hook, decision)| SlotSpec {
+                    decision: decision.clone(),
+                    allow_failure: hook.allow_failure,
+                    live: hook.is_live(),
+                    revert: false,
+                })
+                .collect(),
+        },
+    }
+}
+
+/// The name of what stands at `at`.
+#[must_use]
+pub fn place(plan: &Plan, at: At) -> Place {
+    let step = &plan.steps[at.step];
+    let role = if at.revert { Role::Revert } else { Role::Main };
+    match &step.kind {
+        PlanStepKind::Phase { hooks, .. } => Place { role, ..hooks[at.slot].place(&step.name) },
+        PlanStepKind::Host { .. } | PlanStepKind::Fact { .. } => Place { role, ..Place::step(step.name.clone()) },
+    }
+}
+
+/// Where the thing called `place` stands in the plan.
+#[must_use]
+pub fn find(plan: &Plan, place: &Place) -> Option<At> {
+    let step = plan.steps.iter().position(|step| step.name == place.step)?;
+    let slot = match &plan.steps[step].kind {
+        PlanStepKind::Phase { hooks, .. } => {
+            hooks.iter().position(|hook| Place { role: place.role, ..hook.place(&place.step) } == *place)?
+        }
+        PlanStepKind::Host { .. } | PlanStepKind::Fact { .. } => 0,
+    };
+    Some(At { step, slot, revert: place.role == Role::Revert })
+}
+
+/// The plan as events carry it.
+#[must_use]
+pub fn planned_steps(plan: &Plan) -> Vec<PlannedStep> {
+    plan.steps.iter().map(planned_step).collect()
+}
+
+fn planned_step(step: &PlanStep) -> PlannedStep {
+    let (kind, always, makes_live, hooks) = match &step.kind {
+        PlanStepKind::Fact { .. } => (StepKind::Fact, false, false, Vec::new()),
+        PlanStepKind::Host { policy, .. } => (StepKind::Host, policy.always, policy.makes_live, Vec::new()),
+        PlanStepKind::Phase { policy, hooks } => {
+            let hooks = hooks.iter().map(|hook| PlannedHook {
+                place: hook.place(&step.name),
+                label: hook.label.clone(),
+                file: file_name(hook.guest.shown()).to_owned(),
+                guest: hook.guest.kind(),
+                fallback: hook.fallback.clone(),
+                unconfined: hook.guest.kind() == GuestKind::Native
+                    && matches!(hook.guest, PlanGuest::Native { sandbox: Sandbox::None, .. }),
+                limits: hook.limits.clone(),
+            });
+            (StepKind::Phase, policy.always, false, hooks.collect())
+        }
+    };
+    PlannedStep { step: step.name.clone(), kind, always, makes_live, hooks }
+}
+
+/// The last component of a path; a command line stays whole.
+pub fn file_name(shown: &str) -> &str {
+    if shown.contains(char::is_whitespace) { shown } else { shown.rsplit('/').next().unwrap_or(shown) }
+}

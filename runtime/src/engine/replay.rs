@@ -1,0 +1,70 @@
+//! What a dead run's journal says: how far it came, and what it owes.
+
+use super::lifecycle;
+use super::machine::{At, Decision};
+use crate::model::event::{Event, Place, What};
+use crate::model::outcome::SkipReason;
+use crate::plan::{Plan, PlanStepKind};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How far a dead run came.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Remains {
+    /// What ended, by its place in the dead run's plan.
+    pub ended: BTreeSet<At>,
+    /// What was running when the engine died.
+    pub in_flight: Vec<Place>,
+    /// Whether anything had been launched: only then are `always` steps owed.
+    pub began: bool,
+    /// The next event's number.
+    pub next_seq: u64,
+    /// Attempts so far, by place.
+    pub attempts: BTreeMap<Place, u32>,
+}
+
+/// Reads a dead run's journal against its plan.
+#[must_use]
+pub fn remains(plan: &Plan, events: &[Event]) -> Remains {
+    let mut remains = Remains { next_seq: events.last().map_or(0, |event| event.seq + 1), ..Remains::default() };
+    for event in events {
+        match &event.what {
+            What::Started { place, attempt } => {
+                remains.began = true;
+                remains.attempts.insert(place.clone(), *attempt);
+                remains.in_flight.push(place.clone());
+            }
+            What::Finished { place, .. } => {
+                remains.in_flight.retain(|other| other != place);
+                remains.ended.extend(lifecycle::find(plan, place));
+            }
+            _ => {}
+        }
+    }
+    remains
+}
+
+/// Decisions under which everything runs that can: what is owed doesn't ask the gate.
+#[must_use]
+pub fn everything_runs(plan: &Plan) -> Vec<Vec<Decision>> {
+    let of = |kind: &PlanStepKind| match kind {
+        PlanStepKind::Fact { .. } => Vec::new(),
+        PlanStepKind::Host { command: None, .. } => vec![Decision::Skip(SkipReason::NotConfigured)],
+        PlanStepKind::Host { .. } if plan.partial => vec![Decision::Skip(SkipReason::NotSelected)],
+        PlanStepKind::Host { .. } => vec![Decision::Run],
+        PlanStepKind::Phase { hooks, .. } => hooks
+            .iter()
+            .map(|hook| if hook.enabled && hook.selected { Decision::Run } else { Decision::Skip(SkipReason::Disabled) })
+            .collect(),
+    };
+    plan.steps.iter().map(|step| of(&step.kind)).collect()
+}
+
+/// Every place of the plan: a run that launched nothing owes nothing.
+#[must_use]
+pub fn all(plan: &Plan) -> BTreeSet<At> {
+    let slots = |kind: &PlanStepKind| match kind {
+        PlanStepKind::Phase { hooks, .. } => hooks.len(),
+        PlanStepKind::Host { .. } | PlanStepKind::Fact { .. } => 1,
+    };
+    plan.steps.iter().enumerate().flat_map(|(step, it)| (0..slots(&it.kind)).map(move |slot| At::main(step, slot))).collect()
+}

@@ -1,0 +1,57 @@
+//! Preflight: what a hook needs, checked on the tree of the moment just before its phase.
+
+use crate::discover::preflight::check_program;
+use crate::engine::Checks;
+use crate::model::id::Digest;
+use crate::plan::{PlanGuest, PlanHook, PlanScript};
+use std::ffi::OsStr;
+use std::path::Path;
+
+/// Looks at the machine as it is.
+pub(super) struct Preflight {
+    /// Where programs are looked for.
+    pub path_variable: String,
+}
+
+impl Checks for Preflight {
+    fn check(&self, hook: &PlanHook) -> Vec<String> {
+        let mut findings: Vec<String> = hook.grants.dirs.iter().filter_map(|dir| missing_dir(dir.host.as_deref()?)).collect();
+        if let PlanGuest::Native { argv, cwd, script, .. } = &hook.guest {
+            if !Path::new(cwd).is_dir() {
+                findings.push(format!("the working directory {cwd} is not there: create it in an earlier step, or change the hook's cwd"));
+            }
+            findings.extend(self.program(argv, cwd, script.as_ref()));
+            findings.extend(script.as_ref().and_then(|script| changed(script, &argv[script.index], cwd)));
+        }
+        findings
+    }
+}
+
+impl Preflight {
+    fn program(&self, argv: &[String], cwd: &str, script: Option<&PlanScript>) -> Option<String> {
+        let runs_a_copy = script.is_some_and(|script| script.copied && script.index == 0);
+        let program = argv.first().filter(|_| !runs_a_copy)?;
+        check_program(program, Path::new(cwd), OsStr::new(&self.path_variable)).err().map(|problem| problem.to_string())
+    }
+}
+
+fn missing_dir(dir: &str) -> Option<String> {
+    match std::fs::metadata(dir) {
+        Ok(metadata) if metadata.is_dir() => None,
+        Ok(_) => Some(format!("the granted path {dir} is not a directory")),
+        Err(error) => Some(format!("the granted directory {dir} can't be used: {error}; create it, or take it out of the hook's dirs")),
+    }
+}
+
+/// A script that runs where it lies must still be what was planned.
+fn changed(script: &PlanScript, word: &str, cwd: &str) -> Option<String> {
+    if script.copied {
+        return None;
+    }
+    let path = Path::new(cwd).join(word);
+    match std::fs::read(&path) {
+        Ok(bytes) if Digest::of(&bytes) == script.digest => None,
+        Ok(_) => Some(format!("{} changed since the plan was made: run again", script.file)),
+        Err(error) => Some(format!("{} can't be read: {error}", path.display())),
+    }
+}

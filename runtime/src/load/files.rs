@@ -1,0 +1,123 @@
+//! The files that hooks name: their bytes, their digests, and whether this host can run them.
+
+use super::{LoadError, Probe};
+use crate::discover::{Source, SourceError, WorkTree};
+use crate::engine::Blobs;
+use crate::manifest::{GuestDecl, HookDecl, Manifest};
+use crate::model::id::Digest;
+use crate::model::outcome::Cause;
+use crate::plan::FileFact;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+/// What is known of every file that a hook names.
+#[derive(Default)]
+pub(super) struct Files {
+    /// By the path as written.
+    pub facts: BTreeMap<String, FileFact>,
+    /// The bytes that will run.
+    pub blobs: Blobs,
+}
+
+/// Where files of a release are read.
+pub(super) struct Sources<'a> {
+    /// The release: a commit, or the work tree of the application.
+    pub release: &'a Source,
+    /// Modules that were given as bytes.
+    pub given: &'a BTreeMap<String, Arc<[u8]>>,
+    /// The largest module that is read, in bytes.
+    pub max_module: u64,
+    /// Looks at modules.
+    pub probe: &'a dyn Probe,
+}
+
+/// The largest script that is read, in bytes.
+const MAX_SCRIPT: u64 = 16 << 20;
+
+/// Reads every file that a hook of the manifest names.
+///
+/// # Errors
+/// [`LoadError`] if git can't be asked; whatever is wrong with one file is a [`FileFact`].
+pub(super) async fn read(manifest: &Manifest, sources: &Sources<'_>) -> Result<Files, LoadError> {
+    let mut files = Files::default();
+    for guest in manifest.hooks.iter().flat_map(guests) {
+        match guest {
+            GuestDecl::Wasm { path } => files.module(path, sources).await?,
+            // A shell line names no file: its words are the shell's business.
+            GuestDecl::Native { shell: true, .. } => {}
+            GuestDecl::Native { argv, .. } => {
+                for word in argv.iter().collect::<BTreeSet<_>>() {
+                    files.script(word, sources).await?;
+                }
+            }
+        }
+    }
+    Ok(files)
+}
+
+fn guests(hook: &HookDecl) -> impl Iterator<Item = &GuestDecl> {
+    std::iter::once(&hook.guest.value).chain(hook.fallback.as_ref().map(|fallback| &fallback.value.guest))
+}
+
+impl Files {
+    async fn module(&mut self, path: &str, sources: &Sources<'_>) -> Result<(), LoadError> {
+        if self.facts.contains_key(path) {
+            return Ok(());
+        }
+        let fact = match read_module(path, sources).await {
+            Ok(None) => FileFact::Missing,
+            Ok(Some(bytes)) => {
+                let unsupported = match sources.probe.probe(path, &bytes) {
+                    Err(cause @ (Cause::Unsupported { .. } | Cause::BrokenModule { .. })) => Some(cause.to_string()),
+                    Ok(()) | Err(_) => None,
+                };
+                FileFact::Present { digest: self.keep(bytes), unsupported }
+            }
+            Err(SourceError::Git(error)) => return Err(error.into()),
+            Err(error) => FileFact::Unusable { why: error.to_string() },
+        };
+        self.facts.insert(path.to_owned(), fact);
+        Ok(())
+    }
+
+    /// A word of a command that names a file of the release.
+    async fn script(&mut self, word: &str, sources: &Sources<'_>) -> Result<(), LoadError> {
+        let may_be_path = !word.starts_with('-') && !word.starts_with('/') && (word.contains('/') || word.contains('.'));
+        if !may_be_path || self.facts.contains_key(word) {
+            return Ok(());
+        }
+        match sources.release.read(word.trim_start_matches("./"), MAX_SCRIPT).await {
+            Ok(Some(bytes)) => {
+                let digest = if matches!(sources.release, Source::Commit(..)) { self.keep(bytes) } else { Digest::of(&bytes) };
+                self.facts.insert(word.to_owned(), FileFact::Present { digest, unsupported: None });
+            }
+            Err(SourceError::Git(error)) => return Err(error.into()),
+            // Not every word that looks like a path is one: whether the program can start is the preflight's question.
+            Ok(None) | Err(_) => {}
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, bytes: Vec<u8>) -> Digest {
+        let digest = Digest::of(&bytes);
+        self.blobs.insert(digest.clone(), Arc::from(bytes));
+        digest
+    }
+}
+
+/// A module is a file of the release; one named by an absolute path is a file of the operator's, beside the manifest that names it.
+async fn read_module(path: &str, sources: &Sources<'_>) -> Result<Option<Vec<u8>>, SourceError> {
+    if let Some(bytes) = sources.given.get(path) {
+        return Ok(Some(bytes.to_vec()));
+    }
+    let absolute = Path::new(path);
+    let (Some(folder), Some(name), true) = (absolute.parent(), absolute.file_name().and_then(|name| name.to_str()), absolute.is_absolute())
+    else {
+        return sources.release.read(path.trim_start_matches("./"), sources.max_module).await;
+    };
+    if !folder.is_dir() {
+        return Ok(None);
+    }
+    WorkTree::open(folder)?.read(name, sources.max_module)
+}

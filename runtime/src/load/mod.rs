@@ -1,0 +1,58 @@
+//! From a directory to a prepared plan. Composition only: what is read is read by `discover`, what is parsed is parsed by `manifest` and
+//! `profile`, what is decided is decided by `plan`.
+//!
+//! Two moves, since the lock has to be taken between them: [`declare`] reads what was written and says whose run it would be;
+//! [`prepare`], under the lock, finds the target, reads manifest and hooks from it, and resolves the plan.
+
+mod checks;
+mod declare;
+mod environment;
+mod files;
+mod found;
+mod prepare;
+mod request;
+
+pub use declare::{Declared, declare};
+pub use prepare::prepare;
+pub use request::{Probe, Request};
+
+use crate::diagnostic::Diagnostic;
+use crate::discover::target::TargetError;
+use crate::discover::{GitError, SourceError};
+use crate::model::grant::Denial;
+use crate::model::id::HookId;
+use std::path::PathBuf;
+
+/// Why there is nothing to run.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// What was written is wrong: everything that is, at once.
+    #[error("{} of what was written is wrong", .0.len())]
+    Invalid(Vec<Diagnostic>),
+    /// Hooks ask for more than the operator grants.
+    #[error("{} grants are refused", .0.len())]
+    Denied(Vec<(HookId, Denial)>),
+    /// A file or directory that was named can't be used.
+    #[error("cannot {doing} {}: {source}", path.display())]
+    Io {
+        /// What was tried.
+        doing: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// There is no manifest.
+    #[error("there is no wasmhook.toml in {}: write one, or name it with -C DIR or --manifest FILE", .0.display())]
+    NoManifest(PathBuf),
+    /// The target can't be found.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// The repository can't be read.
+    #[error(transparent)]
+    Git(#[from] GitError),
+    /// The release can't be read.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+}

@@ -1,0 +1,213 @@
+//! Under the lock: finds the target, reads manifest and hooks from it, resolves the plan.
+
+use super::checks::Preflight;
+use super::declare::{self, Declared};
+use super::files::{self, Files, Sources};
+use super::{LoadError, Probe, Request, environment, found};
+use crate::diagnostic::Diagnostic;
+use crate::discover::release::{self, Search};
+use crate::discover::target::{self, Chosen, Wanted};
+use crate::discover::{Git, Repository, Source, WorkTree};
+use crate::engine::Prepared;
+use crate::exec::dirs;
+use crate::ledger::marker;
+use crate::manifest::{self, Manifest};
+use crate::model::facts::Fetch;
+use crate::model::id::{RunId, StepName};
+use crate::model::limits::Limits;
+use crate::plan::grants::Roots;
+use crate::plan::{Given, Notice, Plan, PlanError, PlanStepKind, Selection, resolve};
+use crate::profile::{Fact, ProfileStepKind};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// Prepares a run. `previous` is the version that the ledger remembers as live.
+///
+/// # Errors
+/// [`LoadError`] with everything that is wrong, or everything that is refused.
+pub async fn prepare(
+    declared: Declared,
+    request: &Request,
+    run: RunId,
+    previous: Option<String>,
+    probe: &dyn Probe,
+) -> Result<Prepared, LoadError> {
+    let repository = Repository::open(&declared.app_dir, Git::default()).await?;
+    let fetch = fetch(&declared, request, repository.as_ref()).await;
+    let wanted = Wanted { tag: request.tag.as_ref(), commit: request.commit.as_ref(), profile: declared.profile.target };
+    let chosen = target::choose(repository.as_ref(), wanted).await?;
+    let source = source(&declared, repository, &chosen)?;
+    let mut declared = reread(declared, request, &source).await?;
+    let mut sayings = sayings(&declared, &fetch, &chosen);
+    add_found(&mut declared.manifest, &declared.profile, &source, &chosen, &mut sayings).await?;
+    declared.manifest.hooks.extend(request.hooks.iter().cloned());
+    let files =
+        files::read(&declared.manifest, &Sources { release: &source, given: &request.modules, max_module: max_module(&declared), probe })
+            .await?;
+    let env = environment::app_environment(&declared, request)?;
+    let plan = plan(&declared, request, &Gathered { chosen: &chosen, files: &files, env: &env, fetch: &fetch, sayings, previous })?;
+    refuse_unenforceable(&plan, request)?;
+    let name = plan.marker.clone();
+    let app_dir = declared.app_dir.clone();
+    let marker_present = !request.ignore_marker && name.as_deref().is_some_and(|name| has_marker(&app_dir, name));
+    Ok(Prepared {
+        run,
+        plan,
+        blobs: files.blobs,
+        app_env: env,
+        marker_present,
+        write_marker: Box::new(move || name.as_deref().map_or(Ok(()), |name| write_marker(&app_dir, name))),
+        checks: Box::new(Preflight { path_variable: request.path_variable.clone() }),
+        accept_moved_tag: request.accept_moved_tag,
+    })
+}
+
+/// Asks the remote for tags, where the profile has that step.
+async fn fetch(declared: &Declared, request: &Request, repository: Option<&Repository>) -> Fetch {
+    let has_step = declared.profile.steps.iter().any(|step| matches!(&step.kind, ProfileStepKind::Fact(fact) if fact.fact == Fact::Fetch));
+    match request.fetch.filter(|_| has_step) {
+        Some(deadline) => target::fetch(repository, deadline).await,
+        None => Fetch::NotAsked,
+    }
+}
+
+/// Where the release is read: the target commit's objects, or the work tree.
+fn source(declared: &Declared, repository: Option<Repository>, chosen: &Chosen) -> Result<Source, LoadError> {
+    match (repository, &chosen.read_from) {
+        (Some(repository), Some(commit)) => Ok(Source::Commit(repository, commit.clone())),
+        _ => Ok(Source::WorkTree(WorkTree::open(&declared.app_dir)?)),
+    }
+}
+
+/// The manifest of a commit that isn't checked out takes the place of the one that is, unless the operator named files.
+async fn reread(declared: Declared, request: &Request, source: &Source) -> Result<Declared, LoadError> {
+    if !matches!(source, Source::Commit(..)) || !request.manifests.is_empty() || declared.dir != declared.app_dir {
+        return Ok(declared);
+    }
+    let Some(bytes) = source.read("wasmhook.toml", manifest::MAX_BYTES as u64).await? else { return Ok(declared) };
+    let text = declare::text_of(bytes).map_err(|message| {
+        LoadError::Invalid(vec![Diagnostic::error("bad-manifest", format!("wasmhook.toml of the release: {message}"))])
+    })?;
+    let (manifest, problems) = manifest::parse("wasmhook.toml", &text);
+    let next = declare::complete(declared.dir.clone(), manifest, request, problems)?;
+    if next.app != declared.app {
+        let message = format!("the release names the application {}, what is checked out {}", next.app, declared.app);
+        return Err(LoadError::Invalid(vec![
+            Diagnostic::error("another-app", message).help("give --app NAME to say which history the run belongs to"),
+        ]));
+    }
+    Ok(next)
+}
+
+/// What is to be said about a plan, and what is to be warned of.
+#[derive(Default)]
+struct Sayings {
+    notices: Vec<Notice>,
+    warnings: Vec<Notice>,
+}
+
+fn sayings(declared: &Declared, fetch: &Fetch, chosen: &Chosen) -> Sayings {
+    let mut warnings: Vec<Notice> =
+        declared.warnings.iter().map(|warning| Notice { code: warning.code.to_owned(), message: warning.message.clone() }).collect();
+    if let Fetch::Failed { message } = fetch {
+        warnings.push(Notice {
+            code: "fetch-failed".to_owned(),
+            message: format!("the remote could not be read, so the tags are those of the last fetch: {message}"),
+        });
+    }
+    let notices = chosen.notes.iter().map(|message| Notice { code: "target".to_owned(), message: message.clone() }).collect();
+    Sayings { notices, warnings }
+}
+
+/// Adds the hooks that are found by their names, before those of the manifest.
+async fn add_found(
+    manifest: &mut Manifest,
+    profile: &crate::profile::Profile,
+    source: &Source,
+    chosen: &Chosen,
+    sayings: &mut Sayings,
+) -> Result<(), LoadError> {
+    let (Some(discovery), Some(tag)) = (&profile.discovery, &chosen.facts.tag) else { return Ok(()) };
+    let phases: Vec<StepName> = profile.phases().map(|(name, _)| name.clone()).collect();
+    let mut tags: BTreeSet<_> = chosen.tags.names();
+    tags.insert(tag.clone());
+    let search = Search { discovery, phases: &phases, target: tag, previous: chosen.facts.previous_tag.as_ref(), tags: &tags };
+    let found = found::declarations(&release::find(source, &search).await?, discovery);
+    if !found.problems.is_empty() {
+        return Err(LoadError::Invalid(found.problems));
+    }
+    sayings.notices.extend(found.notices);
+    sayings.warnings.extend(found.warnings);
+    manifest.hooks = found.hooks.into_iter().chain(manifest.hooks.drain(..)).collect();
+    Ok(())
+}
+
+/// Refuses grants that nest in a way that can't be enforced, or that reach the engine's own directories, links resolved.
+fn refuse_unenforceable(plan: &Plan, request: &Request) -> Result<(), LoadError> {
+    let protected: Vec<(&str, &Path)> = request.protected.iter().map(|(name, path)| (*name, path.as_path())).collect();
+    let hooks =
+        plan.steps.iter().filter_map(|step| if let PlanStepKind::Phase { hooks, .. } = &step.kind { Some(hooks) } else { None }).flatten();
+    let checked = hooks
+        .map(|hook| (hook.id.clone(), dirs::check_nesting(&hook.grants.dirs).and_then(|()| dirs::reaches(&hook.grants.dirs, &protected))));
+    let denials: Vec<_> = checked.filter_map(|(id, checked)| checked.err().map(|denial| (id, denial))).collect();
+    if denials.is_empty() { Ok(()) } else { Err(LoadError::Denied(denials)) }
+}
+
+fn max_module(declared: &Declared) -> u64 {
+    let asked = declared.manifest.hooks.iter().filter_map(|hook| hook.limits.module.as_ref().map(|at| at.value)).max();
+    asked.unwrap_or(Limits::default().module_bytes).max(Limits::default().module_bytes)
+}
+
+/// Everything that was gathered for the plan.
+struct Gathered<'a> {
+    chosen: &'a Chosen,
+    files: &'a Files,
+    env: &'a BTreeMap<String, String>,
+    fetch: &'a Fetch,
+    sayings: Sayings,
+    previous: Option<String>,
+}
+
+fn plan(declared: &Declared, request: &Request, gathered: &Gathered<'_>) -> Result<Plan, LoadError> {
+    let Gathered { chosen, files, env, fetch, sayings, previous } = gathered;
+    let (app_dir, data_dir) = (declared.app_dir.display().to_string(), declared.data_dir.display().to_string());
+    let target = chosen.facts.tag.as_ref().map(ToString::to_string).or_else(|| chosen.facts.commit.as_ref().map(ToString::to_string));
+    let facts = BTreeMap::from([(Fact::Fetch, fetch.to_string()), (Fact::Target, target.unwrap_or_else(|| "the work tree".to_owned()))]);
+    let previous = previous.clone().or_else(|| chosen.facts.previous_tag.as_ref().map(ToString::to_string));
+    let given = Given {
+        manifest: &declared.manifest,
+        profile: &declared.profile,
+        policy: &declared.policy,
+        host_steps: &declared.host_steps,
+        one_file: declared.one_file,
+        app: declared.app.clone(),
+        environment: declared.environment.clone(),
+        tag: chosen.facts.tag.clone(),
+        commit: chosen.facts.commit.clone(),
+        previous_version: previous,
+        roots: Roots { app_dir: &app_dir, data_dir: &data_dir },
+        app_env: &env.keys().cloned().collect(),
+        files: &files.facts,
+        copies_scripts: chosen.read_from.is_some(),
+        facts: &facts,
+        instances: &request.instances,
+        selection: &Selection { phases: request.phases.clone(), only: request.only.clone() },
+        steps_in_code: &request.steps_in_code,
+        notices: sayings.notices.clone(),
+        warnings: sayings.warnings.clone(),
+    };
+    resolve(&given).map_err(|error| match error {
+        PlanError::Invalid(problems) => LoadError::Invalid(problems),
+        PlanError::Denied(denials) => LoadError::Denied(denials),
+    })
+}
+
+fn has_marker(app_dir: &Path, name: &str) -> bool {
+    cap_std::fs::Dir::open_ambient_dir(app_dir, cap_std::ambient_authority()).is_ok_and(|dir| marker::read(&dir, name).unwrap_or(false))
+}
+
+fn write_marker(app_dir: &Path, name: &str) -> Result<(), String> {
+    let failed = |why: String| format!("the marker {name} could not be written: {why}; the ledger remembers the release all the same");
+    let dir = cap_std::fs::Dir::open_ambient_dir(app_dir, cap_std::ambient_authority()).map_err(|error| failed(error.to_string()))?;
+    marker::write(&dir, name).map_err(|error| failed(error.to_string()))
+}

@@ -1,0 +1,102 @@
+//! What was asked for, as values: the command line of the program, or an embedder's fields.
+
+use crate::manifest::HookDecl;
+use crate::model::id::{AppName, Commit, EnvironmentName, HookId, StepName, Tag};
+use crate::model::outcome::Cause;
+use crate::plan::order::Instance;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What to load. [`Request::new`] asks for the `wasmhook.toml` of a directory and nothing else.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The manifest's directory.
+    pub dir: PathBuf,
+    /// Manifest files; empty: `wasmhook.toml` in `dir`.
+    pub manifests: Vec<PathBuf>,
+    /// The tag to deploy.
+    pub tag: Option<Tag>,
+    /// The commit to deploy.
+    pub commit: Option<Commit>,
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// The application, if no manifest names it.
+    pub app: Option<AppName>,
+    /// The profile, if no manifest names it: a name, or a file.
+    pub profile: Option<String>,
+    /// The application's root.
+    pub app_dir: Option<PathBuf>,
+    /// The application's data.
+    pub data_dir: Option<PathBuf>,
+    /// The operator's file.
+    pub policy: Option<PathBuf>,
+    /// Files with more of the app environment.
+    pub env_files: Vec<PathBuf>,
+    /// More of the app environment, stronger than any file.
+    pub env: BTreeMap<String, String>,
+    /// Hooks added in code, after those of the manifest.
+    pub hooks: Vec<HookDecl>,
+    /// Modules given as bytes, by the path under which hooks name them.
+    pub modules: BTreeMap<String, Arc<[u8]>>,
+    /// Host steps that are carried out in code.
+    pub steps_in_code: Vec<StepName>,
+    /// Instances of the service.
+    pub instances: Vec<Instance>,
+    /// Only these phases.
+    pub phases: Vec<StepName>,
+    /// Only these hooks.
+    pub only: Vec<HookId>,
+    /// Whether the profile's marker file is passed over.
+    pub ignore_marker: bool,
+    /// Whether a tag that points to another commit than before is taken as it is.
+    pub accept_moved_tag: bool,
+    /// Whether the remote is asked for new tags, where the profile does so, and how long that may take.
+    pub fetch: Option<Duration>,
+    /// Directories that no grant may reach: the engine's own.
+    pub protected: Vec<(&'static str, PathBuf)>,
+    /// Where programs of native hooks are looked for.
+    pub path_variable: String,
+}
+
+impl Request {
+    /// A request for the manifest in `dir`.
+    #[must_use]
+    pub fn new(dir: impl Into<PathBuf>, environment: EnvironmentName) -> Self {
+        Self {
+            dir: dir.into(),
+            manifests: Vec::new(),
+            tag: None,
+            commit: None,
+            environment,
+            app: None,
+            profile: None,
+            app_dir: None,
+            data_dir: None,
+            policy: None,
+            env_files: Vec::new(),
+            env: BTreeMap::new(),
+            hooks: Vec::new(),
+            modules: BTreeMap::new(),
+            steps_in_code: Vec::new(),
+            instances: Vec::new(),
+            phases: Vec::new(),
+            only: Vec::new(),
+            ignore_marker: false,
+            accept_moved_tag: false,
+            fetch: Some(Duration::from_secs(60)),
+            protected: Vec::new(),
+            path_variable: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned(),
+        }
+    }
+}
+
+/// Says whether this host can run a module, without running it.
+pub trait Probe: Send + Sync {
+    /// Looks at the module called `file`.
+    ///
+    /// # Errors
+    /// The [`Cause`] with which it would fail.
+    fn probe(&self, file: &str, bytes: &[u8]) -> Result<(), Cause>;
+}

@@ -1,0 +1,166 @@
+//! Grants: asked ∩ operator policy. What was asked and isn't allowed is a refusal with the line that would allow it, before anything runs.
+
+use crate::manifest::{DirAsk, HookDecl, PolicyDecl};
+use crate::model::event::GuestKind;
+use crate::model::grant::{Capability, Denial, DirGrant, DirMode, EnvGrant, EnvSource, Grants};
+use crate::model::policy::{EnvPolicy, Sandbox};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Component, Path, PathBuf};
+
+/// The variable by which a hook asks for a file that takes its outputs.
+pub const OUTPUT_VARIABLE: &str = "WASMHOOK_OUTPUT";
+
+/// Where paths of a manifest start.
+#[derive(Debug, Clone, Copy)]
+pub struct Roots<'a> {
+    /// `$APP_DIR`, and the root of relative paths.
+    pub app_dir: &'a str,
+    /// `$DATA_DIR`.
+    pub data_dir: &'a str,
+}
+
+impl Roots<'_> {
+    /// The absolute host path of a path as written. Purely textual: `.` and `..` are folded, links are not looked at.
+    #[must_use]
+    pub fn expand(&self, written: &str) -> String {
+        let rooted = match written.split_once('/').unwrap_or((written, "")) {
+            ("$APP_DIR" | "${APP_DIR}", rest) => Path::new(self.app_dir).join(rest),
+            ("$DATA_DIR" | "${DATA_DIR}", rest) => Path::new(self.data_dir).join(rest),
+            _ => Path::new(self.app_dir).join(written),
+        };
+        let mut folded = PathBuf::new();
+        for component in rooted.components() {
+            match component {
+                Component::ParentDir => {
+                    folded.pop();
+                }
+                Component::CurDir => {}
+                other => folded.push(other),
+            }
+        }
+        folded.to_string_lossy().into_owned()
+    }
+}
+
+/// What decides a hook's grants besides its own wishes.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules<'a> {
+    /// Where paths start.
+    pub roots: Roots<'a>,
+    /// The operator's ceiling.
+    pub policy: &'a PolicyDecl,
+    /// Who gets the app environment.
+    pub env: EnvPolicy,
+    /// Names of the app environment.
+    pub app_env: &'a BTreeSet<String>,
+    /// The mode of a grant that names none.
+    pub default_mode: DirMode,
+    /// The engine's own variables with the values that are known at plan time.
+    pub engine_env: &'a BTreeMap<String, EnvSource>,
+}
+
+/// What a hook was given.
+///
+/// # Errors
+/// Every refusal, with the line that would allow it.
+pub fn resolve(hook: &HookDecl, kind: GuestKind, rules: &Rules<'_>) -> Result<Grants, Vec<Denial>> {
+    let mut denials = Vec::new();
+    let mut dirs = Vec::new();
+    for ask in &hook.dirs {
+        match directory(ask, rules) {
+            Ok(grant) => dirs.push(grant),
+            Err(denial) => denials.push(denial),
+        }
+    }
+    let env = environment(hook, kind, rules, &mut denials);
+    if denials.is_empty() { Ok(Grants { dirs, env }) } else { Err(denials) }
+}
+
+/// The grant for one asked directory.
+///
+/// # Errors
+/// The refusal if the policy doesn't cover it.
+pub fn directory(ask: &DirAsk, rules: &Rules<'_>) -> Result<DirGrant, Denial> {
+    let mode = ask.mode.as_ref().map_or(rules.default_mode, |at| at.value);
+    if mode == DirMode::Scratch {
+        let guest = ask.guest.clone().unwrap_or_else(|| ask.path.value.clone());
+        return Ok(DirGrant { host: None, guest, mode });
+    }
+    let host = rules.roots.expand(&ask.path.value);
+    let allowed = rules.policy.dirs.as_ref().is_none_or(|ceiling| {
+        ceiling.iter().any(|allowed| {
+            Path::new(&host).starts_with(rules.roots.expand(&allowed.path.value))
+                && covers(allowed.mode.as_ref().map_or(DirMode::Read, |at| at.value), mode)
+        })
+    });
+    if !allowed {
+        let allow = format!("[policy] dirs = [{{ path = {host:?}, mode = \"{mode}\" }}]");
+        return Err(Denial { capability: Capability::Dir, what: format!("{host} ({mode}) is not covered by the policy"), allow });
+    }
+    let guest = ask.guest.clone().unwrap_or_else(|| host.clone());
+    Ok(DirGrant { host: Some(host), guest, mode })
+}
+
+/// Whether a ceiling of `widest` allows `asked`: writing includes reading, staged writing is narrower than live writing.
+const fn covers(widest: DirMode, asked: DirMode) -> bool {
+    match asked {
+        DirMode::Read | DirMode::Scratch => true,
+        DirMode::Discard => !matches!(widest, DirMode::Read | DirMode::Scratch),
+        DirMode::Txn => matches!(widest, DirMode::Txn | DirMode::Write),
+        DirMode::Write => matches!(widest, DirMode::Write),
+    }
+}
+
+fn environment(hook: &HookDecl, kind: GuestKind, rules: &Rules<'_>, denials: &mut Vec<Denial>) -> Vec<EnvGrant> {
+    let mut env = rules.engine_env.clone();
+    if rules.env == EnvPolicy::App && kind == GuestKind::Native {
+        env.extend(rules.app_env.iter().filter(|name| allowed(name, rules)).map(|name| (name.clone(), EnvSource::App)));
+    }
+    for name in hook.env.iter().map(|at| &at.value) {
+        if name == OUTPUT_VARIABLE {
+            env.insert(name.clone(), EnvSource::Engine);
+        } else if rules.env == EnvPolicy::None {
+            denials.push(refused(name, "the profile gives no hook the app environment", format!("set = {{ {name} = \"…\" }} in the hook")));
+        } else if !allowed(name, rules) {
+            denials.push(refused(name, "it is not covered by the policy", format!("[policy] env = [{name:?}]")));
+        } else {
+            env.insert(name.clone(), EnvSource::App);
+        }
+    }
+    env.extend(hook.set.iter().map(|(name, value)| (name.value.clone(), EnvSource::Value { value: value.clone() })));
+    env.into_iter().map(|(name, source)| EnvGrant { name, source }).collect()
+}
+
+fn refused(name: &str, why: &str, allow: String) -> Denial {
+    Denial { capability: Capability::Env, what: format!("the variable {name}: {why}"), allow }
+}
+
+fn allowed(name: &str, rules: &Rules<'_>) -> bool {
+    rules.policy.env.as_ref().is_none_or(|ceiling| {
+        ceiling.iter().any(|pattern| match pattern.strip_suffix('*') {
+            Some(prefix) => name.starts_with(prefix),
+            None => name == pattern,
+        })
+    })
+}
+
+/// Whether the policy lets a hook be confined this weakly.
+///
+/// # Errors
+/// The refusal, with the line that would allow it.
+pub fn sandbox(asked: Sandbox, weakest: Sandbox) -> Result<Sandbox, Denial> {
+    let rank = |sandbox| match sandbox {
+        Sandbox::Strict => 0,
+        Sandbox::BestEffort => 1,
+        Sandbox::None => 2,
+    };
+    if rank(asked) <= rank(weakest) {
+        return Ok(asked);
+    }
+    let word = if asked == Sandbox::None { "none" } else { "best-effort" };
+    Err(Denial {
+        capability: Capability::Import,
+        what: format!("sandbox = \"{word}\" is weaker than the policy allows"),
+        allow: format!("[policy] sandbox = \"{word}\""),
+    })
+}
