@@ -139,12 +139,12 @@ fn make_dir(parent: &Path) -> io::Result<PathBuf> {
 
 /// Removes a tree. A hook may have left directories without write permission (package caches do): they are unlocked, and it is tried once more.
 fn remove(dir: &Path) {
-    let removed = std::fs::remove_dir_all(dir).or_else(|error| match error.kind() {
-        io::ErrorKind::NotFound => Ok(()),
-        _ => {
-            unlock(dir);
-            std::fs::remove_dir_all(dir)
+    let removed = std::fs::remove_dir_all(dir).or_else(|error| {
+        if error.kind() == io::ErrorKind::NotFound {
+            return Ok(());
         }
+        unlock(dir);
+        std::fs::remove_dir_all(dir)
     });
     if let Err(error) = removed {
         tracing::warn!(path = %dir.display(), %error, "a private directory could not be removed");

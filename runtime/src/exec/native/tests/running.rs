@@ -205,7 +205,7 @@ async fn a_script_runs_from_its_planned_bytes() {
     let mut job = command(&["/not/checked/out/v1.sh", "first"]);
     job.native().script = Some(script(0, bytes));
     assert_eq!(world.run(&job).await.exit_code, Some(2), "it can't be changed");
-    let lines = world.lines();
+    let lines = world.stdout();
     assert_eq!((lines[0].as_str(), lines[2].as_str()), ("v1.sh first", "500"));
     assert!(lines[1].starts_with(&world.path("scratch")), "{lines:?}");
     assert_eq!(world.leftovers(), 0);
@@ -217,22 +217,25 @@ async fn a_script_runs_from_its_planned_bytes() {
     assert_eq!(world.leftovers(), 0);
 }
 
-#[test]
-fn scripts_start_also_while_others_are_being_started() {
-    // A fork of one thread holds, until it executes its program, the descriptor through which another thread writes its script.
+#[tokio::test]
+async fn a_program_that_is_still_open_for_writing_is_waited_for() {
+    // As a script is when another thread forks while it is written: the fork holds the descriptor until it executes its own program.
     let world = World::new();
-    let mut job = command(&["v1.sh"]);
-    job.native().script = Some(script(0, b"#!/bin/sh\nexit 0\n"));
-    std::thread::scope(|scope| {
-        for _ in 0..4 {
-            scope.spawn(|| {
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-                for _ in 0..10 {
-                    assert_eq!(runtime.block_on(world.run(&job)).outcome, Outcome::Succeeded);
-                }
-            });
-        }
-    });
+    let file = world.path("hook");
+    std::fs::write(&file, "#!/bin/sh\nexit 0\n").unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let open = || std::fs::OpenOptions::new().append(true).open(&file).unwrap();
+    let writer = open();
+    let job = command(&[&file]);
+    let close = async {
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        drop(writer);
+    };
+    let (execution, ()) = tokio::join!(world.run(&job), close);
+    assert_eq!(execution.outcome, Outcome::Succeeded);
+    let _writer = open();
+    let message = spawn_message(world.run(&job).await);
+    assert!(message.contains(&file) && message.contains("being written"), "{message}");
 }
 
 #[tokio::test]
