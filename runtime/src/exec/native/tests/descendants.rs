@@ -201,7 +201,7 @@ async fn a_hook_cannot_end_its_supervisor() {
 async fn if_the_supervisor_is_killed_so_is_the_hook() {
     let world = World::new();
     let out = world.folder("out");
-    let line = format!("echo $$ > {out}/main; kill -KILL $PPID; sleep 60");
+    let line = format!("echo $$ > {out}/main; kill -KILL $PPID; exec sleep 60");
     let job = sh(&line).grant(&out, DirMode::Write).sandbox(Some(Sandbox::None));
     let error = world.executor.execute(&job, world.around()).await.unwrap_err();
     assert!(error.to_string().contains("supervisor"), "{error}");
