@@ -150,9 +150,7 @@ fn ruleset(files: &Files<'_>, ground: &Ground<'_>) -> Result<Option<OwnedFd>, Un
     for device in DEVICES {
         allow_if_there(&mut rules, Path::new(device), DEVICE).map_err(broken)?;
     }
-    for dir in files.private.writable() {
-        allow_if_there(&mut rules, dir, WRITE).map_err(broken)?;
-    }
+    allow_if_there(&mut rules, files.private.home(), WRITE).map_err(broken)?;
     if let Some(script) = files.private.script() {
         allow_if_there(&mut rules, script, READ).map_err(broken)?;
     }
@@ -191,7 +189,7 @@ fn granted(grant: &DirGrant, private: &Private) -> Result<(OwnedFd, BitFlags<Acc
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let dir = rustix::fs::openat(CWD, host, flags, Mode::empty()).map_err(|errno| Unconfined::Denied(unusable(grant, errno)))?;
     if private.lies_in(host) {
-        return Err(Unconfined::Denied(reaches_private(grant, private.path())));
+        return Err(Unconfined::Denied(reaches_private(grant, private.home())));
     }
     Ok((dir, access))
 }

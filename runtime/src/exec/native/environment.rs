@@ -13,12 +13,12 @@ const DEFAULT_LANG: &str = "C.UTF-8";
 /// A complete environment.
 pub(super) type Environment = BTreeMap<OsString, OsString>;
 
-/// A hook's: its own PATH and LANG hold, HOME and TMPDIR are always the private ones.
+/// A hook's: its own PATH and LANG hold, HOME and TMPDIR are always the private directory.
 pub(super) fn of_hook(job: &Job, private: &Private) -> Environment {
     let mut env = defaults();
     env.extend(job_env(job));
     env.insert("HOME".into(), private.home().into());
-    env.insert("TMPDIR".into(), private.tmp().into());
+    env.insert("TMPDIR".into(), private.home().into());
     env
 }
 

@@ -70,7 +70,7 @@ pub(super) fn above_streams(fd: OwnedFd) -> io::Result<OwnedFd> {
 /// # Errors
 /// The point at which it failed.
 pub(super) fn prepare(launch: &Launch) -> Result<(), Failure> {
-    at(Stage::Session, enter_session())?;
+    at(Stage::Group, enter_group())?;
     at(Stage::Streams, connect(&launch.streams))?;
     at(Stage::Directory, rustix::process::chdir(launch.command.cwd.as_c_str()).map_err(io::Error::from))?;
     at(Stage::Streams, sys::close_from(3, Descriptors::CloseOnExec))?;
@@ -82,9 +82,13 @@ fn at<T>(stage: Stage, result: io::Result<T>) -> Result<T, Failure> {
     result.map_err(|error| Failure { stage, errno: error.raw_os_error().unwrap_or(0) })
 }
 
-/// Its own session has no terminal, and its own process group is what TERM goes to. If the supervisor is killed, so is the program.
-fn enter_session() -> io::Result<()> {
-    rustix::process::setsid()?;
+/// Its own process group is what TERM goes to, and it has no terminal. If the supervisor is killed, so is the program.
+///
+/// Not its own session: where the kernel schedules by session (`sched_autogroup_enabled`), a new one waits its turn on a busy machine for
+/// several times as long as a short hook runs.
+fn enter_group() -> io::Result<()> {
+    rustix::process::setpgid(None, None)?;
+    sys::leave_terminal()?;
     Ok(rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?)
 }
 

@@ -176,9 +176,10 @@ impl Prepared {
 
     /// Removes what was private, unless a process that was abandoned may still use it: then its supervisor does.
     pub(super) async fn remove(self) {
-        if let Some(private) = self.private {
-            // A hook may have left a large tree. If the runtime is shutting down, it is removed here and now.
-            let _ = tokio::task::spawn_blocking(move || drop(private)).await;
+        let Some(private) = self.private.and_then(Arc::into_inner) else { return };
+        // Most hooks leave nothing there. Where one did, it may be a large tree; if the runtime is shutting down, it is removed here and now.
+        if let Err(full) = private.remove_empty() {
+            let _ = tokio::task::spawn_blocking(move || drop(full)).await;
         }
     }
 }

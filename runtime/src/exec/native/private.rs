@@ -1,82 +1,64 @@
-//! What belongs to one execution alone: its HOME and TMPDIR, the file for its outputs, and the planned bytes of its script.
-//! One directory, mode 0700, removed when the last process that may use it is gone.
+//! What belongs to one execution alone: the directory that is its HOME and TMPDIR and holds its outputs, and the planned bytes of its script,
+//! which it must not change. Mode 0700, removed when the last process that may use them is gone.
+//!
+//! One directory serves as HOME and TMPDIR: making and removing one costs more than anything else of a short hook's start.
 
 use crate::exec::ExecError;
 use crate::model::job::Script;
 use rustix::fs::{CWD, Mode, OFlags, StatVfsMountFlags};
-use std::fs::{DirBuilder, OpenOptions, Permissions};
+use std::fs::{OpenOptions, Permissions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use tempfile::TempDir;
 
 /// Most bytes of outputs that are read.
 const MAX_OUTPUTS: usize = 64 * 1024;
 
-/// The private directory of one execution.
+/// The name of the outputs file.
+const OUTPUTS: &str = ".wasmhook-output";
+
+/// What is private to one execution.
 pub(super) struct Private {
-    /// `None` only while it is dropped.
-    dir: Option<TempDir>,
-    path: PathBuf,
-    writable: [PathBuf; 3],
-    script: Option<PathBuf>,
+    home: PathBuf,
+    script: Option<PlacedScript>,
+}
+
+struct PlacedScript {
+    /// A directory that the hook can't write to.
+    dir: PathBuf,
+    file: PathBuf,
 }
 
 impl Private {
-    /// Makes it, below `scratch`.
+    /// Makes the directory, below `scratch`.
     ///
     /// # Errors
     /// What the system says, with the directory.
     pub(super) fn create(scratch: &Path) -> Result<Self, ExecError> {
-        let failed = |error: io::Error| ExecError::new(format!("making a private directory in {}", scratch.display()), error);
         // Resolved now: what the hook is told and what a grant is compared with are the same path.
-        let scratch = scratch.canonicalize().map_err(failed)?;
-        let mode = Permissions::from_mode(0o700);
-        let dir = tempfile::Builder::new().prefix("wasmhook-").permissions(mode).tempdir_in(&scratch).map_err(failed)?;
-        let path = dir.path().to_owned();
-        let writable = ["home", "tmp", "out"].map(|name| path.join(name));
-        for dir in &writable {
-            DirBuilder::new().mode(0o700).create(dir).map_err(failed)?;
-        }
-        Ok(Self { dir: Some(dir), path, writable, script: None })
+        let home = scratch.canonicalize().and_then(|scratch| make_dir(&scratch));
+        let home = home.map_err(|error| ExecError::new(format!("making a private directory in {}", scratch.display()), error))?;
+        Ok(Self { home, script: None })
     }
 
-    /// All of it.
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// The directories in which the hook may do as it likes.
-    pub(super) fn writable(&self) -> &[PathBuf] {
-        &self.writable
-    }
-
-    /// The private HOME.
+    /// The private HOME and TMPDIR, in which the hook may do as it likes.
     pub(super) fn home(&self) -> &Path {
-        let [home, _, _] = &self.writable;
-        home
-    }
-
-    /// The private TMPDIR.
-    pub(super) fn tmp(&self) -> &Path {
-        let [_, tmp, _] = &self.writable;
-        tmp
+        &self.home
     }
 
     /// The file for `KEY=value` lines; the hook makes it.
     pub(super) fn outputs(&self) -> PathBuf {
-        let [_, _, out] = &self.writable;
-        out.join("output")
+        self.home.join(OUTPUTS)
     }
 
     /// The private copy of the script, if there is one.
     pub(super) fn script(&self) -> Option<&Path> {
-        self.script.as_deref()
+        self.script.as_ref().map(|script| script.file.as_path())
     }
 
     /// Whether `dir` holds this directory, links resolved.
     pub(super) fn lies_in(&self, dir: &Path) -> bool {
-        dir.canonicalize().is_ok_and(|dir| self.path.starts_with(dir))
+        dir.canonicalize().is_ok_and(|dir| self.home.starts_with(dir))
     }
 
     /// Writes the planned bytes of a script to a file that can be executed but not written.
@@ -89,17 +71,25 @@ impl Private {
         if name.file_name() != Some(name.as_os_str()) {
             return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, "its name must be a file name without directories")));
         }
-        let mounted = rustix::fs::statvfs(&self.path).map_err(|errno| failed(errno.into()))?;
+        let mounted = rustix::fs::statvfs(&self.home).map_err(|errno| failed(errno.into()))?;
         if mounted.f_flag.contains(StatVfsMountFlags::NOEXEC) {
-            let why = format!("{} is mounted noexec; give the executor a scratch directory elsewhere", self.path.display());
+            let why = format!("{} is mounted noexec; give the executor a scratch directory elsewhere", self.home.display());
             return Err(failed(io::Error::other(why)));
         }
-        let dir = self.path.join("script");
-        DirBuilder::new().mode(0o700).create(&dir).map_err(failed)?;
-        let path = dir.join(name);
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o500).open(&path).map_err(failed)?;
+        let dir = make_dir(self.home.parent().unwrap_or(&self.home)).map_err(failed)?;
+        let file = dir.join(name);
+        let placed = self.script.insert(PlacedScript { dir, file });
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o500).open(&placed.file).map_err(failed)?;
         file.write_all(&script.bytes).map_err(failed)?;
-        Ok(self.script.insert(path))
+        Ok(&placed.file)
+    }
+
+    /// Removes it if there is nothing in it: the quick and common case.
+    ///
+    /// # Errors
+    /// Itself, if there is something.
+    pub(super) fn remove_empty(self) -> Result<(), Self> {
+        if self.script.is_some() || std::fs::remove_dir(&self.home).is_err() { Err(self) } else { Ok(()) }
     }
 
     /// The bytes that the hook wrote to its outputs file: none if it made none. A link, or anything else that isn't a file, is not read.
@@ -137,19 +127,27 @@ pub(super) struct Outputs {
 
 impl Drop for Private {
     fn drop(&mut self) {
-        let Some(dir) = self.dir.take() else { return };
-        // A hook may have left directories without write permission (package caches do): they are unlocked, and it is tried once more.
-        let path = dir.keep();
-        let removed = std::fs::remove_dir_all(&path).or_else(|_| {
-            unlock(&path);
-            std::fs::remove_dir_all(&path)
-        });
-        match removed {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                tracing::warn!(path = %path.display(), %error, "a private directory could not be removed");
-            }
-            _ => {}
+        let script = self.script.as_ref().map(|script| script.dir.as_path());
+        script.into_iter().chain([self.home.as_path()]).for_each(remove);
+    }
+}
+
+fn make_dir(parent: &Path) -> io::Result<PathBuf> {
+    let mode = Permissions::from_mode(0o700);
+    Ok(tempfile::Builder::new().prefix("wasmhook-").permissions(mode).tempdir_in(parent)?.keep())
+}
+
+/// Removes a tree. A hook may have left directories without write permission (package caches do): they are unlocked, and it is tried once more.
+fn remove(dir: &Path) {
+    let removed = std::fs::remove_dir_all(dir).or_else(|error| {
+        if error.kind() == io::ErrorKind::NotFound {
+            return Ok(());
         }
+        unlock(dir);
+        std::fs::remove_dir_all(dir)
+    });
+    if let Err(error) = removed {
+        tracing::warn!(path = %dir.display(), %error, "a private directory could not be removed");
     }
 }
 

@@ -59,6 +59,7 @@ pub(super) fn explain(failure: Failure, program: &Path, cwd: &Path) -> Option<St
                     "`{shown}` is neither a program for this machine nor a script with an interpreter: begin it with a line like `#!/bin/sh`"
                 )
             }
+            libc::ETXTBSY => format!("`{shown}` is being written by another process; a program must be complete: end the writer first"),
             libc::E2BIG => {
                 format!("`{shown}`: {error}; arguments and environment together must fit the kernel's limit: pass a file instead")
             }

@@ -4,7 +4,7 @@ use super::launch::Launch;
 use super::private::Private;
 use super::sys;
 use super::wire::{self, Message};
-use rustix::process::{PidfdFlags, WaitId, WaitIdOptions};
+use rustix::process::{PidfdFlags, WaitId, WaitIdOptions, WaitIdStatus};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use tokio::net::UnixStream;
 /// A running supervisor, and what must stay for as long as anything below it may run.
 pub(super) struct Supervised {
     control: UnixStream,
-    /// The supervisor's process; `None` only while this is dropped.
+    /// The supervisor's process; `None` once it was reaped.
     process: Option<OwnedFd>,
     private: Option<Arc<Private>>,
 }
@@ -63,9 +63,19 @@ impl Supervised {
                 Err(error) => return Err(error),
             }
         }
-        // The connection closes when the supervisor exits, which it does only when nobody is left.
-        self.private = None;
-        Ok(Report::Gone)
+        self.gone()
+    }
+
+    /// The connection closes when the supervisor exits, a moment before it can be reaped. It exits with 0 only when nobody is left.
+    fn gone(&mut self) -> io::Result<Report> {
+        let Some(process) = self.process.take() else { return Ok(Report::Gone) };
+        match wait(&process) {
+            Some(status) if status.exit_status() != Some(0) => Err(io::Error::other("the supervisor was killed")),
+            _ => {
+                self.private = None;
+                Ok(Report::Gone)
+            }
+        }
     }
 
     /// Asks the program's process group to end.
@@ -88,13 +98,10 @@ impl Drop for Supervised {
     fn drop(&mut self) {
         let Some(process) = self.process.take() else { return };
         self.kill();
-        if reap(&process, WaitIdOptions::NOHANG) {
-            return;
-        }
         let private = self.private.take();
         // Nobody else would reap it; and the private directory stays until the last process is gone.
         let reaper = std::thread::Builder::new().name("wasmhook-reaper".to_owned()).spawn(move || {
-            reap(&process, WaitIdOptions::empty());
+            wait(&process);
             drop(private);
         });
         if let Err(error) = reaper {
@@ -103,13 +110,12 @@ impl Drop for Supervised {
     }
 }
 
-/// Takes the supervisor's exit status. If a handler of the embedder took it first, that is as good.
-fn reap(process: &OwnedFd, how: WaitIdOptions) -> bool {
+/// Waits for the supervisor's exit status; `None` if a handler of the embedder took it first.
+fn wait(process: &OwnedFd) -> Option<WaitIdStatus> {
     loop {
-        match rustix::process::waitid(WaitId::PidFd(process.as_fd()), WaitIdOptions::EXITED | how) {
-            Ok(None) => return false,
+        match rustix::process::waitid(WaitId::PidFd(process.as_fd()), WaitIdOptions::EXITED) {
             Err(rustix::io::Errno::INTR) => {}
-            Ok(Some(_)) | Err(_) => return true,
+            status => return status.ok().flatten(),
         }
     }
 }

@@ -17,7 +17,7 @@ use std::time::Duration;
 /// Longest time between two rounds of killing, for descendants that don't die of it (a change of user, a call that hangs in the kernel).
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
-/// The supervisor's life, from fork to exit. Returns its exit code, which nobody reads.
+/// The supervisor's life, from fork to exit. Returns its exit code: 0 if everything was said and everybody is gone.
 pub(super) fn run(image: &mut Image<'_>) -> i32 {
     let leftovers = image.launch().leftovers;
     let started = prepare().and_then(|signals| Ok((signals, sys::clone_hook(image)?)));
@@ -25,11 +25,11 @@ pub(super) fn run(image: &mut Image<'_>) -> i32 {
         Ok(started) => started,
         Err(failure) => {
             tell(image.launch().control.as_fd(), Message::Failed(failure));
-            return 1;
+            return 0;
         }
     };
     // From here on only the connection and the signals are open: the pipes are the hook's alone, and end when it does.
-    let Ok(signals) = keep_only(image.launch().control.as_fd(), &signals) else {
+    let Ok(signals) = keep_only(image.launch().control.as_fd(), signals) else {
         kill_group(main);
         return 1;
     };
@@ -44,20 +44,21 @@ fn prepare() -> Result<OwnedFd, Failure> {
     adopt().map_err(|error| Failure { stage: Stage::Supervise, errno: error.raw_os_error().unwrap_or(0) })
 }
 
-/// Its own session, so that a terminal's Ctrl-C reaches wasmhook alone; and every orphan below becomes its child.
+/// Its own process group, so that a terminal's Ctrl-C reaches wasmhook alone; and every orphan below becomes its child.
 fn adopt() -> io::Result<OwnedFd> {
     let signals = sys::child_signals()?;
-    rustix::process::setsid()?;
+    rustix::process::setpgid(None, None)?;
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
     rustix::process::chdir(c"/")?;
     rustix::thread::set_name(c"wasmhook-watch")?;
     Ok(signals)
 }
 
-/// Puts the connection at 0 and the signals at 1, and closes all else.
-fn keep_only(control: BorrowedFd<'_>, signals: &OwnedFd) -> io::Result<BorrowedFd<'static>> {
+/// Puts the connection at 0 and the signals at 1, and closes all else. Whoever owned one of those forgets it: this process never drops one.
+fn keep_only(control: BorrowedFd<'_>, signals: OwnedFd) -> io::Result<BorrowedFd<'static>> {
     rustix::stdio::dup2_stdin(control)?;
-    rustix::stdio::dup2_stdout(signals)?;
+    rustix::stdio::dup2_stdout(&signals)?;
+    std::mem::forget(signals);
     sys::close_from(2, Descriptors::Close)?;
     Ok(rustix::stdio::stdout())
 }

@@ -8,6 +8,7 @@
 use super::launch::{self, Launch};
 use super::supervisor;
 use super::wire::{Ended, Ending, Failure, Stage};
+use rustix::fs::{CWD, Mode, OFlags};
 use rustix::process::Pid;
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::io;
@@ -192,6 +193,20 @@ fn reset_signals() {
         none
     };
     set_signals(&none);
+}
+
+/// Gives up the controlling terminal, if there is one. A process that doesn't lead a session can't get it back.
+///
+/// # Errors
+/// What the system says.
+pub(super) fn leave_terminal() -> io::Result<()> {
+    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let Ok(terminal) = rustix::fs::openat(CWD, c"/dev/tty", flags, Mode::empty()) else { return Ok(()) };
+    // SAFETY: the descriptor is open, and the call takes no argument.
+    match unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCNOTTY) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
 }
 
 /// What becomes of the descriptors from a number on.

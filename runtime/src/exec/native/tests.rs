@@ -77,6 +77,10 @@ impl World {
         self.lines.0.lock().unwrap().iter().map(|(_, line)| line.clone()).collect()
     }
 
+    fn stdout(&self) -> Vec<String> {
+        self.lines.0.lock().unwrap().iter().filter(|(stream, _)| *stream == Stream::Stdout).map(|(_, line)| line.clone()).collect()
+    }
+
     /// What is left in the scratch directory.
     fn leftovers(&self) -> usize {
         std::fs::read_dir(self.dir.path().join("scratch")).unwrap().count()

@@ -32,8 +32,8 @@ pub(super) enum Stage {
     Supervise,
     /// The second process.
     Clone,
-    /// Its session and process group.
-    Session,
+    /// Its process group.
+    Group,
     /// Its standard streams.
     Streams,
     /// Its working directory.
@@ -48,14 +48,14 @@ pub(super) enum Stage {
 
 impl Stage {
     const ALL: [Self; 8] =
-        [Self::Supervise, Self::Clone, Self::Session, Self::Streams, Self::Directory, Self::Limits, Self::Confine, Self::Exec];
+        [Self::Supervise, Self::Clone, Self::Group, Self::Streams, Self::Directory, Self::Limits, Self::Confine, Self::Exec];
 
     /// What was being done, for messages.
     pub(super) const fn words(self) -> &'static str {
         match self {
             Self::Supervise => "preparing its supervisor",
             Self::Clone => "making its process",
-            Self::Session => "giving it a session",
+            Self::Group => "giving it a process group",
             Self::Streams => "connecting its streams",
             Self::Directory => "entering its working directory",
             Self::Limits => "setting its limits",

@@ -38,8 +38,11 @@ async fn after_the_grace_period_it_is_killed_with_its_whole_group() {
 #[tokio::test]
 async fn a_stopped_hook_ends_too() {
     let world = World::new();
-    let execution = world.run(&sh("kill -STOP $$").timeout(300)).await;
-    assert_eq!(execution.outcome, DEADLINE);
+    let mut job = sh("trap 'echo cleaned; exit 0' TERM; kill -STOP $$; sleep 60").timeout(300);
+    job.limits.grace_ms = 30_000;
+    let execution = world.run(&job).await;
+    assert_eq!((execution.outcome, execution.exit_code), (DEADLINE, Some(0)));
+    assert_eq!(world.stdout(), ["cleaned"]);
 }
 
 #[tokio::test]
@@ -73,6 +76,31 @@ async fn a_tree_of_sessions_is_ended_to_its_last_leaf() {
     for depth in 1..=6 {
         assert!(!alive(pid_in(&format!("{out}/{depth}")).await), "{depth}");
     }
+}
+
+#[tokio::test]
+async fn a_process_that_flees_by_forking_is_caught() {
+    let world = World::new();
+    let out = world.folder("out");
+    // Each lives only until it has started the next, in a session of its own.
+    let runner = "use POSIX; POSIX::setsid(); while (1) { my $pid = fork; exit if $pid; POSIX::setsid(); utime undef, undef, $ARGV[0]; }";
+    let line = format!(
+        "touch {out}/alive; perl -e '{runner}' {out}/alive & sleep 0.3; was=$(stat -c %y {out}/alive); sleep 0.2; [ \"$was\" != \"$(stat -c %y {out}/alive)\" ] && exit 6"
+    );
+    let start = Instant::now();
+    let execution = world.run(&sh(&line).grant(&out, DirMode::Write)).await;
+    assert_eq!(execution.outcome, exit(6));
+    assert!(start.elapsed() < SOON);
+    // Whoever was left for the supervisor's later rounds is gone soon, too.
+    for _ in 0..100 {
+        let touched = || std::fs::metadata(format!("{out}/alive")).unwrap().modified().unwrap();
+        let before = touched();
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        if before == touched() {
+            return;
+        }
+    }
+    panic!("it still runs");
 }
 
 #[tokio::test]
@@ -173,7 +201,7 @@ async fn a_hook_cannot_end_its_supervisor() {
 async fn if_the_supervisor_is_killed_so_is_the_hook() {
     let world = World::new();
     let out = world.folder("out");
-    let line = format!("echo $$ > {out}/main; kill -KILL $PPID; sleep 60");
+    let line = format!("echo $$ > {out}/main; kill -KILL $PPID; exec sleep 60");
     let job = sh(&line).grant(&out, DirMode::Write).sandbox(Some(Sandbox::None));
     let error = world.executor.execute(&job, world.around()).await.unwrap_err();
     assert!(error.to_string().contains("supervisor"), "{error}");
