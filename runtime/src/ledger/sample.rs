@@ -81,5 +81,5 @@ pub(super) fn run_finished(status: Status) -> What {
 }
 
 pub(super) fn warning(message: &str) -> What {
-    What::Warning { code: "test".to_owned(), message: message.to_owned() }
+    What::Warning { code: "target".to_owned(), message: message.to_owned() }
 }

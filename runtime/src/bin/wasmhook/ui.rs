@@ -3,7 +3,7 @@
 
 use crate::render::human::live::{Live, Running};
 use crate::render::human::summary;
-use crate::render::line::{Line, text};
+use crate::render::line::text;
 use crate::render::look::{Charset, Look};
 use crate::render::{diagnostic, error, figures, json, jsonl};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -115,7 +115,6 @@ impl Ui {
         let _ = self.state().err(&diagnostic::render(self.settings.stderr, diagnostics));
     }
 
-
     /// Writes text to standard output as it is.
     ///
     /// # Errors
@@ -128,8 +127,6 @@ impl Ui {
     pub const fn stdout_look(&self) -> Look {
         self.settings.stdout
     }
-
-
 
     fn state(&self) -> MutexGuard<'_, State> {
         // A panic while printing leaves nothing half-done that the next line could trip over.

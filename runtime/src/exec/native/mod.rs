@@ -106,6 +106,7 @@ impl NativeExecutor {
         if around.cancel.is_cancelled() {
             return Err(NotRun::Ended(Outcome::Cancelled));
         }
+        crate::exec::dirs::check_nesting(&job.dirs)?;
         confine::check(&job.dirs)?;
         let prepared = self.prepare(job, guest)?;
         let execution = match prepared.run(&job.limits, around).await? {
