@@ -4,14 +4,14 @@
 use crate::render::human::live::{Live, Running};
 use crate::render::human::summary;
 use crate::render::line::text;
-use crate::render::look::{Charset, Look};
-use crate::render::{diagnostic, error, figures, json, jsonl};
+use crate::render::look::{Charset, Colour, Look};
+use crate::render::{error, figures, json, jsonl};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::error::Error;
 use std::io::{self, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use wasmhook::diagnostic::Diagnostic;
+use wasmhook::diagnostic::{self, Diagnostic};
 use wasmhook::model::event::Event;
 use wasmhook::report::Report;
 
@@ -112,7 +112,9 @@ impl Ui {
 
     /// Shows diagnostics on standard error.
     pub fn diagnostics(&self, diagnostics: &[Diagnostic]) {
-        let _ = self.state().err(&diagnostic::render(self.settings.stderr, diagnostics));
+        let look = self.settings.stderr;
+        let style = diagnostic::Style { color: look.colour == Colour::On, width: look.width };
+        let _ = self.state().err(&diagnostic::render(diagnostics, style));
     }
 
     /// Writes text to standard output as it is.
