@@ -1,13 +1,16 @@
 //! The plan: fully resolved, ordered, serialisable. `wasmhook plan` prints it, `run` obeys it, the ledger keeps it.
 
+mod given;
 pub mod grants;
+mod hook;
 pub mod limits;
 pub mod order;
 mod resolve;
 #[cfg(test)]
 mod tests;
 
-pub use resolve::{FileFact, Given, PlanError, Selection, resolve};
+pub use given::{FileFact, Given, PlanError, Selection};
+pub use resolve::resolve;
 
 use crate::model::event::{GuestKind, Place, Role};
 use crate::model::grant::Grants;
