@@ -7,7 +7,7 @@ use super::lines::{self, Words};
 use super::machine::{At, Effect, Input, LockState, Machine, Record};
 use super::stop::Stop;
 use super::{Checks, Executors, lifecycle};
-use crate::exec::{ExecError, Executor, OutputSink, Surroundings};
+use crate::exec::{ExecError, Executor, Hold, OutputSink, Surroundings};
 use crate::ledger::{Durability, Key, LedgerError};
 use crate::model::event::{Finished, Place, Status, What};
 use crate::model::grant::{Capability, Denial, DirGrant};
@@ -25,6 +25,7 @@ use tracing::Instrument;
 
 /// Why a run could not be driven to its end.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum DriveError {
     /// Something could not be recorded.
     #[error(transparent)]
@@ -50,6 +51,8 @@ pub struct Setting<'a> {
     pub attempts: BTreeMap<Place, u32>,
     /// Asks the run to stop.
     pub stop: &'a Stop,
+    /// What stays until nothing of any execution is left.
+    pub hold: &'a Hold,
     /// What to do when the last phase is over and everything in it succeeded.
     pub after_hooks: &'a (dyn Fn() -> Result<(), String> + Send + Sync),
 }
@@ -57,7 +60,7 @@ pub struct Setting<'a> {
 /// Something that happened outside.
 enum News {
     Output(At, Stream, String),
-    Ended(At, Result<Execution, ExecError>),
+    Ended(At, Box<Result<Execution, ExecError>>),
 }
 
 /// Drives `machine` to its end.
@@ -147,7 +150,7 @@ impl Driver<'_, '_> {
                 Ok(None)
             }
             News::Ended(at, execution) => {
-                let execution = execution?;
+                let execution = (*execution)?;
                 self.cancels.remove(&at);
                 if matches!(execution.outcome, Outcome::TimedOut { abandoned: true, .. })
                     && let Some(hook) = self.hook(at)
@@ -192,22 +195,22 @@ impl Driver<'_, '_> {
         }
         let executor = self.executor(&job);
         let news = self.news.clone();
-        let output = Arc::new(Forward { at, news: news.clone() });
+        let around = Surroundings::new(Arc::new(Forward { at, news: news.clone() }), cancel).holding(self.setting.hold.clone());
         let span = tracing::info_span!("attempt", place = %place, attempt, outcome = tracing::field::Empty);
         let task = async move {
-            let execution = executor.execute(&job, Surroundings { output, cancel }).await;
+            let execution = executor.execute(&job, around).await;
             if let Ok(execution) = &execution {
                 tracing::Span::current().record("outcome", execution.outcome.word());
             }
             // The receiver is gone only when the run ended with an error: nobody is left to tell.
-            let _ = news.send(News::Ended(at, execution));
+            let _ = news.send(News::Ended(at, Box::new(execution)));
         };
         self.tasks.spawn(task.instrument(span));
     }
 
     fn ended(&self, at: At, execution: Execution) {
         // The receiver lives as long as this driver.
-        let _ = self.news.send(News::Ended(at, Ok(execution)));
+        let _ = self.news.send(News::Ended(at, Box::new(Ok(execution))));
     }
 
     fn executor(&self, job: &Job) -> Arc<dyn Executor> {

@@ -25,6 +25,7 @@ use std::path::PathBuf;
 
 /// Why there is nothing to run.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum LoadError {
     /// What was written is wrong: everything that is, at once.
     #[error("{} of what was written is wrong", .0.len())]

@@ -112,15 +112,24 @@ impl Resolver<'_> {
                 cwd: self.given.roots.app_dir.to_owned(),
                 env: Vec::new(),
                 set: Vec::new(),
-                limits: Limits::default(),
+                limits: self.host_limits(policy, &LimitsAsk::default())?,
             });
         }
         let (_, decl) = self.given.host_steps.iter().rev().find(|(step, _)| step.value == *name)?;
         let GuestDecl::Native { argv, .. } = &decl.run.value else { return None };
-        let layers =
-            Layers { asked: &decl.limits, phase: &policy.limits, profile: &self.given.profile.limits, ceiling: &LimitsAsk::default() };
-        let limits = match limits::resolve(GuestKind::Native, layers) {
-            Ok((limits, _)) => limits,
+        Some(HostCommand {
+            argv: argv.iter().map(|word| self.fill(word)).collect(),
+            cwd: self.given.roots.expand(decl.cwd.as_deref().unwrap_or("")),
+            env: decl.env.clone(),
+            set: decl.set.clone(),
+            limits: self.host_limits(policy, &decl.limits)?,
+        })
+    }
+
+    fn host_limits(&mut self, policy: &HostPolicy, asked: &LimitsAsk) -> Option<Limits> {
+        let layers = Layers { asked, phase: &policy.limits, profile: &self.given.profile.limits, ceiling: &LimitsAsk::default() };
+        match limits::resolve(GuestKind::Native, layers) {
+            Ok((limits, _)) => Some(limits),
             Err(error) => {
                 self.diagnostics.push(Diagnostic {
                     severity: Severity::Error,
@@ -129,16 +138,9 @@ impl Resolver<'_> {
                     at: None,
                     help: None,
                 });
-                return None;
+                None
             }
-        };
-        Some(HostCommand {
-            argv: argv.iter().map(|word| self.fill(word)).collect(),
-            cwd: self.given.roots.expand(decl.cwd.as_deref().unwrap_or("")),
-            env: decl.env.clone(),
-            set: decl.set.clone(),
-            limits,
-        })
+        }
     }
 
     /// Replaces the words in braces that an operator's command may hold.

@@ -69,8 +69,8 @@ pub(super) async fn run(setup: Setup, limits: &Limits, around: &Surroundings) ->
     let output = Output::new(setup.pipes, Capture::new(Arc::clone(&around.output), limits.output_bytes))
         .map_err(|error| ExecError::new("opening the output pipes", error))?;
     let started = Instant::now();
-    let supervised =
-        Supervised::start(setup.launch, setup.control, setup.private).map_err(|error| ExecError::new("starting a supervisor", error))?;
+    let supervised = Supervised::start(setup.launch, setup.control, (setup.private, around.hold.clone()))
+        .map_err(|error| ExecError::new("starting a supervisor", error))?;
     let deadline = limits.timeout().and_then(|timeout| started.checked_add(timeout));
     let command =
         Command { supervised, output, started, grace: limits.grace(), phase: Phase::Running { deadline }, stopped: None, ended: None };

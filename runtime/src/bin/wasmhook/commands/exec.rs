@@ -45,7 +45,7 @@ pub fn run(args: &ExecArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliErr
     let executor = executor(args, settings)?;
     let cancel = CancellationToken::new();
     stop_on_signals(&cancel)?;
-    let around = Surroundings { output: Arc::new(PassThrough), cancel };
+    let around = Surroundings::new(Arc::new(PassThrough), cancel);
     let execution = executor.run_blocking(&job, &around).map_err(|error| CliError::with(Exit::Software, error))?;
     said(&execution.outcome, execution.exit_code, ui)
 }

@@ -24,8 +24,7 @@ pub fn run(args: &RunArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliErro
         // The screen has a thread of its own: a slow terminal must not slow the run down.
         let (events, shown) = std::sync::mpsc::channel::<Event>();
         scope.spawn(move || shown.iter().for_each(|event| ui.event(&event)));
-        let report = runtime()?.block_on(drive(&request, args, settings, ui, Arc::new(Screen(events))));
-        report
+        runtime()?.block_on(drive(&request, args, settings, ui, Arc::new(Screen(events))))
     })
     .and_then(|(report, signal)| {
         ui.summary(&report)?;
@@ -62,7 +61,7 @@ fn engine(args: &RunArgs, settings: &Settings, screen: Arc<dyn Sink>) -> Result<
         .command(settings.command.clone())
         .operator_env(settings.env.clone())
         .interrupt_signal(INTERRUPT_SIGNAL)
-        .on_wait(Arc::new(waiting))
+        .on_wait(waiting)
         .sink(screen);
     Ok(builder.build()?)
 }
