@@ -7,6 +7,7 @@ use super::lines::{self, Words};
 use super::machine::{At, Effect, Input, LockState, Machine, Record};
 use super::stop::Stop;
 use super::{Checks, Executors, lifecycle};
+use crate::diagnostic::codes;
 use crate::exec::{ExecError, Executor, Hold, OutputSink, Surroundings};
 use crate::ledger::{Durability, Key, LedgerError};
 use crate::model::event::{Finished, Place, Status, What};
@@ -157,7 +158,7 @@ impl Driver<'_, '_> {
                 {
                     self.abandoned.extend(hook.grants.dirs.clone());
                 }
-                let outcome = said_outcome(&execution);
+                let outcome = execution.said_outcome();
                 self.step_outputs.entry(at.step).or_default().extend(execution.outputs.iter().cloned());
                 self.executions.insert(at, execution);
                 Ok(Some(Input::Ended { at, outcome }))
@@ -261,6 +262,8 @@ impl Driver<'_, '_> {
         let execution = self.executions.remove(&at).unwrap_or_else(|| Execution::not_started(outcome.clone()));
         let detail = self.hook_line(at, &outcome);
         let live = self.hook(at).is_none_or(PlanHook::is_live);
+        let place = lifecycle::place(self.setting.plan, at);
+        self.warnings(&place, &execution)?;
         let finished = Finished {
             outcome,
             verdict,
@@ -273,10 +276,18 @@ impl Driver<'_, '_> {
             detail,
         };
         let (key, digest) = key(&self.setting, at);
-        let place = lifecycle::place(self.setting.plan, at);
         // What a live hook did must be known even if the engine is killed next; the next intent makes it survive power loss.
         let durability = if live { Durability::Written } else { Durability::Later };
         self.journal.record(What::Finished { place, result: Box::new(finished) }, Some((&key, &digest)), durability)
+    }
+
+    /// What it warned of comes before its end: an outcome in the journal is complete (S3.39).
+    fn warnings(&mut self, place: &Place, execution: &Execution) -> Result<(), LedgerError> {
+        for text in execution.warnings() {
+            let warning = What::Warning { code: codes::HOOK_WARNING.to_owned(), message: format!("{place}: {text}") };
+            self.journal.record(warning, None, Durability::Later)?;
+        }
+        Ok(())
     }
 
     fn step_finished(&mut self, step: usize, verdict: Verdict) -> Result<(), LedgerError> {
@@ -356,16 +367,6 @@ impl Moment {
             Verdict::Proceed => Self::Done,
             Verdict::ProceedWithWarning | Verdict::Abort => Self::Failed,
         }
-    }
-}
-
-/// A hook that succeeded and reported `skipped=<reason>` was skipped, by its own word.
-fn said_outcome(execution: &Execution) -> Outcome {
-    match execution.outputs.iter().rev().find(|(key, _)| key == "skipped") {
-        Some((_, message)) if execution.outcome == Outcome::Succeeded => {
-            Outcome::Skipped { reason: SkipReason::SaidByHook { message: message.clone() } }
-        }
-        _ => execution.outcome.clone(),
     }
 }
 

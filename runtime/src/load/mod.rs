@@ -12,6 +12,8 @@ mod found;
 mod prepare;
 mod request;
 
+#[cfg(feature = "cli")]
+pub(crate) use checks::Preflight;
 pub use declare::{Declared, declare};
 pub use prepare::prepare;
 pub use request::{Probe, Request};

@@ -1,7 +1,7 @@
 //! `wasmhook exec`: one guest, without a manifest. Its output passes through, and so does its exit code.
 
 use super::run::INTERRUPT_SIGNAL;
-use crate::args::ExecArgs;
+use crate::args::{ExecArgs, Places};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::settings::Settings;
@@ -42,7 +42,7 @@ pub fn run(args: &ExecArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliErr
         limits,
         collect_outputs: false,
     };
-    let executor = executor(args, settings)?;
+    let executor = executor(&args.places, settings)?;
     let cancel = CancellationToken::new();
     stop_on_signals(&cancel)?;
     let around = Surroundings::new(Arc::new(PassThrough), cancel);
@@ -50,8 +50,9 @@ pub fn run(args: &ExecArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliErr
     said(&execution.outcome, execution.exit_code, ui)
 }
 
-fn executor(args: &ExecArgs, settings: &Settings) -> Result<WasmExecutor, CliError> {
-    let (state, cache) = (settings.state(&args.places)?, settings.cache(&args.places)?);
+/// The sandbox, with the cache and out of reach of it.
+pub fn executor(places: &Places, settings: &Settings) -> Result<WasmExecutor, CliError> {
+    let (state, cache) = (settings.state(places)?, settings.cache(places)?);
     let mut builder = WasmExecutor::builder().interrupt_signal(INTERRUPT_SIGNAL).protect("state", state).protect("cache", &cache);
     // Without a cache it compiles anew: slower, never wrong.
     match Cache::open(&cache) {

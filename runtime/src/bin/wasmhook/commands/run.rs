@@ -67,7 +67,7 @@ fn engine(args: &RunArgs, settings: &Settings, screen: Arc<dyn Sink>) -> Result<
 }
 
 /// The first INT or TERM stops the run in order; a second one ends the process at once, and the next run knows.
-async fn stop_on_signals(stop: Stop) {
+pub async fn stop_on_signals(stop: Stop) {
     let (Ok(mut int), Ok(mut term)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else { return };
     let which = tokio::select! {
         _ = int.recv() => libc::SIGINT,

@@ -11,5 +11,6 @@ pub mod look;
 pub mod plan;
 pub mod status;
 pub mod table;
+pub mod test;
 #[cfg(test)]
 pub mod testing;
