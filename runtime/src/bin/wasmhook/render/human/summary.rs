@@ -107,7 +107,7 @@ fn outcome(look: Look, hook: &HookReport) -> Line {
 fn notices(look: Look, report: &Report) -> Vec<Line> {
     let mark = |text: &str| Line::new(look).symbol(Symbol::Warning).space(1).plain(text).fold(look.width, 2);
     let unenforced =
-        report.hooks.iter().flat_map(|hook| hook.unenforced.iter().map(|lost| format!("{}: not enforced: {lost}", hook.name())));
+        report.hooks.iter().flat_map(|hook| hook.unenforced.iter().filter(|lost| *lost != "unconfined").map(|lost| format!("{}: not enforced: {lost}", hook.name())));
     let said = report.notices.iter().map(|notice| format!("{} [{}]", notice.message, notice.code));
     said.chain(unenforced).flat_map(|text| mark(&text)).collect()
 }
