@@ -121,12 +121,15 @@ impl Live {
             GuestKind::Native => "native",
         };
         let again = if attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
+        // A hook that was found by its file's name has that name already.
+        let named = hook.place.hook.as_ref().is_some_and(|id| id.as_str() == hook.file);
+        let file = if named { String::new() } else { format!(": {}", hook.file) };
         self.line()
             .space(2)
             .symbol(Symbol::Arrow)
             .space(1)
             .add(Style::Name, &hook.place.to_string())
-            .plain(&format!(": {}", hook.file))
+            .plain(&file)
             .add(Style::Dim, &format!(" ({kind}{again}; at most {})", figures::limits(&hook.limits)))
     }
 
