@@ -19,14 +19,22 @@ built=${2:-$dir/built}
 [ $# -eq 2 ] || "$here/build.sh" "$built"
 [ -d "$built/release" ] || { echo "$built holds no built hooks: run build.sh $built" >&2; exit 1; }
 
-# Nobody's configuration, names or clock: the commits are the same wherever this runs.
+# Nobody's configuration, names or clock.
 unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE
 export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
 export GIT_AUTHOR_NAME="App Team" GIT_AUTHOR_EMAIL=app@example.org GIT_COMMITTER_NAME="App Team" GIT_COMMITTER_EMAIL=app@example.org
 umask 022
 
+# The documentation's /other/deployment lies beside the tenant here.
+elsewhere() { # FILE
+    sed "s|/other/deployment|$dir/other|g" "$dir/origin/$1" > "$dir/replaced"
+    cat "$dir/replaced" > "$dir/origin/$1"
+    rm "$dir/replaced"
+}
+
 release() { # TAG DATE
     cp -R "$here/app/$1/." "$dir/origin/"
+    elsewhere wasmhook.toml
     GIT_AUTHOR_DATE="$2T12:00:00Z" GIT_COMMITTER_DATE="$2T12:00:00Z" sh -c '
         git -C "$1" add -A && git -C "$1" commit --quiet -m "Release $2" && git -C "$1" tag -a -m "$2" "$2"' - "$dir/origin" "$1"
 }
@@ -35,6 +43,7 @@ git init --quiet --initial-branch=main "$dir/origin"
 release v0.3.27 2025-11-03
 release v0.3.28 2025-12-16
 cp -R "$built/release" "$built/hooks" "$dir/origin/"
+elsewhere hooks/static-sync.sh
 release v0.4.0 2026-02-09
 
 git -c advice.detachedHead=false clone --quiet --branch v0.3.27 "$dir/origin" "$dir/testsite"

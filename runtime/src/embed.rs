@@ -209,9 +209,13 @@ fn target(declared: &Declared) -> Target {
     Target { app: declared.app.clone(), environment: declared.environment.clone() }
 }
 
+/// The version that is live, as the newest run left it: a run that failed half-way may have checked a tree out that isn't.
 fn previous_version(ledger: Option<&dyn Ledger>, target: &Target) -> Result<Option<String>, LedgerError> {
-    let last = ledger.map(|ledger| ledger.last_success(target)).transpose()?.flatten();
-    Ok(last.and_then(|run| run.tag.map(|tag| tag.to_string())))
+    let Some(ledger) = ledger else { return Ok(None) };
+    let Some(last) = ledger.runs(target, 1)?.pop() else { return Ok(None) };
+    let report = Report::fold(&ledger.events(&last.run)?);
+    let is_live = report.new_version_live.unwrap_or(report.status == Status::Success);
+    Ok(if is_live { report.tag.map(|tag| tag.to_string()) } else { report.previous_version })
 }
 
 /// The state directory as an embedder sees it: what runs there were.

@@ -87,7 +87,7 @@ fn programs_dir() -> PathBuf {
     root().join("tests/programs")
 }
 
-fn guests_dir() -> PathBuf {
+pub(crate) fn guests_dir() -> PathBuf {
     root().join("target/guests")
 }
 
@@ -105,15 +105,19 @@ fn build_rust(target: Target) -> Result<(), String> {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.args(["build", "--quiet", "--release", "--locked", "--target", target.triple(), "--manifest-path"]);
     cargo.arg(programs_dir().join("Cargo.toml")).arg("--target-dir").arg(guests_dir());
-    // What was meant for the host's build (coverage, sanitizers, a wrapper) isn't meant for the guests.
+    run(for_guests(&mut cargo))
+}
+
+/// What was meant for the host's build (coverage, sanitizers, a wrapper) isn't meant for the guests.
+pub(crate) fn for_guests(command: &mut Command) -> &mut Command {
     for name in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER"] {
-        cargo.env_remove(name);
+        command.env_remove(name);
     }
-    run(&mut cargo)
+    command
 }
 
 /// Adds the target if the compiler lacks it and rustup can be asked.
-fn ensure_target(target: Target) -> Result<(), String> {
+pub(crate) fn ensure_target(target: Target) -> Result<(), String> {
     if has_target(target) {
         return Ok(());
     }
@@ -174,14 +178,14 @@ fn is_newer(file: &Path, than: &Path) -> bool {
 }
 
 /// Held while anything is built: several test processes ask at once. The kernel releases it, however a process ends.
-fn lock() -> io::Result<File> {
+pub(crate) fn lock() -> io::Result<File> {
     fs::create_dir_all(guests_dir())?;
     let file = File::create(guests_dir().join(".lock"))?;
     file.lock()?;
     Ok(file)
 }
 
-fn run(command: &mut Command) -> Result<(), String> {
+pub(crate) fn run(command: &mut Command) -> Result<(), String> {
     let shown = format!("{command:?}");
     let output = command.output().map_err(|error| format!("{shown}: {error}"))?;
     if output.status.success() {

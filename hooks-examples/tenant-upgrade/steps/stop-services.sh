@@ -1,7 +1,8 @@
 #!/bin/sh
 # stop-services.sh RUN_DIR: stops the tenant's service; a service that isn't running is stopped already.
 set -eu
-pid_file="$1/service.pid"
+run=$(cd "$1" && pwd -P)
+pid_file="$run/service.pid"
 
 if [ ! -f "$pid_file" ]; then
     echo "no service is running"
@@ -10,7 +11,7 @@ fi
 pid=$(cat "$pid_file")
 # A stale file may name somebody else's process by now: only ours is ended.
 case $(ps -o args= -p "$pid" 2>/dev/null || true) in
-    *service.py*"$1"*) ;;
+    *service.py*"$run"*) ;;
     *)
         rm -f "$pid_file"
         echo "the service had ended by itself"

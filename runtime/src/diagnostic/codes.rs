@@ -43,6 +43,7 @@ codes! {
     RELEASE_FILE = "release-file": "A file of the release folder is not run as it stands.";
     RERUN_AFTER_CRASH = "rerun-after-crash": "A hook that was running when the engine died runs again.";
     RESERVED_NAME = "reserved-name": "A variable that the engine itself sets.";
+    RUN_DIED = "run-died": "An earlier run died; its pending steps run first.";
     SCHEMA_VERSION = "schema-version": "The file is written in a format version that this program doesn't read.";
     TARGET = "target": "What is deployed, where that isn't obvious.";
     TOML_SYNTAX = "toml-syntax": "The text is not TOML.";

@@ -78,6 +78,7 @@ pub async fn drive(machine: Machine, setting: Setting<'_>, journal: &mut Journal
         cancels: BTreeMap::new(),
         executions: BTreeMap::new(),
         step_outputs: BTreeMap::new(),
+        step_causes: BTreeMap::new(),
         done: Vec::new(),
         abandoned: Vec::new(),
     };
@@ -113,6 +114,8 @@ struct Driver<'a, 'j> {
     cancels: BTreeMap<At, CancellationToken>,
     executions: BTreeMap<At, Execution>,
     step_outputs: BTreeMap<usize, Vec<(String, String)>>,
+    /// Why a host step ended as it did, for its line.
+    step_causes: BTreeMap<usize, String>,
     /// Steps that ran and did not fail, in order.
     done: Vec<usize>,
     /// What executions that could not be stopped may still write to.
@@ -261,6 +264,7 @@ impl Driver<'_, '_> {
     fn outcome(&mut self, at: At, outcome: Outcome, verdict: Verdict) -> Result<(), LedgerError> {
         let execution = self.executions.remove(&at).unwrap_or_else(|| Execution::not_started(outcome.clone()));
         let detail = self.hook_line(at, &outcome);
+        self.step_causes.insert(at.step, cause_text(&outcome));
         let live = self.hook(at).is_none_or(PlanHook::is_live);
         let place = lifecycle::place(self.setting.plan, at);
         self.warnings(&place, &execution)?;
@@ -324,20 +328,20 @@ impl Driver<'_, '_> {
         };
         let outputs = self.step_outputs.get(&step).map_or(&[][..], Vec::as_slice);
         let version = self.setting.plan.tag.as_ref().map(ToString::to_string).unwrap_or_default();
-        template.as_ref().map(|template| lines::fill(template, &Words { fixed: vec![("version", version)], outputs }))
+        let cause = self.step_causes.get(&step).cloned().unwrap_or_default();
+        template.as_ref().map(|template| lines::fill(template, &Words { fixed: vec![("version", version), ("cause", cause)], outputs }))
     }
 
     /// The profile's line for a hook that ran, or that a marker stands for.
     fn hook_line(&self, at: At, outcome: &Outcome) -> Option<String> {
         let PlanStepKind::Phase { policy, hooks } = &self.setting.plan.steps[at.step].kind else { return None };
-        let (template, cause) = match outcome {
-            Outcome::Succeeded | Outcome::Skipped { reason: SkipReason::Marker { .. } } => (&policy.lines.done, String::new()),
+        let template = match outcome {
+            Outcome::Succeeded | Outcome::Skipped { reason: SkipReason::Marker { .. } } => &policy.lines.done,
             Outcome::Skipped { .. } => return None,
-            Outcome::Failed { cause } => (&policy.lines.failed, cause.to_string()),
-            other => (&policy.lines.failed, other.to_string()),
+            _ => &policy.lines.failed,
         };
         let file = lifecycle::file_name(hooks[at.slot].guest.shown()).to_owned();
-        let words = Words { fixed: vec![("title", policy.title.clone()), ("file", file), ("cause", cause)], outputs: &[] };
+        let words = Words { fixed: vec![("title", policy.title.clone()), ("file", file), ("cause", cause_text(outcome))], outputs: &[] };
         template.as_ref().map(|template| lines::fill(template, &words))
     }
 
@@ -367,6 +371,14 @@ impl Moment {
             Verdict::Proceed => Self::Done,
             Verdict::ProceedWithWarning | Verdict::Abort => Self::Failed,
         }
+    }
+}
+
+/// What a line says of a bad end.
+fn cause_text(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Failed { cause } => cause.to_string(),
+        other => other.to_string(),
     }
 }
 

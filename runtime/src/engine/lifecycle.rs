@@ -95,7 +95,8 @@ fn planned_step(step: &PlanStep) -> PlannedStep {
             (StepKind::Phase, policy.always, false, hooks.collect())
         }
     };
-    PlannedStep { step: step.name.clone(), kind, always, makes_live, hooks }
+    let found = if let PlanStepKind::Fact { found, .. } = &step.kind { Some(found.clone()) } else { None };
+    PlannedStep { step: step.name.clone(), kind, always, makes_live, found, hooks }
 }
 
 /// The last component of a path; a command line stays whole.

@@ -191,6 +191,9 @@ impl Runner {
             after_hooks: &|| Ok(()),
         };
         driver::bury(&setting, &remains, &mut journal)?;
+        if remains.began {
+            journal.record(died(&dead.run, &remains), None, crate::ledger::Durability::Later)?;
+        }
         let ended = if remains.began { remains.ended } else { replay::all(&plan) };
         driver::drive(Machine::recover(lifecycle::of(&plan, &decisions), ended), setting, &mut journal).await?;
         Ok(())
@@ -257,6 +260,13 @@ fn header(prepared: &Prepared) -> RunHeader {
         plan_digest: plan.digest(),
         dry_run: false,
     }
+}
+
+/// What a person should know before a dead run's pending `always` steps run.
+fn died(run: &RunId, remains: &replay::Remains) -> What {
+    let during = remains.in_flight.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let during = if during.is_empty() { String::new() } else { format!(" during {during}") };
+    What::Warning { code: "run-died".to_owned(), message: format!("run {run} died{during}; what always has to run is made up for first") }
 }
 
 /// Opens the run in the journal, with everything a person should know about it.

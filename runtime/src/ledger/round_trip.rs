@@ -184,8 +184,8 @@ fn planned_hook() -> impl Strategy<Value = PlannedHook> {
 
 fn planned_step() -> impl Strategy<Value = PlannedStep> {
     let kind = one_of(&[StepKind::Phase, StepKind::Host, StepKind::Fact]);
-    (name(), kind, any::<bool>(), any::<bool>(), vec(planned_hook(), 0..2))
-        .prop_map(|(step, kind, always, makes_live, hooks)| PlannedStep { step, kind, always, makes_live, hooks })
+    (name(), kind, any::<bool>(), any::<bool>(), of(text()), vec(planned_hook(), 0..2))
+        .prop_map(|(step, kind, always, makes_live, found, hooks)| PlannedStep { step, kind, always, makes_live, found, hooks })
 }
 
 fn what(kind: usize) -> BoxedStrategy<What> {

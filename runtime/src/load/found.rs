@@ -72,7 +72,7 @@ fn declaration(hook: &FoundHook, discovery: &Discovery) -> Option<HookDecl> {
         args: Vec::new(),
         cwd: None,
         dirs,
-        env: Vec::new(),
+        env: discovery.env.iter().cloned().map(Located::nowhere).collect(),
         set: Vec::new(),
         limits: LimitsAsk::default(),
         once: None,

@@ -130,6 +130,9 @@ pub struct PlannedStep {
     pub always: bool,
     /// Whether the new version is live once it succeeded.
     pub makes_live: bool,
+    /// What a fact is: done before the run began.
+    #[serde(default)]
+    pub found: Option<String>,
     /// The phase's hooks, in order.
     pub hooks: Vec<PlannedHook>,
 }

@@ -89,6 +89,9 @@ pub struct Discovery {
     /// Directories that a found hook asks for; paths as in the manifest.
     #[serde(default)]
     pub dirs: Vec<DiscoveredDir>,
+    /// Variables that a found hook asks for; as in the manifest.
+    #[serde(default)]
+    pub env: Vec<String>,
 }
 
 /// A directory that every discovered hook asks for.

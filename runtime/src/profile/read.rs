@@ -21,7 +21,7 @@ document!(Profile, "the profile", {
 } check profile);
 
 document!(Discovery, "`[discovery]`", {
-    folder: required, default_phase: required, extensions: required, dirs: optional,
+    folder: required, default_phase: required, extensions: required, dirs: optional, env: optional,
 } check discovery);
 
 document!(DiscoveredDir, "`dirs` of `[discovery]`", { path: required, mode: required } check discovered_dir);

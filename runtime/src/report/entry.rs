@@ -207,6 +207,8 @@ pub struct StepReport {
     pub always: bool,
     /// Whether the new version is live once it succeeded.
     pub makes_live: bool,
+    /// What a fact is (`fetched`, `v0.4.0`): done before the run began; null for anything else.
+    pub found: Option<String>,
     /// How a host step ended; null for a phase (its hooks have outcomes), and for what was never reached.
     pub outcome: Option<OutcomeWord>,
     /// What it meant for the run; null if it never ended.
@@ -235,6 +237,7 @@ impl StepReport {
             kind: step.kind,
             always: step.always,
             makes_live: step.makes_live,
+            found: step.found.clone(),
             not_run: step.hooks.iter().map(|PlannedHook { place, .. }| place.to_string()).collect(),
             ..Self::unplanned(step.step.clone())
         }
@@ -247,6 +250,7 @@ impl StepReport {
             kind: StepKind::Host,
             always: false,
             makes_live: false,
+            found: None,
             outcome: None,
             verdict: None,
             cause: None,

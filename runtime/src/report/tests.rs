@@ -29,7 +29,7 @@ fn hook(phase: &str, id: &str, file: &str) -> PlannedHook {
 }
 
 fn host(name: &str) -> PlannedStep {
-    PlannedStep { step: step_name(name), kind: StepKind::Host, always: false, makes_live: false, hooks: Vec::new() }
+    PlannedStep { step: step_name(name), kind: StepKind::Host, always: false, makes_live: false, found: None, hooks: Vec::new() }
 }
 
 fn phase(name: &str, hooks: Vec<PlannedHook>) -> PlannedStep {

@@ -65,7 +65,7 @@ pub mod journal {
     }
 
     fn host(name: &str) -> PlannedStep {
-        PlannedStep { step: step_name(name), kind: StepKind::Host, always: false, makes_live: false, hooks: Vec::new() }
+        PlannedStep { step: step_name(name), kind: StepKind::Host, always: false, makes_live: false, found: None, hooks: Vec::new() }
     }
 
     fn phase(name: &str, hooks: Vec<PlannedHook>) -> PlannedStep {

@@ -13,7 +13,7 @@ use wasmhook::report::UsageReport;
 /// What was seen of a run so far, as far as its next lines need it.
 pub struct Live {
     look: Look,
-    steps: BTreeMap<StepName, (StepKind, usize)>,
+    steps: BTreeMap<StepName, PlannedStep>,
     hooks: BTreeMap<Place, PlannedHook>,
     running: Vec<Running>,
 }
@@ -69,7 +69,7 @@ impl Live {
     }
 
     fn run_started(&mut self, run: &RunId, header: &RunHeader, steps: &[PlannedStep]) -> Vec<Line> {
-        self.steps = steps.iter().map(|step| (step.step.clone(), (step.kind, step.hooks.len()))).collect();
+        self.steps = steps.iter().map(|step| (step.step.clone(), step.clone())).collect();
         self.hooks = steps.iter().flat_map(|step| &step.hooks).map(|hook| (hook.place.clone(), hook.clone())).collect();
         let new = header.tag.as_ref().map(Tag::as_str);
         let commit = header.commit.as_ref().map(Commit::as_str);
@@ -88,10 +88,11 @@ impl Live {
 
     fn step_started(&self, step: &StepName, detail: Option<&str>) -> Vec<Line> {
         let mut line = self.line().symbol(Symbol::Arrow).space(1).add(Style::Strong, step.as_str());
-        if let Some(detail) = detail {
+        let planned = self.steps.get(step);
+        if let Some(detail) = detail.or(planned.and_then(|planned| planned.found.as_deref())) {
             line = line.plain(": ").plain(detail);
         }
-        if self.steps.get(step) == Some(&(StepKind::Phase, 0)) {
+        if planned.is_some_and(|planned| planned.kind == StepKind::Phase && planned.hooks.is_empty()) {
             line = line.add(Style::Dim, ": no hooks");
         }
         settle(self.look, line, 2)
@@ -120,12 +121,15 @@ impl Live {
             GuestKind::Native => "native",
         };
         let again = if attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
+        // A hook that was found by its file's name has that name already.
+        let named = hook.place.hook.as_ref().is_some_and(|id| id.as_str() == hook.file);
+        let file = if named { String::new() } else { format!(": {}", hook.file) };
         self.line()
             .space(2)
             .symbol(Symbol::Arrow)
             .space(1)
             .add(Style::Name, &hook.place.to_string())
-            .plain(&format!(": {}", hook.file))
+            .plain(&file)
             .add(Style::Dim, &format!(" ({kind}{again}; at most {})", figures::limits(&hook.limits)))
     }
 
@@ -151,7 +155,8 @@ impl Live {
         for denial in result.denials.iter().flatten() {
             lines.extend(self.note(&format!("refused: {}; to allow it: {}", denial.what, denial.allow)));
         }
-        for lost in &result.unenforced {
+        // A host step never is confined, and a hook that isn't was marked when it began.
+        for lost in result.unenforced.iter().filter(|lost| *lost != "unconfined") {
             lines.extend(self.note(&format!("not enforced: {lost}")));
         }
         if let (Some(detail), None) = (&result.detail, &place.hook) {
@@ -169,7 +174,10 @@ impl Live {
         };
         let goes_on = !result.outcome.is_ok() && result.verdict != Verdict::Abort;
         let usage = UsageReport::measured(&result.usage, self.hooks.get(place).map(|hook| &hook.limits));
-        let figures = figures::all(&usage);
+        let mut figures = figures::all(&usage);
+        if place.hook.is_none() && result.unenforced.iter().any(|lost| lost == "unconfined") {
+            figures.push_str(", unconfined");
+        }
         let mut line = self.line().space(2).symbol(symbol).space(1).add(Style::Name, &place.to_string());
         line = line.plain(&format!(" {}", result.outcome));
         if goes_on {

@@ -76,15 +76,25 @@ fn hooks(look: Look, report: &Report) -> Vec<Line> {
     if report.run_id.is_some() && lines.is_empty() {
         lines.push(Line::new(look).plain("No hook was due."));
     }
-    lines.extend(report.hooks.iter().flat_map(|hook| skipped(look, hook)));
+    lines.extend(skipped(look, report));
     lines
 }
 
-/// Why a hook was passed over.
-fn skipped(look: Look, hook: &HookReport) -> Vec<Line> {
-    let Some(skip) = &hook.skip_reason else { return Vec::new() };
-    let line = Line::new(look).symbol(Symbol::Skipped).space(1).plain(&format!("{} skipped: {}", hook.name(), skip.text));
-    line.fold(look.width, 2)
+/// Why hooks were passed over: each reason once, with the hooks that it holds for.
+fn skipped(look: Look, report: &Report) -> Vec<Line> {
+    let mut reasons: Vec<(&str, Vec<String>)> = Vec::new();
+    for (hook, skip) in report.hooks.iter().filter_map(|hook| Some((hook, hook.skip_reason.as_ref()?))) {
+        match reasons.iter_mut().find(|(reason, _)| *reason == skip.text) {
+            Some((_, names)) => names.push(hook.name()),
+            None => reasons.push((&skip.text, vec![hook.name()])),
+        }
+    }
+    let all = report.hooks.len();
+    let told = |(reason, names): (&str, Vec<String>)| {
+        let who = if names.len() == all && all > 1 { format!("all {all} hooks") } else { names.join(", ") };
+        Line::new(look).symbol(Symbol::Skipped).space(1).plain(&format!("{who} skipped: {reason}")).fold(look.width, 2)
+    };
+    reasons.into_iter().flat_map(told).collect()
 }
 
 /// `hook`, `hook@instance`, `hook (revert)`.
@@ -106,8 +116,9 @@ fn outcome(look: Look, hook: &HookReport) -> Line {
 
 fn notices(look: Look, report: &Report) -> Vec<Line> {
     let mark = |text: &str| Line::new(look).symbol(Symbol::Warning).space(1).plain(text).fold(look.width, 2);
-    let unenforced =
-        report.hooks.iter().flat_map(|hook| hook.unenforced.iter().map(|lost| format!("{}: not enforced: {lost}", hook.name())));
+    let unenforced = report.hooks.iter().flat_map(|hook| {
+        hook.unenforced.iter().filter(|lost| *lost != "unconfined").map(|lost| format!("{}: not enforced: {lost}", hook.name()))
+    });
     let said = report.notices.iter().map(|notice| format!("{} [{}]", notice.message, notice.code));
     said.chain(unenforced).flat_map(|text| mark(&text)).collect()
 }
