@@ -1,4 +1,7 @@
-//! What the tests share: the guests, built when a test first asks for one.
+//! What the tests share: the program under test, and the guests, built when a test first asks for one.
 
+pub mod harness;
 #[path = "support/programs.rs"]
 pub mod programs;
+
+pub use harness::{Output, Wasmhook};

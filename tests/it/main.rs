@@ -2,3 +2,4 @@
 
 mod programs;
 mod reference;
+mod test_command;
