@@ -39,6 +39,7 @@ use crate::ledger::lock::{Attempt, Holder, Lock, LockError, Owner};
 use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{Ledger, LedgerError, Target};
 use crate::load::{self, Declared, LoadError, Probe, Request};
+use crate::model::event::Status;
 use crate::model::id::{Digest, RunId, StepName};
 use crate::model::policy::OnLocked;
 use crate::report::Report;

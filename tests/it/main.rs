@@ -3,3 +3,4 @@
 mod programs;
 mod reference;
 mod tenant_upgrade;
+mod test_command;

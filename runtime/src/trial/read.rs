@@ -157,7 +157,7 @@ impl CaseFile {
 fn no_module(path: &Path, error: &std::io::Error, at: Location) -> Diagnostic {
     let shown = path.strip_prefix(".").unwrap_or(path).display().to_string();
     let (message, help) = if error.kind() == std::io::ErrorKind::NotFound {
-        (format!("there is no module {}", quote(&shown)), "build it, or name the one that is tested: wasm = \"…\" in `[hook]`")
+        (format!("there is no module {}", quote(&shown)), "build it, or name the one that is tested: wasm = \"PATH\" in `[hook]`")
     } else {
         (format!("the module {} can't be read: {error}", quote(&shown)), "name a .wasm module or component, or .wat text")
     };
