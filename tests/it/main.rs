@@ -1,4 +1,5 @@
 //! The tests that drive wasmhook from outside, and those of what they share.
 
+mod embed;
 mod programs;
 mod reference;
