@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
-/// One way of calling `wasmhook`: nothing of the caller's environment but PATH, nobody else's state, cache or home.
+/// One way of calling `wasmhook`: a UTF-8 locale, nothing of the caller's environment but PATH, nobody else's state, cache or home.
 #[derive(Debug)]
 pub struct Wasmhook {
     home: TempDir,
@@ -82,7 +82,7 @@ impl Wasmhook {
     pub fn command(&self) -> Command {
         let mut command = Command::new(program());
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
-        command.env("HOME", self.home.path());
+        command.env("HOME", self.home.path()).env("LC_ALL", "C.UTF-8");
         command.env("XDG_STATE_HOME", self.home.path().join("state")).env("XDG_CACHE_HOME", self.home.path().join("cache"));
         command.args(&self.args).envs(self.env.iter().map(|(name, value)| (name, value)));
         command.current_dir(self.dir.as_deref().unwrap_or_else(|| self.home.path()));

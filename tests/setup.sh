@@ -1,9 +1,11 @@
 #!/bin/sh
-# Installs what the tests need on a Debian machine: a C compiler for WASI, git and sqlite3, and Rust's WASI targets.
+# Installs what the tests need on a Debian machine: a C compiler for WASI, git, sqlite3 and python3, and Rust's WASI targets.
 # Safe to run again: what is there isn't touched, and then it takes no network and less than a second. As root, or with sudo.
 set -eu
 
-packages="clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32 git sqlite3"
+packages="clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32"
+# Programs that may come from anywhere, with the package that brings each.
+programs="git:git sqlite3:sqlite3 python3:python3 ps:procps setsid:util-linux"
 targets="wasm32-wasip1 wasm32-wasip2"
 
 as_root() {
@@ -21,6 +23,9 @@ missing=""
 for package in $packages; do
     state=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)
     [ "$state" = installed ] || missing="$missing $package"
+done
+for program in $programs; do
+    command -v "${program%%:*}" >/dev/null || missing="$missing ${program#*:}"
 done
 if [ -n "$missing" ]; then
     echo "setup: installing$missing"

@@ -47,7 +47,7 @@ fn each_limit_ends_its_hook_and_the_upgrade_and_services_come_back() {
 #[test]
 fn output_beyond_its_limit_is_cut_and_said_and_the_upgrade_goes_on() {
     let tenant = Tenant::new();
-    let script = "#!/bin/sh\necho first\nseq 1 100000\necho unseen >&2\n";
+    let script = "echo first\nseq 1 100000\n";
     let upgrade = upgrade(&tenant, "v0.5.0", "run = [\"sh\", \"hooks/talks.sh\"]\noutput = \"1KiB\"", &[("hooks/talks.sh", script)]);
     assert_eq!((upgrade.code, &upgrade.hook("limited")["outcome"]), (Some(0), &"succeeded".into()), "{upgrade:#?}");
     assert!(upgrade.stderr.contains("│ first\n") && !upgrade.stderr.contains("│ 99999\n"), "{}", upgrade.stderr);
