@@ -1,6 +1,7 @@
 //! The tests that drive wasmhook from outside, and those of what they share.
 
 mod embed;
+mod first_hook;
 mod programs;
 mod reference;
 mod tenant_upgrade;
