@@ -1,5 +1,6 @@
 //! The tests that drive wasmhook from outside, and those of what they share.
 
+mod architecture;
 mod embed;
 mod first_hook;
 mod programs;

@@ -58,7 +58,7 @@ fn s3_43_s3_62_an_endpoint_upgrades_a_tenant_and_answers_with_the_report() {
     fs::write(tenant.join("wasmhook.toml"), "schema = 1\napp = \"pocket\"\nprofile = \"tenant-upgrade\"\n").unwrap();
     fs::write(tenant.join("release/v0.4.0.wasm"), guest("prints")).unwrap();
     let steps = "[host_step.update-version]\nrun = [\"/bin/sh\", \"-c\", \"echo detail=version is {tag} > $WASMHOOK_OUTPUT\"]\n";
-    let policy = "[policy]\ndirs = [{ path = \"$APP_DIR\", mode = \"write\" }, { path = \"$DATA_DIR\", mode = \"write\" }]\n";
+    let policy = "schema = 1\n[policy]\ndirs = [{ path = \"$APP_DIR\", mode = \"write\" }, { path = \"$DATA_DIR\", mode = \"write\" }]\n";
     fs::write(root.path().join("policy.toml"), format!("{policy}{steps}")).unwrap();
     let endpoint = Endpoint::start(root.path());
 

@@ -36,7 +36,7 @@ async fn a_hook_in_code_obeys_the_rules_of_a_written_one() {
 async fn the_operators_policy_is_the_ceiling_of_hooks_in_code_too() {
     let world = World::new();
     let policy = world.dir.path().join("policy.toml");
-    fs::write(&policy, "[policy]\ndirs = [{ path = \"$APP_DIR\", mode = \"read\" }]\n").unwrap();
+    fs::write(&policy, "schema = 1\n[policy]\ndirs = [{ path = \"$APP_DIR\", mode = \"read\" }]\n").unwrap();
     let wants = hook("prints").dir("$APP_DIR", DirMode::Write);
     let request = world.request().with_policy(&policy).with_hook(wants);
     let error = world.engine().build().unwrap().run(&request, &Stop::new()).await.unwrap_err();

@@ -12,7 +12,10 @@ use std::io::{self, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use wasmhook::diagnostic::{self, Diagnostic};
+use wasmhook::diagnostic::Diagnostic;
+use wasmhook::exec::OutputSink;
 use wasmhook::model::event::Event;
+use wasmhook::model::job::Stream;
 use wasmhook::report::Report;
 
 /// How the program shows itself; nothing is looked up later.
@@ -172,6 +175,19 @@ fn write(stream: &mut dyn Write, text: &str) -> io::Result<()> {
     match stream.write_all(text.as_bytes()).and_then(|()| stream.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result,
+    }
+}
+
+/// Writes what the guest writes.
+pub struct PassThrough;
+
+impl OutputSink for PassThrough {
+    fn line(&self, stream: Stream, line: &str) {
+        // Nobody reading any more is the reader's business.
+        let _ = match stream {
+            Stream::Stdout => writeln!(io::stdout(), "{line}"),
+            Stream::Stderr => writeln!(io::stderr(), "{line}"),
+        };
     }
 }
 

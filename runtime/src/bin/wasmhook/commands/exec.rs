@@ -5,17 +5,17 @@ use crate::args::{ExecArgs, Places};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::settings::Settings;
-use crate::ui::Ui;
+use crate::ui::{PassThrough, Ui};
 use std::fs::File;
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
+use wasmhook::exec::Surroundings;
 use wasmhook::exec::wasm::{Cache, WasmExecutor};
-use wasmhook::exec::{OutputSink, Surroundings};
 use wasmhook::model::grant::{DirGrant, DirMode};
 use wasmhook::model::id::Digest;
-use wasmhook::model::job::{Guest, Job, Stream, WasmGuest};
+use wasmhook::model::job::{Guest, Job, WasmGuest};
 use wasmhook::model::limits::{FUEL_PER_SECOND, Limits};
 use wasmhook::model::outcome::{Cause, Outcome};
 use wasmhook::model::units::{parse_duration, parse_size};
@@ -164,18 +164,5 @@ fn said(outcome: &Outcome, code: Option<i32>, ui: &Ui) -> Result<Exit, CliError>
         }
         Outcome::Cancelled => Ok(Exit::Interrupted(libc::SIGINT)),
         Outcome::Failed { .. } | Outcome::Skipped { .. } | Outcome::Unknown => Err(CliError::with(Exit::Refused, why)),
-    }
-}
-
-/// Writes what the guest writes.
-struct PassThrough;
-
-impl OutputSink for PassThrough {
-    fn line(&self, stream: Stream, line: &str) {
-        // Nobody reading any more is the reader's business.
-        let _ = match stream {
-            Stream::Stdout => writeln!(std::io::stdout(), "{line}"),
-            Stream::Stderr => writeln!(std::io::stderr(), "{line}"),
-        };
     }
 }
