@@ -12,7 +12,6 @@ use std::io::{self, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use wasmhook::diagnostic::{self, Diagnostic};
-use wasmhook::diagnostic::Diagnostic;
 use wasmhook::exec::OutputSink;
 use wasmhook::model::event::Event;
 use wasmhook::model::job::Stream;
