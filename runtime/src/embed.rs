@@ -100,13 +100,12 @@ pub struct Preview {
 
 /// What has to be there before a run begins.
 enum Turn {
-    Ours { lock: Hold, ledger: Box<dyn Ledger>, prepared: Prepared },
+    Ours { lock: Hold, ledger: Box<dyn Ledger>, prepared: Box<Prepared> },
     Theirs(Holder),
 }
 
 impl Engine {
     /// A builder for an engine that keeps its state and its compiled modules in these directories, which are the engine's alone.
-    #[must_use]
     pub fn builder(state: impl Into<PathBuf>, cache: impl Into<PathBuf>) -> Builder {
         Builder::new(state.into(), cache.into())
     }
@@ -176,7 +175,7 @@ impl Engine {
         let ledger = self.ledgers.open()?;
         let previous = previous_version(Some(&*ledger), target)?;
         let prepared = load::prepare(declared, request, self.new_run(), previous, &self.probe).await?;
-        Ok(Turn::Ours { lock, ledger, prepared })
+        Ok(Turn::Ours { lock, ledger, prepared: Box::new(prepared) })
     }
 
     async fn lock(&self, target: &Target, on_locked: OnLocked) -> Result<Attempt, LockError> {

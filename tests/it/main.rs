@@ -1,4 +1,5 @@
 //! The tests that drive wasmhook from outside, and those of what they share.
+#![expect(clippy::unwrap_used, reason = "in a test, and in what only tests call, a panic is the report")]
 
 mod architecture;
 mod embed;

@@ -1,8 +1,9 @@
 //! `upgrade-endpoint ADDRESS ROOT`: `POST /<tenant>/<tag>` upgrades `ROOT/tenants/<tenant>` under `ROOT/policy.toml` and answers with the report.
+//! Who may ask is the business of what stands in front of it: it belongs on loopback.
 
 use anyhow::{Context as _, Result};
 use std::{path::Path, sync::Arc};
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use wasmhook::model::id::{EnvironmentName, Tag};
 use wasmhook::{Engine, Request, Stop};
@@ -22,8 +23,10 @@ async fn main() -> Result<()> {
 }
 
 async fn answer(mut stream: TcpStream, engine: &Engine, root: &Path) -> Result<()> {
-    let mut line = String::new();
-    BufReader::new(&mut stream).read_line(&mut line).await?;
+    // The whole head is read, since closing on unread bytes resets the connection; and no more than a head has.
+    let (mut line, mut rest, mut lines) = (String::new(), String::new(), BufReader::new(&mut stream).take(16 << 10));
+    lines.read_line(&mut line).await?;
+    while lines.read_line(&mut rest).await? > 2 {}
     let (status, body) = match upgrade(&line, engine, root).await {
         Ok(report) => ("200 OK", report),
         Err(error) => ("422 Unprocessable Content", serde_json::json!({ "schema": 1, "error": format!("{error:#}") }).to_string()),

@@ -133,12 +133,11 @@ impl Builder {
     /// [`Error::Sandbox`] if the sandbox can't be set up on this machine.
     pub fn build(mut self) -> Result<Engine, Error> {
         let protected = vec![("state", self.state.clone()), ("cache", self.cache.clone())];
-        let (wasm, probe): (Arc<dyn Executor>, Arc<dyn Probe>) = match self.wasm.take() {
-            Some(own) => (own, Arc::new(Unprobed)),
-            None => {
-                let sandbox = Arc::new(self.sandbox(&protected)?);
-                (Arc::clone(&sandbox) as _, sandbox)
-            }
+        let (wasm, probe): (Arc<dyn Executor>, Arc<dyn Probe>) = if let Some(own) = self.wasm.take() {
+            (own, Arc::new(Unprobed))
+        } else {
+            let sandbox = Arc::new(self.sandbox(&protected)?);
+            (Arc::clone(&sandbox) as _, sandbox)
         };
         let native = self
             .native

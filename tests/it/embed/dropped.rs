@@ -43,7 +43,7 @@ async fn a_dropped_run_leaves_no_guest_behind_and_the_next_run_recovers() {
 
     // The next run waits for the lock, so the first guest has ended once it runs anything. It brings the services back up before that.
     let next = world.request().with_hook(hook("prints").arg("lines").arg("1"));
-    let report = tokio::time::timeout(Duration::from_secs(120), engine.run(&next, &stop)).await.unwrap().unwrap();
+    let report = tokio::time::timeout(Duration::from_mins(2), engine.run(&next, &stop)).await.unwrap().unwrap();
     let beats = size(&file);
     assert!(beats > 0, "it was writing when it was dropped");
     assert_eq!(report.status, Status::Success, "{report:#?}");

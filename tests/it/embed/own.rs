@@ -71,7 +71,7 @@ async fn two_tenants_run_at_the_same_time_on_one_engine() {
     let (one, two) = (world.request().with_hook(hook("prints")), world.request_for("other").with_hook(hook("prints")));
     let stop = Stop::new();
     let runs = async { tokio::join!(engine.run(&one, &stop), engine.run(&two, &stop)) };
-    let (one, two) = tokio::time::timeout(Duration::from_secs(120), runs).await.unwrap();
+    let (one, two) = tokio::time::timeout(Duration::from_mins(2), runs).await.unwrap();
     assert_eq!((one.unwrap().status, two.unwrap().status), (Status::Success, Status::Success));
     let mut live = world.calls.lock().unwrap().iter().filter(|call| call.starts_with("deploy")).cloned().collect::<Vec<_>>();
     live.sort();

@@ -78,7 +78,7 @@ async fn a_step_in_code_has_the_deadline_of_its_step() {
     assert_ne!(text, short);
     fs::write(&profile, short).unwrap();
     let engine = world.engine().host_step(step("deploy"), |_| async {
-        tokio::time::sleep(Duration::from_secs(600)).await;
+        tokio::time::sleep(Duration::from_mins(10)).await;
         Ok(Vec::new())
     });
     let report = engine.build().unwrap().run(&world.request(), &Stop::new()).await.unwrap();
