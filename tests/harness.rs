@@ -82,7 +82,7 @@ impl Wasmhook {
     pub fn command(&self) -> Command {
         let mut command = Command::new(program());
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
-        command.env("HOME", self.home.path()).env("LC_ALL", "C.UTF-8");
+        command.env("HOME", self.home.path()).env("TMPDIR", self.home.path()).env("LC_ALL", "C.UTF-8");
         command.env("XDG_STATE_HOME", self.home.path().join("state")).env("XDG_CACHE_HOME", self.home.path().join("cache"));
         command.args(&self.args).envs(self.env.iter().map(|(name, value)| (name, value)));
         command.current_dir(self.dir.as_deref().unwrap_or_else(|| self.home.path()));

@@ -70,6 +70,7 @@ pub struct Builder {
     wasm: Option<Arc<dyn Executor>>,
     native: Option<Arc<dyn Executor>>,
     operator_env: Vec<(String, String)>,
+    scratch: Option<PathBuf>,
     interrupt_signal: Option<i32>,
     on_wait: Option<OnWait>,
 }
@@ -145,6 +146,14 @@ impl Builder {
         self
     }
 
+    /// Where the private directories of hooks are made: on a file system that allows programs, in no directory that a hook is granted (the
+    /// default is the system's own, `/tmp`).
+    #[must_use]
+    pub fn scratch(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.scratch = Some(dir.into());
+        self
+    }
+
     /// The signal that gets a hook's thread out of a blocking system call at its deadline. Off unless named: a handler for it is installed.
     #[must_use]
     pub fn interrupt_signal(mut self, signal: i32) -> Self {
@@ -168,8 +177,15 @@ impl Builder {
         if let Some(signal) = self.interrupt_signal {
             wasm = wasm.interrupt_signal(signal);
         }
+        if let Some(scratch) = &self.scratch {
+            wasm = wasm.scratch_root(scratch);
+        }
         let wasm = Arc::new(wasm.build().map_err(|error| sandbox(&error))?);
-        let native = Arc::new(NativeExecutor::builder().operator_env(self.operator_env).build());
+        let mut native = NativeExecutor::builder().operator_env(self.operator_env);
+        if let Some(scratch) = self.scratch {
+            native = native.scratch(scratch);
+        }
+        let native = Arc::new(native.build());
         let steps_in_code = self.steps.keys().cloned().collect();
         let executors = Executors {
             wasm: self.wasm.unwrap_or_else(|| wasm.clone()),
@@ -233,6 +249,7 @@ impl Engine {
             wasm: None,
             native: None,
             operator_env: Vec::new(),
+            scratch: None,
             interrupt_signal: None,
             on_wait: None,
         }

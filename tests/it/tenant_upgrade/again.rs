@@ -109,7 +109,12 @@ fn s3_29_the_example_s_hooks_do_no_harm_when_they_run_twice() {
     let tenant = Tenant::new();
     assert_eq!(tenant.upgrade().code, Some(0));
     let state = |tenant: &Tenant| {
-        (tenant.read("settings.env"), tenant.read("public/release.txt"), tenant.read("before/v0.4.0/TABLES"), fs::read(tenant.app().join("cache/index.json")).unwrap())
+        (
+            tenant.read("settings.env"),
+            tenant.read("public/release.txt"),
+            tenant.read("before/v0.4.0/TABLES"),
+            fs::read(tenant.app().join("cache/index.json")).unwrap(),
+        )
     };
     let before = state(&tenant);
     // A ledger that remembers nothing, and no marker: everything runs again.

@@ -272,4 +272,3 @@ fn ok(command: &mut Command) -> String {
     assert!(output.status.success(), "{command:?} ended with {}\n{stdout}{stderr}", output.status);
     stdout.into_owned()
 }
-

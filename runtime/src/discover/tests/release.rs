@@ -12,7 +12,8 @@ fn step(name: &str) -> StepName {
 /// What the release folder of a bed's origin holds for v0.4.0 after v0.3.27.
 async fn found(bed: &Bed) -> Found {
     let extensions = ["wasm", "wat", "sh", "py"].map(str::to_owned).to_vec();
-    let discovery = Discovery { folder: "release".to_owned(), default_phase: step("post-pull"), extensions, dirs: Vec::new(), env: Vec::new() };
+    let discovery =
+        Discovery { folder: "release".to_owned(), default_phase: step("post-pull"), extensions, dirs: Vec::new(), env: Vec::new() };
     let phases = ["pre-pull", "post-pull", "pre-migrate", "post-migrate"].map(step);
     let tags = ["v0.3.26", "v0.3.27", "v0.3.28", "v0.4.0"].map(tag).into();
     let (target, previous) = (tag("v0.4.0"), tag("v0.3.27"));
