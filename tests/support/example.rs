@@ -29,8 +29,8 @@ fn build() -> Result<PathBuf, String> {
     let _lock = programs::lock().map_err(|error| format!("can't lock {}: {error}", guests.display()))?;
     programs::Target::ALL.into_iter().try_for_each(programs::ensure_target)?;
     let built = guests.join("tenant-upgrade");
-    let mut build = Command::new(dir().join("build.sh"));
-    programs::for_guests(&mut build).arg(&built).env("CARGO_TARGET_DIR", guests.join("examples"));
-    programs::run(&mut build)?;
+    let mut script = Command::new(dir().join("build.sh"));
+    programs::for_guests(&mut script).arg(&built).env("CARGO_TARGET_DIR", guests.join("examples"));
+    programs::run(&mut script)?;
     Ok(built)
 }

@@ -31,6 +31,7 @@ pub struct Builder {
     wasm: Option<Arc<dyn Executor>>,
     native: Option<Arc<dyn Executor>>,
     operator_env: Vec<(String, String)>,
+    scratch: Option<PathBuf>,
     interrupt_signal: Option<i32>,
     on_wait: Option<OnWait>,
 }
@@ -49,6 +50,7 @@ impl Builder {
             wasm: None,
             native: None,
             operator_env: Vec::new(),
+            scratch: None,
             interrupt_signal: None,
             on_wait: None,
         }
@@ -121,6 +123,12 @@ impl Builder {
         self
     }
 
+    /// Where hooks' private directories are made (the default is `/tmp`).
+    pub fn scratch(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.scratch = Some(dir.into());
+        self
+    }
+
     /// The signal that gets a hook's thread out of a blocking system call at its deadline. Off unless named: a handler for it is installed.
     pub fn interrupt_signal(mut self, signal: i32) -> Self {
         self.interrupt_signal = Some(signal);
@@ -139,10 +147,7 @@ impl Builder {
             let sandbox = Arc::new(self.sandbox(&protected)?);
             (Arc::clone(&sandbox) as _, sandbox)
         };
-        let native = self
-            .native
-            .take()
-            .unwrap_or_else(|| Arc::new(NativeExecutor::builder().operator_env(std::mem::take(&mut self.operator_env)).build()));
+        let native = self.native.take().unwrap_or_else(|| self.confinement());
         Ok(Engine {
             ledgers: self.ledgers.unwrap_or_else(|| Ledgers::Sqlite(self.state.clone())),
             state: self.state,
@@ -158,12 +163,23 @@ impl Builder {
         })
     }
 
+    fn confinement(&mut self) -> Arc<dyn Executor> {
+        let native = NativeExecutor::builder().operator_env(std::mem::take(&mut self.operator_env));
+        Arc::new(match &self.scratch {
+            Some(scratch) => native.scratch(scratch).build(),
+            None => native.build(),
+        })
+    }
+
     fn sandbox(&self, protected: &[(&'static str, PathBuf)]) -> Result<WasmExecutor, Error> {
         let mut wasm = protected.iter().fold(WasmExecutor::builder(), |wasm, (name, path)| wasm.protect(*name, path));
         // Without a cache every run compiles anew: slower, never wrong.
         match Cache::open(&self.cache) {
             Ok(cache) => wasm = wasm.cache(cache),
             Err(error) => tracing::warn!(%error, "the compile cache can't be used"),
+        }
+        if let Some(scratch) = &self.scratch {
+            wasm = wasm.scratch_root(scratch);
         }
         if let Some(signal) = self.interrupt_signal {
             wasm = wasm.interrupt_signal(signal);

@@ -4,7 +4,8 @@ use super::tenant::{Tenant, Upgrade};
 use serde_json::{Value, json};
 
 const EXITS: &str = "#!/bin/sh\necho 'checking segments' >&2\necho 'segment 7 has no label' >&2\nexit 3\n";
-const TRAPS: &str = "(module (memory (export \"memory\") 1) (func $check_segments unreachable) (func (export \"_start\") call $check_segments))";
+const TRAPS: &str =
+    "(module (memory (export \"memory\") 1) (func $check_segments unreachable) (func (export \"_start\") call $check_segments))";
 const LEAVES_A_TRACE: &str = "#!/bin/sh\ntouch \"$DATA_DIR/later\"\n";
 
 /// What holds after any failed hook: nothing later ran, services are up, the record is the old one.

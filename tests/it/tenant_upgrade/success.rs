@@ -84,6 +84,8 @@ fn s3_38_s3_40_s3_52_to_s3_56_hooks_of_three_languages_did_their_work() {
     let upgrade = tenant.upgrade();
     assert_eq!(upgrade.code, Some(0), "{upgrade:#?}");
     assert!(tenant.read("settings.env").ends_with("CACHE_TTL=300\n"), "C, before the checkout");
+    let journal = tenant.ask(&["show", "--format", "jsonl"]).stdout;
+    assert!(journal.contains(r#"["CACHE_TTL","300"]"#), "what it hands on is kept: {journal}");
     assert!(tenant.read("public/release.txt").starts_with("release v0.4.0 of testsite\n"), "a shell script");
     let new_file = |dir: std::path::PathBuf| fs::read(dir.join("new-file.json")).unwrap();
     assert_eq!(

@@ -57,12 +57,15 @@ fn engine(args: &RunArgs, settings: &Settings, screen: Arc<dyn Sink>) -> Result<
         };
         tracing::warn!("waiting for the lock: {who} holds it");
     };
-    let builder = Engine::builder(settings.state(places)?, settings.cache(places)?)
+    let mut builder = Engine::builder(settings.state(places)?, settings.cache(places)?)
         .command(settings.command.clone())
         .operator_env(settings.env.clone())
         .interrupt_signal(INTERRUPT_SIGNAL)
         .on_wait(waiting)
         .sink(screen);
+    if let Some(scratch) = settings.get("TMPDIR") {
+        builder = builder.scratch(scratch);
+    }
     Ok(builder.build()?)
 }
 

@@ -26,6 +26,13 @@ impl Table {
         self.rows.push(cells);
     }
 
+    /// Whether every column has room for its widest cell.
+    pub fn fits(&self) -> bool {
+        let heads = self.heads.iter().map(|head| Line::new(self.look).plain(head)).collect();
+        let rows: Vec<Vec<Line>> = std::iter::once(heads).chain(self.rows.iter().cloned()).collect();
+        total(&natural(&rows, self.heads.len())) <= self.look.width
+    }
+
     /// The table's lines, headings first; none without a row.
     pub fn lines(self) -> Vec<Line> {
         if self.rows.is_empty() {
@@ -47,7 +54,6 @@ fn natural(rows: &[Vec<Line>], columns: usize) -> Vec<usize> {
 
 /// The widths that fit into `width`: columns are dropped from the right, then the widest of those that stay are cut.
 fn fit(mut widths: Vec<usize>, width: usize) -> Vec<usize> {
-    let total = |widths: &[usize]| widths.iter().filter(|w| **w > 0).map(|w| w + GAP).sum::<usize>().saturating_sub(GAP);
     while total(&widths) > width {
         if widths.len() > KEPT {
             widths.pop();
@@ -60,6 +66,10 @@ fn fit(mut widths: Vec<usize>, width: usize) -> Vec<usize> {
         *widest -= 1;
     }
     widths
+}
+
+fn total(widths: &[usize]) -> usize {
+    widths.iter().filter(|width| **width > 0).map(|width| width + GAP).sum::<usize>().saturating_sub(GAP)
 }
 
 fn join(look: Look, row: Vec<Line>, widths: &[usize]) -> Line {

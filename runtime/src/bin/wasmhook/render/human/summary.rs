@@ -8,7 +8,7 @@ use crate::render::table::Table;
 use wasmhook::model::event::Status;
 use wasmhook::model::id::{Commit, RunId};
 use wasmhook::model::outcome::Verdict;
-use wasmhook::report::{HookReport, OutcomeWord, Report};
+use wasmhook::report::{HookReport, OutcomeWord, Report, UsageReport};
 
 /// The summary of `report`, as text with line ends.
 pub fn render(look: Look, report: &Report) -> String {
@@ -60,24 +60,36 @@ fn ending(report: &Report) -> (Symbol, String) {
 }
 
 fn hooks(look: Look, report: &Report) -> Vec<Line> {
-    let mut table = Table::new(look, &["PHASE", "HOOK", "OUTCOME", "TIME", "FUEL", "MEMORY"]);
-    for hook in &report.hooks {
-        let plain = |text: Option<String>| Line::new(look).plain(&text.unwrap_or_default());
-        table.row(vec![
-            Line::new(look).plain(hook.phase.as_str()),
-            Line::new(look).add(Style::Name, &instance_name(hook)),
-            outcome(look, hook),
-            plain(figures::wall(&hook.usage)),
-            plain(figures::fuel(&hook.usage)),
-            plain(figures::memory(&hook.usage)),
-        ]);
-    }
+    let full = table(look, report, UsageReport::clone);
+    // Where there is no room for the limits, what was used still is worth more than half of the columns.
+    let table = if full.fits() { full } else { table(look, report, without_limits) };
     let mut lines = table.lines();
     if report.run_id.is_some() && lines.is_empty() {
         lines.push(Line::new(look).plain("No hook was due."));
     }
     lines.extend(skipped(look, report));
     lines
+}
+
+fn table(look: Look, report: &Report, shown: fn(&UsageReport) -> UsageReport) -> Table {
+    let mut table = Table::new(look, &["PHASE", "HOOK", "OUTCOME", "TIME", "FUEL", "MEMORY"]);
+    for hook in &report.hooks {
+        let usage = shown(&hook.usage);
+        let plain = |text: Option<String>| Line::new(look).plain(&text.unwrap_or_default());
+        table.row(vec![
+            Line::new(look).plain(hook.phase.as_str()),
+            Line::new(look).add(Style::Name, &instance_name(hook)),
+            outcome(look, hook),
+            plain(figures::wall(&usage)),
+            plain(figures::fuel(&usage)),
+            plain(figures::memory(&usage)),
+        ]);
+    }
+    table
+}
+
+fn without_limits(usage: &UsageReport) -> UsageReport {
+    UsageReport { fuel_limit: None, timeout_ms: None, memory_limit_bytes: None, ..usage.clone() }
 }
 
 /// Why hooks were passed over: each reason once, with the hooks that it holds for.

@@ -164,9 +164,9 @@ fn summary_of_a_failure_at_40_columns() {
     ✗ failed: shop/testsite v0.3.28 → v0.4.0
       (abc123), run 01JFAKE, 20 s
 
-    PHASE      HOOK    OUTCOME
-    post-pull  warm    ✓ succeeded
-    post-pull  v0.4.0  ✗ failed
+    PHASE      HOOK    OUTCOME      TIME
+    post-pull  warm    ✓ succeeded  1.2 s
+    post-pull  v0.4.0  ✗ failed     1.2 s
 
     ✗ post-pull/v0.4.0 (release/v0.4.0.wasm)
       failed
