@@ -28,6 +28,7 @@ use crate::model::outcome::Cause;
 use crate::model::policy::OnLocked;
 use crate::report::Report;
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,6 +72,7 @@ pub struct Builder {
     native: Option<Arc<dyn Executor>>,
     operator_env: Vec<(String, String)>,
     interrupt_signal: Option<i32>,
+    pool: Option<NonZeroU32>,
     on_wait: Option<OnWait>,
 }
 
@@ -152,6 +154,14 @@ impl Builder {
         self
     }
 
+    /// Reserves memory slots for `hooks` wasm hooks at a time, and lets no more run at once. For engines that are kept and run many: a hook
+    /// then starts several times faster; a process that runs one plan of a few dozen is faster without.
+    #[must_use]
+    pub fn pool(mut self, hooks: NonZeroU32) -> Self {
+        self.pool = Some(hooks);
+        self
+    }
+
     /// Builds the engine.
     ///
     /// # Errors
@@ -167,6 +177,9 @@ impl Builder {
         }
         if let Some(signal) = self.interrupt_signal {
             wasm = wasm.interrupt_signal(signal);
+        }
+        if let Some(hooks) = self.pool {
+            wasm = wasm.pool(hooks);
         }
         let wasm = Arc::new(wasm.build().map_err(|error| sandbox(&error))?);
         let native = Arc::new(NativeExecutor::builder().operator_env(self.operator_env).build());
@@ -234,6 +247,7 @@ impl Engine {
             native: None,
             operator_env: Vec::new(),
             interrupt_signal: None,
+            pool: None,
             on_wait: None,
         }
     }
