@@ -13,6 +13,7 @@ use crate::load::Probe;
 use crate::model::id::StepName;
 use crate::model::outcome::Cause;
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,6 +33,7 @@ pub struct Builder {
     native: Option<Arc<dyn Executor>>,
     operator_env: Vec<(String, String)>,
     scratch: Option<PathBuf>,
+    pool: Option<NonZeroU32>,
     interrupt_signal: Option<i32>,
     on_wait: Option<OnWait>,
 }
@@ -51,6 +53,7 @@ impl Builder {
             native: None,
             operator_env: Vec::new(),
             scratch: None,
+            pool: None,
             interrupt_signal: None,
             on_wait: None,
         }
@@ -123,6 +126,13 @@ impl Builder {
         self
     }
 
+    /// Reserves memory for this many wasm hooks at once, so that starting one is cheap: for engines that are kept (a process of few hooks is better
+    /// off without).
+    pub fn pool(mut self, hooks: NonZeroU32) -> Self {
+        self.pool = Some(hooks);
+        self
+    }
+
     /// Where hooks' private directories are made (the default is `/tmp`).
     pub fn scratch(mut self, dir: impl Into<PathBuf>) -> Self {
         self.scratch = Some(dir.into());
@@ -177,6 +187,9 @@ impl Builder {
         match Cache::open(&self.cache) {
             Ok(cache) => wasm = wasm.cache(cache),
             Err(error) => tracing::warn!(%error, "the compile cache can't be used"),
+        }
+        if let Some(hooks) = self.pool {
+            wasm = wasm.pool(hooks);
         }
         if let Some(scratch) = &self.scratch {
             wasm = wasm.scratch_root(scratch);

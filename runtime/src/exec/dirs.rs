@@ -20,6 +20,11 @@ pub fn check_nesting(dirs: &[DirGrant]) -> Result<(), Denial> {
         return Ok(());
     }
     check_guest_paths(dirs)?;
+    let widths = || dirs.iter().filter(|dir| dir.host.is_some()).map(|dir| width(dir.mode));
+    if widths().min() == widths().max() {
+        // None is narrower than another, wherever they lie.
+        return Ok(());
+    }
     let mounts = Mounts::read();
     let places: Vec<(&DirGrant, Place)> =
         dirs.iter().filter_map(|dir| Some((dir, Place::of(Path::new(dir.host.as_deref()?)).ok()?))).collect();
@@ -38,10 +43,12 @@ pub fn check_nesting(dirs: &[DirGrant]) -> Result<(), Denial> {
 /// # Errors
 /// The [`Denial`] names the grant and the protected directory: `grant /srv reaches the cache`.
 pub fn reaches(dirs: &[DirGrant], protected: &[(&str, &Path)]) -> Result<(), Denial> {
+    let granted: Vec<(&str, Place)> =
+        dirs.iter().filter_map(|dir| dir.host.as_deref()).filter_map(|host| Some((host, Place::of(Path::new(host)).ok()?))).collect();
     for (name, path) in protected {
         let Ok(ours) = Place::of(path) else { continue };
-        for host in dirs.iter().filter_map(|dir| dir.host.as_deref()) {
-            if Place::of(Path::new(host)).is_ok_and(|theirs| theirs.encloses(&ours) || ours.encloses(&theirs)) {
+        for (host, theirs) in &granted {
+            if theirs.encloses(&ours) || ours.encloses(theirs) {
                 return Err(Denial {
                     capability: Capability::Dir,
                     what: format!("grant {host} reaches the {name}"),

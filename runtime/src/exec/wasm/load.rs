@@ -13,7 +13,7 @@ use crate::model::id::Digest;
 use crate::model::outcome::Cause;
 use crate::model::units::show_duration;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, OnceLock, mpsc};
 use std::time::Duration;
 use wasmtime::component::{Component, Linker as ComponentLinker};
 use wasmtime::{Engine, ExternType, InstancePre, Linker, Module};
@@ -72,25 +72,22 @@ pub(super) struct Source<'a> {
 pub(super) struct Loader {
     engine: Engine,
     engine_hash: u64,
-    modules: Linker<State>,
-    components: ComponentLinker<State>,
+    modules: OnceLock<Linker<State>>,
+    components: OnceLock<ComponentLinker<State>>,
     cache: Option<Arc<Cache>>,
     memo: Memo,
     compile_timeout: Duration,
 }
 
 impl Loader {
-    /// A loader with its linkers filled.
-    pub(super) fn new(engine: Engine, cache: Option<Arc<Cache>>, compile_timeout: Duration) -> wasmtime::Result<Self> {
-        let mut modules = Linker::new(&engine);
-        facility::link_modules(&mut modules)?;
-        let mut components = ComponentLinker::new(&engine);
-        facility::link_components(&mut components)?;
+    /// A loader without hooks.
+    pub(super) fn new(engine: Engine, cache: Option<Arc<Cache>>, compile_timeout: Duration) -> Self {
         let mut hasher = DefaultHasher::new();
         // Covers wasmtime's version, its settings, the target and the processor's features.
         engine.precompile_compatibility_hash().hash(&mut hasher);
         let engine_hash = hasher.finish();
-        Ok(Self { engine, engine_hash, modules, components, cache, memo: Memo::default(), compile_timeout })
+        let (modules, components) = (OnceLock::new(), OnceLock::new());
+        Self { engine, engine_hash, modules, components, cache, memo: Memo::default(), compile_timeout }
     }
 
     /// The engine it loads for.
@@ -158,6 +155,22 @@ impl Loader {
         }
     }
 
+    /// What modules are linked with. Filled by the first of them: a tenth of a process's start that another form needn't pay.
+    fn modules(&self) -> Result<&Linker<State>, Refusal> {
+        filled(&self.modules, || {
+            let mut linker = Linker::new(&self.engine);
+            facility::link_modules(&mut linker).map(|()| linker)
+        })
+    }
+
+    /// What components are linked with.
+    fn components(&self) -> Result<&ComponentLinker<State>, Refusal> {
+        filled(&self.components, || {
+            let mut linker = ComponentLinker::new(&self.engine);
+            facility::link_components(&mut linker).map(|()| linker)
+        })
+    }
+
     fn link(&self, code: Code) -> Result<Hook, Refusal> {
         match code {
             Code::Module(module) => self.link_module(&module),
@@ -175,7 +188,7 @@ impl Loader {
                 return Err(Cause::NotAHook { found: exporting("module", module.exports().map(|export| export.name().to_owned())) }.into());
             }
         }
-        self.modules.instantiate_pre(module).map(Hook::Module).map_err(|error| unsupported(&error))
+        self.modules()?.instantiate_pre(module).map(Hook::Module).map_err(|error| unsupported(&error))
     }
 
     fn link_component(&self, component: &Component) -> Result<Hook, Refusal> {
@@ -184,11 +197,20 @@ impl Loader {
         if !exports.iter().any(|name| name.starts_with(RUN)) {
             return Err(Cause::NotAHook { found: exporting("component", exports.into_iter()) }.into());
         }
-        let pre = self.components.instantiate_pre(component).map_err(|error| unsupported(&error))?;
+        let pre = self.components()?.instantiate_pre(component).map_err(|error| unsupported(&error))?;
         CommandPre::new(pre)
             .map(Hook::Component)
             .map_err(|error| Cause::NotAHook { found: format!("a component with an unusable `run`: {error:#}") }.into())
     }
+}
+
+/// What is in `place`; the first who asks fills it. Two who ask at once both fill one, and one of those is kept.
+fn filled<T>(place: &OnceLock<T>, fill: impl FnOnce() -> wasmtime::Result<T>) -> Result<&T, Refusal> {
+    if let Some(there) = place.get() {
+        return Ok(there);
+    }
+    let new = fill().map_err(|error| Refusal::machinery("linking the host's functions", format!("{error:#}")))?;
+    Ok(place.get_or_init(|| new))
 }
 
 /// Most exports that a message lists.

@@ -99,7 +99,7 @@ impl WasmExecutorBuilder {
         self
     }
 
-    /// Makes the executor: its engine, its linkers, and the thread that watches deadlines.
+    /// Makes the executor: its engine, and the thread that watches deadlines.
     ///
     /// # Errors
     /// [`ExecError`] if the engine can't be set up, a thread can't be started, or the signal can't be used.
@@ -108,7 +108,7 @@ impl WasmExecutorBuilder {
         let interrupt = self.interrupt_signal.map(Interrupt::install).transpose()?;
         let cache = self.cache.map(Arc::new);
         let engine = config::engine(self.pool).map_err(sandbox)?;
-        let loader = Loader::new(engine, cache.clone(), self.compile_timeout.unwrap_or(COMPILE_TIMEOUT)).map_err(sandbox)?;
+        let loader = Loader::new(engine, cache.clone(), self.compile_timeout.unwrap_or(COMPILE_TIMEOUT));
         let watch = Watch::start().map_err(|error| ExecError::new("starting the thread that watches deadlines", error))?;
         let scratch_root = self.scratch_root.unwrap_or_else(std::env::temp_dir);
         Ok(WasmExecutor {

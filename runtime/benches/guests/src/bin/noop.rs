@@ -1,0 +1,3 @@
+//! Does nothing: what is left is the price of a hook.
+
+fn main() {}
