@@ -1,44 +1,59 @@
 //! What an embedder uses: an engine that loads, locks, runs and reports. The program of this package is built on nothing else.
 //!
 //! ```no_run
-//! # async fn upgrade() -> Result<(), Box<dyn std::error::Error>> {
-//! use wasmhook::{Engine, Request, Stop, model::id::{EnvironmentName, Tag}};
+//! use std::time::Duration;
+//! use wasmhook::manifest::HookDecl;
+//! use wasmhook::model::id::{EnvironmentName, HookId, StepName, Tag};
+//! use wasmhook::{Engine, Request, Stop};
 //!
-//! let engine = Engine::builder("/var/lib/wasmhook", "/var/cache/wasmhook").build()?;
-//! let mut request = Request::new("/srv/testsite", EnvironmentName::new("testsite")?);
-//! request.tag = Some(Tag::new("v0.4.0")?);
-//! let report = engine.run(&request, &Stop::new()).await?;
-//! println!("{:?}: {:?}", report.status, report.hooks_executed);
-//! # Ok(())
-//! # }
+//! # async fn stop_services(_tag: Option<String>) -> Result<(), String> { Ok(()) }
+//! #[tokio::main(flavor = "current_thread")]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     // One engine for all tenants: it holds compiled modules. Its two directories are its own; no hook can reach them.
+//!     let engine = Engine::builder("/var/lib/wasmhook", "/var/cache/wasmhook")
+//!         .host_step(StepName::new("stop-services")?, |step| async move {
+//!             stop_services(step.env.get("DEPLOY_TAG").cloned()).await?;
+//!             Ok(vec![("detail".to_owned(), "2 services stopped".to_owned())])
+//!         })
+//!         .build()?;
+//!     let banner = HookDecl::wasm(HookId::new("banner")?, StepName::new("post-pull")?, "banner.wasm").timeout(Duration::from_secs(5));
+//!     let request = Request::new("/srv/testsite", EnvironmentName::new("testsite")?)
+//!         .with_tag(Tag::new("v0.4.0")?)
+//!         .with_module("banner.wasm", std::fs::read("/usr/share/hooks/banner.wasm")?)
+//!         .with_hook(banner);
+//!     let report = engine.run(&request, &Stop::new()).await?;
+//!     println!("{}", serde_json::to_string_pretty(&report)?);
+//!     Ok(())
+//! }
 //! ```
 
+mod builder;
+mod ledgers;
+mod not_run;
+
+pub use builder::Builder;
+
 use crate::engine::{Clock, Error as RunError, Executors, Prepared, Readiness, Runner, Sink, Stop, Writers};
-use crate::exec::Executor;
-use crate::exec::in_code::{InCode, StepFn};
-use crate::exec::native::NativeExecutor;
-use crate::exec::wasm::{Cache, WasmExecutor};
+use crate::exec::Hold;
 use crate::ledger::lock::{Attempt, Holder, Lock, LockError, Owner};
 use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{Ledger, LedgerError, Target};
 use crate::load::{self, Declared, LoadError, Probe, Request};
 use crate::model::event::Status;
 use crate::model::id::{Digest, RunId, StepName};
-use crate::model::outcome::Cause;
 use crate::model::policy::OnLocked;
 use crate::report::Report;
-use std::collections::BTreeMap;
+use ledgers::Ledgers;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Opens the ledger of a run.
-type OpenLedger = Arc<dyn Fn() -> Result<Box<dyn Ledger>, LedgerError> + Send + Sync>;
 /// Hears of whoever is waited for.
-type OnWait = Arc<dyn Fn(&Holder) + Send + Sync>;
+type OnWait = Box<dyn Fn(&Holder) + Send + Sync>;
 
 /// Why an engine could not be built, or could not carry a run out. A hook's failure is none: it stands in the report.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
     /// What was asked for can't be loaded, or is refused.
     #[error(transparent)]
@@ -57,175 +72,25 @@ pub enum Error {
     Sandbox(String),
 }
 
-/// Builds an [`Engine`].
-pub struct Builder {
-    state: PathBuf,
-    cache: PathBuf,
-    command: String,
-    lock_patience: Option<Duration>,
-    sinks: Vec<Arc<dyn Sink>>,
-    steps: BTreeMap<StepName, StepFn>,
-    clock: Clock,
-    open_ledger: Option<OpenLedger>,
-    wasm: Option<Arc<dyn Executor>>,
-    native: Option<Arc<dyn Executor>>,
-    operator_env: Vec<(String, String)>,
-    scratch: Option<PathBuf>,
-    interrupt_signal: Option<i32>,
-    on_wait: Option<OnWait>,
-}
-
-impl Builder {
-    /// Hands every event to `sink` as it happens.
-    #[must_use]
-    pub fn sink(mut self, sink: Arc<dyn Sink>) -> Self {
-        self.sinks.push(sink);
-        self
-    }
-
-    /// Carries a host step out in code instead of by a command.
-    #[must_use]
-    pub fn host_step(mut self, step: StepName, run: StepFn) -> Self {
-        self.steps.insert(step, run);
-        self
-    }
-
-    /// What the lock's record calls this run (the default is `embedded`).
-    #[must_use]
-    pub fn command(mut self, command: impl Into<String>) -> Self {
-        self.command = command.into();
-        self
-    }
-
-    /// How long to wait for the lock where the profile says wait (the default is for ever).
-    #[must_use]
-    pub fn lock_patience(mut self, patience: Duration) -> Self {
-        self.lock_patience = Some(patience);
-        self
-    }
-
-    /// Hears of whoever is waited for.
-    #[must_use]
-    pub fn on_wait(mut self, on_wait: OnWait) -> Self {
-        self.on_wait = Some(on_wait);
-        self
-    }
-
-    /// Tells the time (the default is the machine's clock).
-    #[must_use]
-    pub fn clock(mut self, clock: Clock) -> Self {
-        self.clock = clock;
-        self
-    }
-
-    /// Keeps the ledger elsewhere than in SQLite in the state directory; opened once for each run.
-    #[must_use]
-    pub fn ledger(mut self, open: impl Fn() -> Result<Box<dyn Ledger>, LedgerError> + Send + Sync + 'static) -> Self {
-        self.open_ledger = Some(Arc::new(open));
-        self
-    }
-
-    /// Runs wasm hooks with another executor.
-    #[must_use]
-    pub fn wasm_executor(mut self, executor: Arc<dyn Executor>) -> Self {
-        self.wasm = Some(executor);
-        self
-    }
-
-    /// Runs native hooks and host steps with another executor.
-    #[must_use]
-    pub fn native_executor(mut self, executor: Arc<dyn Executor>) -> Self {
-        self.native = Some(executor);
-        self
-    }
-
-    /// The operator's environment: what host steps get besides what the plan gives them (PATH, HOME, LANG).
-    #[must_use]
-    pub fn operator_env(mut self, env: impl IntoIterator<Item = (String, String)>) -> Self {
-        self.operator_env = env.into_iter().collect();
-        self
-    }
-
-    /// Where the private directories of hooks are made: on a file system that allows programs, in no directory that a hook is granted (the
-    /// default is the system's own, `/tmp`).
-    #[must_use]
-    pub fn scratch(mut self, dir: impl Into<PathBuf>) -> Self {
-        self.scratch = Some(dir.into());
-        self
-    }
-
-    /// The signal that gets a hook's thread out of a blocking system call at its deadline. Off unless named: a handler for it is installed.
-    #[must_use]
-    pub fn interrupt_signal(mut self, signal: i32) -> Self {
-        self.interrupt_signal = Some(signal);
-        self
-    }
-
-    /// Builds the engine.
-    ///
-    /// # Errors
-    /// [`Error::Sandbox`] if the sandbox can't be set up on this machine.
-    pub fn build(self) -> Result<Engine, Error> {
-        let sandbox = |error: &dyn std::fmt::Display| Error::Sandbox(error.to_string());
-        let protected = vec![("state", self.state.clone()), ("cache", self.cache.clone())];
-        let mut wasm = protected.iter().fold(WasmExecutor::builder(), |wasm, (name, path)| wasm.protect(*name, path));
-        // Without a cache every run compiles anew: slower, never wrong.
-        match Cache::open(&self.cache) {
-            Ok(cache) => wasm = wasm.cache(cache),
-            Err(error) => tracing::warn!(%error, "the compile cache can't be used"),
-        }
-        if let Some(signal) = self.interrupt_signal {
-            wasm = wasm.interrupt_signal(signal);
-        }
-        if let Some(scratch) = &self.scratch {
-            wasm = wasm.scratch_root(scratch);
-        }
-        let wasm = Arc::new(wasm.build().map_err(|error| sandbox(&error))?);
-        let mut native = NativeExecutor::builder().operator_env(self.operator_env);
-        if let Some(scratch) = self.scratch {
-            native = native.scratch(scratch);
-        }
-        let native = Arc::new(native.build());
-        let steps_in_code = self.steps.keys().cloned().collect();
-        let executors = Executors {
-            wasm: self.wasm.unwrap_or_else(|| wasm.clone()),
-            native: self.native.unwrap_or(native),
-            in_code: Arc::new(InCode::new(self.steps)),
-        };
-        let state = self.state.clone();
-        let open_ledger = self.open_ledger.unwrap_or_else(|| Arc::new(move || Ok(Box::new(SqliteLedger::open(&state)?))));
-        Ok(Engine {
-            state: self.state,
-            command: self.command,
-            lock_patience: self.lock_patience,
-            sinks: self.sinks,
-            clock: self.clock,
-            open_ledger,
-            executors,
-            probe: wasm,
-            steps_in_code,
-            protected,
-            on_wait: self.on_wait,
-        })
-    }
-}
-
-/// Runs the hooks of releases. Cheap to keep, and meant to be kept: it holds compiled modules.
+/// Runs the hooks of releases. Meant to be kept, and shared by as many runs as there are tenants: it holds compiled modules.
+///
+/// Guests never run on the caller's threads. What an engine does there itself is short: it reads small files and writes the ledger.
 pub struct Engine {
     state: PathBuf,
     command: String,
     lock_patience: Option<Duration>,
     sinks: Vec<Arc<dyn Sink>>,
     clock: Clock,
-    open_ledger: OpenLedger,
+    ledgers: Ledgers,
     executors: Executors,
-    probe: Arc<WasmExecutor>,
+    probe: Arc<dyn Probe>,
     steps_in_code: Vec<StepName>,
     protected: Vec<(&'static str, PathBuf)>,
     on_wait: Option<OnWait>,
 }
 
 /// A plan that nobody has started, and what the gate says of it.
+#[non_exhaustive]
 pub struct Preview {
     /// The plan and what doesn't stand in it.
     pub prepared: Prepared,
@@ -233,46 +98,42 @@ pub struct Preview {
     pub readiness: Readiness,
 }
 
+/// What has to be there before a run begins.
+enum Turn {
+    Ours { lock: Hold, ledger: Box<dyn Ledger>, prepared: Box<Prepared> },
+    Theirs(Holder),
+}
+
 impl Engine {
     /// A builder for an engine that keeps its state and its compiled modules in these directories, which are the engine's alone.
-    #[must_use]
     pub fn builder(state: impl Into<PathBuf>, cache: impl Into<PathBuf>) -> Builder {
-        Builder {
-            state: state.into(),
-            cache: cache.into(),
-            command: "embedded".to_owned(),
-            lock_patience: None,
-            sinks: Vec::new(),
-            steps: BTreeMap::new(),
-            clock: Arc::new(jiff::Timestamp::now),
-            open_ledger: None,
-            wasm: None,
-            native: None,
-            operator_env: Vec::new(),
-            scratch: None,
-            interrupt_signal: None,
-            on_wait: None,
-        }
+        Builder::new(state.into(), cache.into())
     }
 
-    /// Runs what `request` names, from the lock to the report.
+    /// Runs what `request` names, from the lock to the report. `stop` ends it early, in order; dropping the future ends it at once: whatever
+    /// guest was running is stopped, the lock falls when that is done, and the next run finds a run that died.
     ///
     /// # Errors
     /// [`Error`] if nothing could be loaded, if it is refused, or if the machinery failed. A failed hook is no error.
     pub async fn run(&self, request: &Request, stop: &Stop) -> Result<Report, Error> {
-        let request = self.complete(request);
+        // On the heap: an embedder's own futures shouldn't carry it.
+        Box::pin(self.run_in_turn(self.complete(request), stop)).await
+    }
+
+    async fn run_in_turn(&self, request: Request, stop: &Stop) -> Result<Report, Error> {
         let declared = load::declare(&request)?;
-        let target = Target { app: declared.app.clone(), environment: declared.environment.clone() };
-        let lock = match self.lock(&target, declared.profile.on_locked).await? {
-            Attempt::Held(lock) => lock,
-            Attempt::Busy(holder) => return Ok(locked_out(&declared, &holder)),
+        let (target, on_locked) = (target(&declared), declared.profile.on_locked);
+        let turn = tokio::select! {
+            biased;
+            signal = stop.asked() => return Ok(not_run::stopped(&target, signal)),
+            turn = self.turn(declared, &request, &target) => turn?,
         };
-        let ledger = (self.open_ledger)()?;
-        let prepared = self.prepare(declared, &request, &*ledger, &target).await?;
+        let (lock, ledger, prepared) = match turn {
+            Turn::Ours { lock, ledger, prepared } => (lock, ledger, prepared),
+            Turn::Theirs(holder) => return Ok(not_run::locked_out(&target, on_locked, &holder)),
+        };
         let writers = Writers { ledger: Some(ledger), sinks: self.sinks.clone(), clock: self.clock.clone() };
-        let report = Runner::new(self.executors.clone(), writers).run(&prepared, stop).await?;
-        self.release(lock);
-        Ok(report)
+        Ok(Runner::new(self.executors.clone(), writers).holding(lock).run(&prepared, stop).await?)
     }
 
     /// What [`run`](Self::run) would do now, without doing it. Takes no lock and writes nothing but what git fetches, where `request` says so.
@@ -282,25 +143,39 @@ impl Engine {
     pub async fn plan(&self, request: &Request) -> Result<Preview, Error> {
         let request = self.complete(request);
         let declared = load::declare(&request)?;
-        let target = Target { app: declared.app.clone(), environment: declared.environment.clone() };
-        let ledger: Option<Box<dyn Ledger>> = SqliteLedger::open_readonly(&self.state)?.map(|ledger| Box::new(ledger) as Box<dyn Ledger>);
-        let previous = previous_version(ledger.as_deref(), &target)?;
-        let prepared = load::prepare(declared, &request, self.new_run(), previous, &*self.probe).await?;
+        let ledger = self.ledgers.look()?;
+        let previous = previous_version(ledger.as_deref(), &target(&declared))?;
+        let prepared = Box::pin(load::prepare(declared, &request, self.new_run(), previous, &self.probe)).await?;
         let runner = Runner::new(self.executors.clone(), Writers { ledger, sinks: Vec::new(), clock: self.clock.clone() });
         let readiness = runner.readiness(&prepared)?;
         Ok(Preview { prepared, readiness })
     }
 
+    /// What the engine remembers of its runs; `None` if there was none yet.
+    ///
+    /// # Errors
+    /// [`LedgerError`] if there is a ledger and it can't be read.
+    pub fn ledger(&self) -> Result<Option<Box<dyn Ledger>>, LedgerError> {
+        self.ledgers.look()
+    }
+
     fn complete(&self, request: &Request) -> Request {
         let mut request = request.clone();
-        request.steps_in_code.extend(self.steps_in_code.iter().cloned());
-        request.protected.extend(self.protected.iter().cloned());
+        request.steps_in_code.clone_from(&self.steps_in_code);
+        request.protected.clone_from(&self.protected);
         request
     }
 
-    async fn prepare(&self, declared: Declared, request: &Request, ledger: &dyn Ledger, target: &Target) -> Result<Prepared, Error> {
-        let previous = previous_version(Some(ledger), target)?;
-        Ok(load::prepare(declared, request, self.new_run(), previous, &*self.probe).await?)
+    /// The lock, and under it the ledger and the plan.
+    async fn turn(&self, declared: Declared, request: &Request, target: &Target) -> Result<Turn, Error> {
+        let lock = match self.lock(target, declared.profile.on_locked).await? {
+            Attempt::Held(lock) => Hold::of(lock),
+            Attempt::Busy(holder) => return Ok(Turn::Theirs(holder)),
+        };
+        let ledger = self.ledgers.open()?;
+        let previous = previous_version(Some(&*ledger), target)?;
+        let prepared = load::prepare(declared, request, self.new_run(), previous, &self.probe).await?;
+        Ok(Turn::Ours { lock, ledger, prepared: Box::new(prepared) })
     }
 
     async fn lock(&self, target: &Target, on_locked: OnLocked) -> Result<Attempt, LockError> {
@@ -318,23 +193,6 @@ impl Engine {
         }
     }
 
-    /// Gives the lock back; while a hook that could not be stopped still has its thread, only when that has ended.
-    fn release(&self, lock: Lock) {
-        let executor = Arc::clone(&self.probe);
-        if executor.abandoned().is_empty() {
-            return drop(lock);
-        }
-        let waiting = std::thread::Builder::new().name("wasmhook-lock".to_owned()).spawn(move || {
-            while !executor.abandoned().is_empty() {
-                std::thread::sleep(Duration::from_millis(100));
-            }
-            drop(lock);
-        });
-        if let Err(error) = waiting {
-            tracing::error!(%error, "the lock was given back although a hook that could not be stopped may still be there");
-        }
-    }
-
     /// A name for a run: its time, and enough chance to tell two runs of one moment apart.
     fn new_run(&self) -> RunId {
         let now = (self.clock)();
@@ -347,10 +205,8 @@ impl Engine {
     }
 }
 
-impl Probe for WasmExecutor {
-    fn probe(&self, file: &str, bytes: &[u8]) -> Result<(), Cause> {
-        WasmExecutor::probe(self, file, bytes)
-    }
+fn target(declared: &Declared) -> Target {
+    Target { app: declared.app.clone(), environment: declared.environment.clone() }
 }
 
 /// The version that is live, as the newest run left it: a run that failed half-way may have checked a tree out that isn't.
@@ -360,22 +216,6 @@ fn previous_version(ledger: Option<&dyn Ledger>, target: &Target) -> Result<Opti
     let report = Report::fold(&ledger.events(&last.run)?);
     let is_live = report.new_version_live.unwrap_or(report.status == Status::Success);
     Ok(if is_live { report.tag.map(|tag| tag.to_string()) } else { report.previous_version })
-}
-
-fn locked_out(declared: &Declared, holder: &Holder) -> Report {
-    let status = if declared.profile.on_locked == OnLocked::Skip { Status::Skipped } else { Status::Locked };
-    let mut report = Report::not_started(status);
-    report.app = Some(declared.app.clone());
-    report.environment = Some(declared.environment.clone());
-    let message = match holder {
-        Holder::Known(owner) => format!(
-            "{} in {} is locked by {} on {} (process {}, since {}): {}",
-            declared.app, declared.environment, owner.user, owner.host, owner.pid, owner.since, owner.command
-        ),
-        Holder::Unknown => format!("{} in {} is locked by another run", declared.app, declared.environment),
-    };
-    report.notices.push(crate::report::Notice { code: "locked".to_owned(), message });
-    report
 }
 
 /// The state directory as an embedder sees it: what runs there were.

@@ -20,6 +20,8 @@ pub mod profile;
 pub mod report;
 #[cfg(feature = "cli")]
 pub mod testcase;
+#[cfg(feature = "cli")]
+pub mod trial;
 
 #[cfg(feature = "wasm")]
 pub use embed::{Builder, Engine, Error, Preview, history};

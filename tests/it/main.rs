@@ -1,5 +1,10 @@
 //! The tests that drive wasmhook from outside, and those of what they share.
+#![expect(clippy::unwrap_used, reason = "in a test, and in what only tests call, a panic is the report")]
 
+mod architecture;
+mod embed;
+mod first_hook;
 mod programs;
 mod reference;
 mod tenant_upgrade;
+mod test_command;

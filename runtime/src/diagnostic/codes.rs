@@ -25,10 +25,12 @@ codes! {
     FETCH_FAILED = "fetch-failed": "The remote could not be read.";
     GUEST_CHOICE = "guest-choice": "A hook needs exactly one of `wasm` and `run`.";
     HOOK_CHANGED = "hook-changed": "A hook that is done for this release has changed since.";
+    HOOK_WARNING = "hook-warning": "A hook succeeded and says that something isn't as it should be.";
     IMPOSSIBLE_GRANT = "impossible-grant": "A directory grant lies in a wider one and can't be enforced.";
     LIMIT_LOWERED = "limit-lowered": "The operator's policy lowered a limit.";
     LOCKED = "locked": "Another run has the lock.";
     MARKER_NOT_WRITTEN = "marker-not-written": "The release's marker file could not be written.";
+    MISSING_FILE = "missing-file": "A file that a test case names isn't there.";
     MISSING_KEY = "missing-key": "A table lacks a key that it needs.";
     MOVED_TAG = "moved-tag": "A tag points to another commit than when it was deployed.";
     NO_APP = "no-app": "No application is named.";

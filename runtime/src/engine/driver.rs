@@ -7,7 +7,8 @@ use super::lines::{self, Words};
 use super::machine::{At, Effect, Input, LockState, Machine, Record};
 use super::stop::Stop;
 use super::{Checks, Executors, lifecycle};
-use crate::exec::{ExecError, Executor, OutputSink, Surroundings};
+use crate::diagnostic::codes;
+use crate::exec::{ExecError, Executor, Hold, OutputSink, Surroundings};
 use crate::ledger::{Durability, Key, LedgerError};
 use crate::model::event::{Finished, Place, Status, What};
 use crate::model::grant::{Capability, Denial, DirGrant};
@@ -25,6 +26,7 @@ use tracing::Instrument;
 
 /// Why a run could not be driven to its end.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum DriveError {
     /// Something could not be recorded.
     #[error(transparent)]
@@ -50,6 +52,8 @@ pub struct Setting<'a> {
     pub attempts: BTreeMap<Place, u32>,
     /// Asks the run to stop.
     pub stop: &'a Stop,
+    /// What stays until nothing of any execution is left.
+    pub hold: &'a Hold,
     /// What to do when the last phase is over and everything in it succeeded.
     pub after_hooks: &'a (dyn Fn() -> Result<(), String> + Send + Sync),
 }
@@ -57,7 +61,7 @@ pub struct Setting<'a> {
 /// Something that happened outside.
 enum News {
     Output(At, Stream, String),
-    Ended(At, Result<Execution, ExecError>),
+    Ended(At, Box<Result<Execution, ExecError>>),
 }
 
 /// Drives `machine` to its end.
@@ -150,14 +154,14 @@ impl Driver<'_, '_> {
                 Ok(None)
             }
             News::Ended(at, execution) => {
-                let execution = execution?;
+                let execution = (*execution)?;
                 self.cancels.remove(&at);
                 if matches!(execution.outcome, Outcome::TimedOut { abandoned: true, .. })
                     && let Some(hook) = self.hook(at)
                 {
                     self.abandoned.extend(hook.grants.dirs.clone());
                 }
-                let outcome = said_outcome(&execution);
+                let outcome = execution.said_outcome();
                 self.step_outputs.entry(at.step).or_default().extend(execution.outputs.iter().cloned());
                 self.executions.insert(at, execution);
                 Ok(Some(Input::Ended { at, outcome }))
@@ -195,22 +199,22 @@ impl Driver<'_, '_> {
         }
         let executor = self.executor(&job);
         let news = self.news.clone();
-        let output = Arc::new(Forward { at, news: news.clone() });
+        let around = Surroundings::new(Arc::new(Forward { at, news: news.clone() }), cancel).holding(self.setting.hold.clone());
         let span = tracing::info_span!("attempt", place = %place, attempt, outcome = tracing::field::Empty);
         let task = async move {
-            let execution = executor.execute(&job, Surroundings { output, cancel }).await;
+            let execution = executor.execute(&job, around).await;
             if let Ok(execution) = &execution {
                 tracing::Span::current().record("outcome", execution.outcome.word());
             }
             // The receiver is gone only when the run ended with an error: nobody is left to tell.
-            let _ = news.send(News::Ended(at, execution));
+            let _ = news.send(News::Ended(at, Box::new(execution)));
         };
         self.tasks.spawn(task.instrument(span));
     }
 
     fn ended(&self, at: At, execution: Execution) {
         // The receiver lives as long as this driver.
-        let _ = self.news.send(News::Ended(at, Ok(execution)));
+        let _ = self.news.send(News::Ended(at, Box::new(Ok(execution))));
     }
 
     fn executor(&self, job: &Job) -> Arc<dyn Executor> {
@@ -262,6 +266,8 @@ impl Driver<'_, '_> {
         let detail = self.hook_line(at, &outcome);
         self.step_causes.insert(at.step, cause_text(&outcome));
         let live = self.hook(at).is_none_or(PlanHook::is_live);
+        let place = lifecycle::place(self.setting.plan, at);
+        self.warnings(&place, &execution)?;
         let finished = Finished {
             outcome,
             verdict,
@@ -274,10 +280,18 @@ impl Driver<'_, '_> {
             detail,
         };
         let (key, digest) = key(&self.setting, at);
-        let place = lifecycle::place(self.setting.plan, at);
         // What a live hook did must be known even if the engine is killed next; the next intent makes it survive power loss.
         let durability = if live { Durability::Written } else { Durability::Later };
         self.journal.record(What::Finished { place, result: Box::new(finished) }, Some((&key, &digest)), durability)
+    }
+
+    /// What it warned of comes before its end: an outcome in the journal is complete (S3.39).
+    fn warnings(&mut self, place: &Place, execution: &Execution) -> Result<(), LedgerError> {
+        for text in execution.warnings() {
+            let warning = What::Warning { code: codes::HOOK_WARNING.to_owned(), message: format!("{place}: {text}") };
+            self.journal.record(warning, None, Durability::Later)?;
+        }
+        Ok(())
     }
 
     fn step_finished(&mut self, step: usize, verdict: Verdict) -> Result<(), LedgerError> {
@@ -365,16 +379,6 @@ fn cause_text(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Failed { cause } => cause.to_string(),
         other => other.to_string(),
-    }
-}
-
-/// A hook that succeeded and reported `skipped=<reason>` was skipped, by its own word.
-fn said_outcome(execution: &Execution) -> Outcome {
-    match execution.outputs.iter().rev().find(|(key, _)| key == "skipped") {
-        Some((_, message)) if execution.outcome == Outcome::Succeeded => {
-            Outcome::Skipped { reason: SkipReason::SaidByHook { message: message.clone() } }
-        }
-        _ => execution.outcome.clone(),
     }
 }
 

@@ -112,11 +112,10 @@ impl Judge<'_> {
             return decision;
         }
         match gate {
-            Gate::None => Decision::Run,
             Gate::CommitChanged if self.plan.commit.is_some() && self.plan.commit == self.snapshot.last_success => {
                 Decision::Skip(SkipReason::CommitUnchanged)
             }
-            Gate::CommitChanged => Decision::Run,
+            Gate::None | Gate::CommitChanged => Decision::Run,
             Gate::Once => self.once(hook, place),
         }
     }

@@ -49,6 +49,7 @@ pub fn job(plan: &Plan, at: At, place: &Place, attempt: u32, supplies: &Supplies
 }
 
 /// What a hook lacks, found out without starting it.
+#[must_use]
 pub fn missing(hook: &PlanHook, supplies: &Supplies<'_>) -> Vec<JobError> {
     hook.grants
         .env
@@ -155,6 +156,7 @@ fn host_job(plan: &Plan, command: &HostCommand, place: &Place, attempt: u32, sup
 }
 
 /// Whether two grants let two hooks change the same files.
+#[must_use]
 pub fn overlap(a: &[DirGrant], b: &[DirGrant]) -> bool {
     let live = |dirs: &[DirGrant]| {
         dirs.iter().filter(|dir| dir.mode.is_live()).filter_map(|dir| dir.host.clone()).map(PathBuf::from).collect::<Vec<_>>()

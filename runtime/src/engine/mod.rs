@@ -18,7 +18,7 @@ pub use job::Blobs;
 pub use journal::{Clock, Sink, Writers};
 pub use stop::Stop;
 
-use crate::exec::Executor;
+use crate::exec::{Executor, Hold};
 use crate::ledger::{LedgerError, Target};
 use crate::model::event::{Place, RunHeader, Status, What};
 use crate::model::id::RunId;
@@ -72,6 +72,7 @@ pub struct Prepared {
 
 /// Why a run could not be carried out. A hook's failure is none: it stands in the report.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
     /// The ledger could not be read or written.
     #[error(transparent)]
@@ -103,13 +104,20 @@ pub enum Readiness {
 pub struct Runner {
     executors: Executors,
     writers: Writers,
+    hold: Hold,
 }
 
 impl Runner {
     /// A runner over these executors, writing to `writers`.
     #[must_use]
     pub fn new(executors: Executors, writers: Writers) -> Self {
-        Self { executors, writers }
+        Self { executors, writers, hold: Hold::default() }
+    }
+
+    /// Keeps `hold` (the lock) until nothing is left of anything that ran, also if the run's future is dropped.
+    #[must_use]
+    pub fn holding(self, hold: Hold) -> Self {
+        Self { hold, ..self }
     }
 
     /// What the gate decides on `prepared`, without running anything: what `plan` shows is what [`run`](Self::run) does.
@@ -150,6 +158,7 @@ impl Runner {
             checks: &*prepared.checks,
             attempts,
             stop,
+            hold: &self.hold,
             after_hooks: &marker,
         };
         driver::drive(machine, setting, &mut journal).await?;
@@ -165,7 +174,9 @@ impl Runner {
         let remains = replay::remains(&plan, &events);
         let decisions = Decisions { by_step: replay::everything_runs(&plan), notices: Vec::new() };
         let mut journal = Journal::new(&mut self.writers, dead.run.clone(), remains.next_seq);
-        events.iter().for_each(|event| journal.replay(event));
+        for event in &events {
+            journal.replay(event);
+        }
         let supplies = Supplies { app_env: &prepared.app_env, blobs: &prepared.blobs, run: &dead.run };
         let checks = &*prepared.checks;
         let setting = Setting {
@@ -176,6 +187,7 @@ impl Runner {
             checks,
             attempts: remains.attempts.clone(),
             stop,
+            hold: &self.hold,
             after_hooks: &|| Ok(()),
         };
         driver::bury(&setting, &remains, &mut journal)?;

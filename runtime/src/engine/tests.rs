@@ -222,6 +222,34 @@ async fn a_hook_says_itself_that_it_was_skipped() {
     assert_eq!((report.status, &report.hooks_executed[0][..]), (Status::Success, "p: a.wasm - SKIPPED (data exists)"));
 }
 
+#[tokio::test]
+async fn s3_39_what_a_hook_tolerated_is_a_warning_of_the_run() {
+    let warned = Execution {
+        outputs: vec![
+            ("warning".into(), "copy json: no such file".into()),
+            ("rows".into(), "7".into()),
+            ("warning".into(), "second".into()),
+        ],
+        ..Execution::not_started(Outcome::Succeeded)
+    };
+    let mut bench = bench(MockExecutor::new().ending("p/a", warned));
+    let report = bench.run("r1", vec![phase("p", vec![hook("a"), hook("b")])]).await;
+    assert_eq!((report.status, report.warnings), (Status::Success, 2));
+    assert_eq!(report.hooks[0].outcome, OutcomeWord::Succeeded, "a warning changes no outcome");
+    let notices: Vec<_> = report.notices.iter().map(|notice| (notice.code.as_str(), notice.message.as_str())).collect();
+    assert_eq!(notices, [("hook-warning", "p/a: copy json: no such file"), ("hook-warning", "p/a: second")]);
+    let story = bench.seen(|what| match what {
+        What::Warning { message, .. } => Some(message.clone()),
+        What::Finished { place, .. } => Some(format!("{place} finished")),
+        _ => None,
+    });
+    assert_eq!(
+        story,
+        ["p/a: copy json: no such file", "p/a: second", "p/a finished", "p/b finished"],
+        "an outcome in the journal is complete"
+    );
+}
+
 /// An executor under which the engine dies: its future never ends, and the run is dropped.
 async fn die_in(bench: &mut Bench, steps: Vec<PlanStep>, place: &str) {
     struct Dies(Arc<MockExecutor>, String);

@@ -23,11 +23,41 @@ pub trait OutputSink: Send + Sync {
 
 /// What surrounds an execution: who wants its output, and who may cancel it.
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct Surroundings {
     /// Takes the output.
     pub output: Arc<dyn OutputSink>,
     /// Cancels the execution: its outcome is then `cancelled`.
     pub cancel: CancellationToken,
+    /// Kept by the executor as long as anything of the execution is left.
+    pub hold: Hold,
+}
+
+impl Surroundings {
+    /// Surroundings in which nothing has to outlive the execution.
+    #[must_use]
+    pub fn new(output: Arc<dyn OutputSink>, cancel: CancellationToken) -> Self {
+        Self { output, cancel, hold: Hold::default() }
+    }
+
+    /// The same, with something that has to stay as long as anything of the execution is left.
+    #[must_use]
+    pub fn holding(self, hold: Hold) -> Self {
+        Self { hold, ..self }
+    }
+}
+
+/// Something that has to stay as long as anything of an execution is left: the run's lock, while a thread can't be stopped or a process is not
+/// yet gone. An executor drops it before it answers, or, where it answers in the guest's place or nobody waits, when the guest has ended.
+#[derive(Clone, Default)]
+pub struct Hold(#[expect(dead_code, reason = "kept, never read")] Option<Arc<dyn std::any::Any + Send + Sync>>);
+
+impl Hold {
+    /// Holds `what` until the last clone is dropped.
+    #[must_use]
+    pub fn of(what: impl std::any::Any + Send + Sync) -> Self {
+        Self(Some(Arc::new(what)))
+    }
 }
 
 /// The sandbox machinery itself failed: not the guest's fault, and no outcome of it.

@@ -44,7 +44,7 @@ impl Capture {
             self.truncated = true;
             self.flush(Stream::Stdout);
             self.flush(Stream::Stderr);
-            self.emit(Stream::Stderr, format!("[output truncated at {}]", show_size(self.limit)));
+            self.emit(Stream::Stderr, &format!("[output truncated at {}]", show_size(self.limit)));
         }
     }
 
@@ -86,11 +86,11 @@ impl Capture {
         }
         let line = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        self.emit(stream, String::from_utf8_lossy(line).into_owned());
+        self.emit(stream, &String::from_utf8_lossy(line));
     }
 
-    fn emit(&mut self, stream: Stream, line: String) {
-        self.sink.line(stream, &line);
+    fn emit(&mut self, stream: Stream, line: &str) {
+        self.sink.line(stream, line);
         if self.tail.len() == TAIL_LINES {
             self.tail.pop_front();
         }

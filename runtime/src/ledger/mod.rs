@@ -8,6 +8,7 @@ pub mod lock;
 pub mod marker;
 pub mod memory;
 mod recall;
+mod shared;
 pub mod sqlite;
 mod state_dir;
 

@@ -8,7 +8,7 @@ use std::ffi::OsStr;
 use std::path::Path;
 
 /// Looks at the machine as it is.
-pub(super) struct Preflight {
+pub(crate) struct Preflight {
     /// Where programs are looked for.
     pub path_variable: String,
 }

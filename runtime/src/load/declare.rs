@@ -1,7 +1,8 @@
 //! Reads what was written: manifests, policy and profile, from the operator's side.
 
 use super::{LoadError, Request};
-use crate::diagnostic::{Diagnostic, Located, has_errors};
+use crate::diagnostic::{Diagnostic, Located, codes, has_errors};
+use crate::document::suggest;
 use crate::manifest::{self, HostStepDecl, Manifest, PolicyDecl};
 use crate::model::id::{AppName, EnvironmentName, StepName};
 use crate::profile::{self, Profile};
@@ -49,7 +50,7 @@ pub fn declare(request: &Request) -> Result<Declared, LoadError> {
 ///
 /// # Errors
 /// As [`declare`].
-pub(super) fn complete(dir: PathBuf, manifest: Manifest, request: &Request, mut found: Vec<Diagnostic>) -> Result<Declared, LoadError> {
+pub(super) fn complete(dir: PathBuf, mut manifest: Manifest, request: &Request, mut found: Vec<Diagnostic>) -> Result<Declared, LoadError> {
     let operator = match &request.policy {
         Some(file) => {
             let (operator, problems) = manifest::parse_policy(&file.display().to_string(), &read_text(file, "read the policy")?);
@@ -72,8 +73,11 @@ pub(super) fn complete(dir: PathBuf, manifest: Manifest, request: &Request, mut 
         }
         None => (manifest.policy.as_ref().map(|at| at.value.clone()).unwrap_or_default(), manifest.host_steps.clone()),
     };
+    // Hooks added in code obey the same rules as those that somebody wrote.
+    manifest.hooks.extend(request.hooks.iter().cloned());
     let manifest_with_steps = Manifest { host_steps: host_steps.clone(), ..manifest.clone() };
     found.extend(crate::lint::check(&manifest_with_steps, &profile));
+    found.extend(unknown_steps_in_code(&request.steps_in_code, &profile));
     if has_errors(&found) {
         return Err(LoadError::Invalid(found));
     }
@@ -100,6 +104,17 @@ fn two_masters(manifest: &Manifest) -> Vec<Diagnostic> {
     let steps = manifest.host_steps.iter().map(|(name, _)| (&name.at, "[host_step]"));
     let message = |what: &str| format!("{what} of the manifest is not used: --policy names the operator's file");
     policy.into_iter().chain(steps).map(|(at, what)| Diagnostic::warning("policy-elsewhere", message(what)).at(at.clone())).collect()
+}
+
+/// A step that nothing ever asks for would be a wish that nobody hears.
+fn unknown_steps_in_code(steps: &[StepName], profile: &Profile) -> Vec<Diagnostic> {
+    let known: Vec<&str> = profile.host_steps().map(|(name, _)| name.as_str()).collect();
+    let unknown = steps.iter().filter(|step| !known.contains(&step.as_str()));
+    let found = |step: &StepName| {
+        let message = format!("code is given for the host step `{step}`, which the profile `{}` doesn't have", profile.name);
+        Diagnostic::error(codes::UNKNOWN_HOST_STEP, message).help(suggest(step.as_str(), known.iter().copied()))
+    };
+    unknown.map(found).collect()
 }
 
 fn read_manifests(dir: &Path, request: &Request, found: &mut Vec<Diagnostic>) -> Result<Manifest, LoadError> {

@@ -29,7 +29,7 @@ pub(super) struct Sources<'a> {
     /// The largest module that is read, in bytes.
     pub max_module: u64,
     /// Looks at modules.
-    pub probe: &'a dyn Probe,
+    pub probe: &'a Arc<dyn Probe>,
 }
 
 /// The largest script that is read, in bytes.
@@ -68,7 +68,8 @@ impl Files {
         let fact = match read_module(path, sources).await {
             Ok(None) => FileFact::Missing,
             Ok(Some(bytes)) => {
-                let unsupported = match sources.probe.probe(path, &bytes) {
+                let (bytes, probed) = probe(sources.probe, path, bytes).await;
+                let unsupported = match probed {
                     Err(cause @ (Cause::Unsupported { .. } | Cause::BrokenModule { .. })) => Some(cause.to_string()),
                     Ok(()) | Err(_) => None,
                 };
@@ -89,7 +90,7 @@ impl Files {
         }
         match sources.release.read(word.trim_start_matches("./"), MAX_SCRIPT).await {
             Ok(Some(bytes)) => {
-                let digest = if matches!(sources.release, Source::Commit(..)) { self.keep(bytes) } else { Digest::of(&bytes) };
+                let digest = if matches!(sources.release, Source::Commit(..)) { self.keep(bytes.into()) } else { Digest::of(&bytes) };
                 self.facts.insert(word.to_owned(), FileFact::Present { digest, unsupported: None });
             }
             Err(SourceError::Git(error)) => return Err(error.into()),
@@ -99,25 +100,32 @@ impl Files {
         Ok(())
     }
 
-    fn keep(&mut self, bytes: Vec<u8>) -> Digest {
+    fn keep(&mut self, bytes: Arc<[u8]>) -> Digest {
         let digest = Digest::of(&bytes);
-        self.blobs.insert(digest.clone(), Arc::from(bytes));
+        self.blobs.insert(digest.clone(), bytes);
         digest
     }
 }
 
+/// Compiling takes its time: not on the caller's thread.
+async fn probe(probe: &Arc<dyn Probe>, path: &str, bytes: Arc<[u8]>) -> (Arc<[u8]>, Result<(), Cause>) {
+    let (probe, path, module) = (Arc::clone(probe), path.to_owned(), Arc::clone(&bytes));
+    let probed = tokio::task::spawn_blocking(move || probe.probe(&path, &module)).await;
+    (bytes, probed.unwrap_or_else(|error| Err(Cause::Spawn { message: error.to_string() })))
+}
+
 /// A module is a file of the release; one named by an absolute path is a file of the operator's, beside the manifest that names it.
-async fn read_module(path: &str, sources: &Sources<'_>) -> Result<Option<Vec<u8>>, SourceError> {
+async fn read_module(path: &str, sources: &Sources<'_>) -> Result<Option<Arc<[u8]>>, SourceError> {
     if let Some(bytes) = sources.given.get(path) {
-        return Ok(Some(bytes.to_vec()));
+        return Ok(Some(Arc::clone(bytes)));
     }
     let absolute = Path::new(path);
     let (Some(folder), Some(name), true) = (absolute.parent(), absolute.file_name().and_then(|name| name.to_str()), absolute.is_absolute())
     else {
-        return sources.release.read(path.trim_start_matches("./"), sources.max_module).await;
+        return Ok(sources.release.read(path.trim_start_matches("./"), sources.max_module).await?.map(Arc::from));
     };
     if !folder.is_dir() {
         return Ok(None);
     }
-    WorkTree::open(folder)?.read(name, sources.max_module)
+    Ok(WorkTree::open(folder)?.read(name, sources.max_module)?.map(Arc::from))
 }

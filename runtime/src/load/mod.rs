@@ -12,6 +12,8 @@ mod found;
 mod prepare;
 mod request;
 
+#[cfg(feature = "cli")]
+pub(crate) use checks::Preflight;
 pub use declare::{Declared, declare};
 pub use prepare::prepare;
 pub use request::{Probe, Request};
@@ -25,12 +27,13 @@ use std::path::PathBuf;
 
 /// Why there is nothing to run.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum LoadError {
     /// What was written is wrong: everything that is, at once.
-    #[error("{} of what was written is wrong", .0.len())]
+    #[error("{}", findings(.0))]
     Invalid(Vec<Diagnostic>),
     /// Hooks ask for more than the operator grants.
-    #[error("{} grants are refused", .0.len())]
+    #[error("{}", denials(.0))]
     Denied(Vec<(HookId, Denial)>),
     /// A file or directory that was named can't be used.
     #[error("cannot {doing} {}: {source}", path.display())]
@@ -55,4 +58,19 @@ pub enum LoadError {
     /// The release can't be read.
     #[error(transparent)]
     Source(#[from] SourceError),
+}
+
+/// Each finding with its place and the way out, for whoever shows an error as text; [`crate::diagnostic::render()`] shows the source too.
+fn findings(found: &[Diagnostic]) -> String {
+    let line = |finding: &Diagnostic| {
+        let at = finding.at.as_ref().and_then(|at| at.position().map(|_| format!("{at}: "))).unwrap_or_default();
+        let help = finding.help.as_ref().map(|help| format!(" ({help})")).unwrap_or_default();
+        format!("{at}{}{help}", finding.message)
+    };
+    found.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn denials(denials: &[(HookId, Denial)]) -> String {
+    let line = |(hook, denial): &(HookId, Denial)| format!("hook {hook}: {} (to allow it: {})", denial.what, denial.allow);
+    denials.iter().map(line).collect::<Vec<_>>().join("\n")
 }

@@ -20,6 +20,7 @@ use crate::plan::{Given, Notice, Plan, PlanError, PlanStepKind, Selection, resol
 use crate::profile::{Fact, ProfileStepKind};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 
 /// Prepares a run. `previous` is the version that the ledger remembers as live.
 ///
@@ -30,7 +31,7 @@ pub async fn prepare(
     request: &Request,
     run: RunId,
     previous: Option<String>,
-    probe: &dyn Probe,
+    probe: &Arc<dyn Probe>,
 ) -> Result<Prepared, LoadError> {
     let repository = Repository::open(&declared.app_dir, Git::default()).await?;
     let fetch = fetch(&declared, request, repository.as_ref()).await;
@@ -40,7 +41,6 @@ pub async fn prepare(
     let mut declared = reread(declared, request, &source).await?;
     let mut sayings = sayings(&declared, &fetch, &chosen);
     add_found(&mut declared.manifest, &declared.profile, &source, &chosen, &mut sayings).await?;
-    declared.manifest.hooks.extend(request.hooks.iter().cloned());
     let files =
         files::read(&declared.manifest, &Sources { release: &source, given: &request.modules, max_module: max_module(&declared), probe })
             .await?;

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 /// What to load. [`Request::new`] asks for the `wasmhook.toml` of a directory and nothing else.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Request {
     /// The manifest's directory.
     pub dir: PathBuf,
@@ -40,8 +41,8 @@ pub struct Request {
     pub hooks: Vec<HookDecl>,
     /// Modules given as bytes, by the path under which hooks name them.
     pub modules: BTreeMap<String, Arc<[u8]>>,
-    /// Host steps that are carried out in code.
-    pub steps_in_code: Vec<StepName>,
+    /// Host steps that the engine carries out in code.
+    pub(crate) steps_in_code: Vec<StepName>,
     /// Instances of the service.
     pub instances: Vec<Instance>,
     /// Only these phases.
@@ -55,7 +56,7 @@ pub struct Request {
     /// Whether the remote is asked for new tags, where the profile does so, and how long that may take.
     pub fetch: Option<Duration>,
     /// Directories that no grant may reach: the engine's own.
-    pub protected: Vec<(&'static str, PathBuf)>,
+    pub(crate) protected: Vec<(&'static str, PathBuf)>,
     /// Where programs of native hooks are looked for.
     pub path_variable: String,
 }
@@ -85,10 +86,55 @@ impl Request {
             only: Vec::new(),
             ignore_marker: false,
             accept_moved_tag: false,
-            fetch: Some(Duration::from_secs(60)),
+            fetch: Some(Duration::from_mins(1)),
             protected: Vec::new(),
             path_variable: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned(),
         }
+    }
+
+    /// For this tag.
+    #[must_use]
+    pub fn with_tag(self, tag: Tag) -> Self {
+        Self { tag: Some(tag), ..self }
+    }
+
+    /// For this application, whatever the manifest calls it.
+    #[must_use]
+    pub fn with_app(self, app: AppName) -> Self {
+        Self { app: Some(app), ..self }
+    }
+
+    /// With this profile (a name, or a file), if no manifest names one.
+    #[must_use]
+    pub fn with_profile(self, profile: impl Into<String>) -> Self {
+        Self { profile: Some(profile.into()), ..self }
+    }
+
+    /// Under this operator's file.
+    #[must_use]
+    pub fn with_policy(self, file: impl Into<PathBuf>) -> Self {
+        Self { policy: Some(file.into()), ..self }
+    }
+
+    /// With one more variable of the app environment, stronger than any file.
+    #[must_use]
+    pub fn with_env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.env.insert(name.into(), value.into());
+        self
+    }
+
+    /// With one more hook, after those of the manifest. The operator's policy is its ceiling too.
+    #[must_use]
+    pub fn with_hook(mut self, hook: HookDecl) -> Self {
+        self.hooks.push(hook);
+        self
+    }
+
+    /// With a module as bytes: hooks name it by `path`, and no file of that name is read.
+    #[must_use]
+    pub fn with_module(mut self, path: impl Into<String>, bytes: impl Into<Arc<[u8]>>) -> Self {
+        self.modules.insert(path.into(), bytes.into());
+        self
     }
 }
 

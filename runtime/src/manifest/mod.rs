@@ -5,6 +5,7 @@ mod convert;
 mod env_file;
 mod guest;
 mod hook;
+mod in_code;
 mod leaf;
 mod merge;
 mod parse;
@@ -63,8 +64,9 @@ pub struct Manifest {
     pub hooks: Vec<HookDecl>,
 }
 
-/// `[[hook]]`.
+/// `[[hook]]`, or a hook added in code: [`HookDecl::wasm`] and [`HookDecl::native`] begin one.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct HookDecl {
     /// `id`.
     pub id: Located<HookId>,

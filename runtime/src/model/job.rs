@@ -3,7 +3,7 @@
 use super::grant::{Denial, DirGrant};
 use super::id::Digest;
 use super::limits::Limits;
-use super::outcome::{Outcome, Usage};
+use super::outcome::{Outcome, SkipReason, Usage};
 use super::policy::Sandbox;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -110,6 +110,22 @@ impl Execution {
             tail: Vec::new(),
             outputs: Vec::new(),
         }
+    }
+
+    /// The outcome as the hook itself puts it: one that succeeded and reported `skipped=<reason>` was skipped, by its own word.
+    #[must_use]
+    pub fn said_outcome(&self) -> Outcome {
+        match self.outputs.iter().rev().find(|(key, _)| key == "skipped") {
+            Some((_, message)) if self.outcome == Outcome::Succeeded => {
+                Outcome::Skipped { reason: SkipReason::SaidByHook { message: message.clone() } }
+            }
+            _ => self.outcome.clone(),
+        }
+    }
+
+    /// What the hook warned of without failing: its `warning=<text>` lines, in order.
+    pub fn warnings(&self) -> impl Iterator<Item = &str> {
+        self.outputs.iter().filter(|(key, _)| key == "warning").map(|(_, text)| text.as_str())
     }
 }
 

@@ -90,7 +90,7 @@ pub fn show_duration(duration: Duration) -> String {
     let ms = duration.as_millis();
     match ms {
         0..=999 => format!("{ms} ms"),
-        1_000..=59_999 if ms % 1_000 == 0 => format!("{} s", ms / 1_000),
+        1_000..=59_999 if ms.is_multiple_of(1_000) => format!("{} s", ms / 1_000),
         1_000..=59_999 => format!("{:.1} s", duration.as_secs_f64()),
         _ => {
             let seconds = duration.as_secs();
@@ -150,8 +150,8 @@ mod tests {
     fn shown_as_people_read_them() {
         assert_eq!(show_duration(Duration::from_millis(250)), "250 ms");
         assert_eq!(show_duration(Duration::from_millis(1_500)), "1.5 s");
-        assert_eq!(show_duration(Duration::from_secs(300)), "5m");
-        assert_eq!(show_duration(Duration::from_secs(5_400)), "1h30m");
+        assert_eq!(show_duration(Duration::from_mins(5)), "5m");
+        assert_eq!(show_duration(Duration::from_mins(90)), "1h30m");
         assert_eq!(show_size(512), "512 B");
         assert_eq!(show_size(64 << 20), "64 MiB");
         assert_eq!(show_size(3 << 29), "1.5 GiB");

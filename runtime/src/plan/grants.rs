@@ -68,6 +68,8 @@ pub fn resolve(hook: &HookDecl, kind: GuestKind, rules: &Rules<'_>) -> Result<Gr
     let mut dirs = Vec::new();
     for ask in &hook.dirs {
         match directory(ask, rules) {
+            // The same right twice is one right: `$DATA_DIR` is `$APP_DIR` where nobody says otherwise.
+            Ok(grant) if dirs.contains(&grant) => {}
             Ok(grant) => dirs.push(grant),
             Err(denial) => denials.push(denial),
         }

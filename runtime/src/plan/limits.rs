@@ -149,7 +149,7 @@ mod tests {
     #[test]
     fn the_operators_ceiling_holds_and_is_said() {
         let asked =
-            LimitsAsk { timeout: Some(at(Duration::from_secs(60))), memory: Some(at(1 << 30)), fuel: Some(at(7)), ..LimitsAsk::default() };
+            LimitsAsk { timeout: Some(at(Duration::from_mins(1))), memory: Some(at(1 << 30)), fuel: Some(at(7)), ..LimitsAsk::default() };
         let ceiling =
             LimitsAsk { timeout: Some(at(Duration::from_secs(10))), memory: Some(at(1 << 20)), fuel: Some(at(5)), ..LimitsAsk::default() };
         let none = ProfileLimits::default();

@@ -1,11 +1,16 @@
 //! The plan: fully resolved, ordered, serialisable. `wasmhook plan` prints it, `run` obeys it, the ledger keeps it.
 
+mod given;
 pub mod grants;
+mod hook;
 pub mod limits;
 pub mod order;
 mod resolve;
+#[cfg(test)]
+mod tests;
 
-pub use resolve::{FileFact, Given, PlanError, Selection, resolve};
+pub use given::{FileFact, Given, PlanError, Selection};
+pub use resolve::resolve;
 
 use crate::model::event::{GuestKind, Place, Role};
 use crate::model::grant::Grants;
@@ -237,9 +242,9 @@ impl PlanGuest {
 }
 
 impl Plan {
-    /// The digest over everything that decides what runs.
+    /// The digest over everything that decides what runs; what is only said along with it doesn't count.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        Digest::of_json(self)
+        Digest::of_json(&Self { notices: Vec::new(), warnings: Vec::new(), ..self.clone() })
     }
 }

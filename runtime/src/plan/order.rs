@@ -14,6 +14,7 @@ pub struct Instance {
 }
 
 /// The phase's hooks in the order of their declaration.
+#[must_use]
 pub fn of_phase<'a>(hooks: &'a [HookDecl], phase: &StepName, default: Option<&StepName>) -> Vec<&'a HookDecl> {
     hooks.iter().filter(|hook| hook.phase.as_ref().map(|at| &at.value).or(default) == Some(phase)).collect()
 }

@@ -1,7 +1,7 @@
 //! Test cases of hooks: a `*.test.toml` beside a hook says what is given, what runs, and what must come of it (`docs/test-cases.md`).
 //!
 //! Values only: [`parse`] reads a case, [`compare`] says where what was observed differs, [`tree::snapshot`] observes a directory. Laying the
-//! files out, running the hook and showing the result belong to the command.
+//! files out and running the hook belong to `trial`, showing the result to the command.
 
 mod changes;
 mod compare;

@@ -74,7 +74,8 @@ impl From<LoadError> for CliError {
                 Self::with(Exit::Refused, anyhow::anyhow!("refused before anything ran:\n{}", lines.join("\n")))
             }
             error @ (LoadError::NoManifest(_) | LoadError::Io { .. } | LoadError::Target(_)) => Self::with(Exit::Usage, error),
-            error @ (LoadError::Git(_) | LoadError::Source(_)) => Self::with(Exit::Refused, error),
+            // Git or the release can't be read: nothing has run.
+            error => Self::with(Exit::Refused, error),
         }
     }
 }
@@ -86,7 +87,7 @@ impl From<wasmhook::Error> for CliError {
             // The state directory is unusable, and nothing has run yet.
             error @ (wasmhook::Error::Lock(_) | wasmhook::Error::Ledger(_)) => Self::with(Exit::Refused, error),
             wasmhook::Error::Run(RunError::Ledger(error)) => error.into(),
-            error @ (wasmhook::Error::Run(_) | wasmhook::Error::Sandbox(_)) => Self::with(Exit::Software, error),
+            error => Self::with(Exit::Software, error),
         }
     }
 }

@@ -89,7 +89,7 @@ impl Settings {
 }
 
 /// How long a remote may take to answer `git fetch`.
-pub const FETCH_DEADLINE: Duration = Duration::from_secs(60);
+pub const FETCH_DEADLINE: Duration = Duration::from_mins(1);
 
 fn names<T>(texts: &[String], check: impl Fn(String) -> Result<T, NameError>) -> Result<Vec<T>, CliError> {
     Ok(texts.iter().cloned().map(check).collect::<Result<_, _>>()?)

@@ -4,15 +4,17 @@
 use crate::render::human::live::{Live, Running};
 use crate::render::human::summary;
 use crate::render::line::text;
-use crate::render::look::{Charset, Look};
-use crate::render::{diagnostic, error, figures, json, jsonl};
+use crate::render::look::{Charset, Colour, Look};
+use crate::render::{error, figures, json, jsonl};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::error::Error;
 use std::io::{self, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use wasmhook::diagnostic::Diagnostic;
+use wasmhook::diagnostic::{self, Diagnostic};
+use wasmhook::exec::OutputSink;
 use wasmhook::model::event::Event;
+use wasmhook::model::job::Stream;
 use wasmhook::report::Report;
 
 /// How the program shows itself; nothing is looked up later.
@@ -112,7 +114,9 @@ impl Ui {
 
     /// Shows diagnostics on standard error.
     pub fn diagnostics(&self, diagnostics: &[Diagnostic]) {
-        let _ = self.state().err(&diagnostic::render(self.settings.stderr, diagnostics));
+        let look = self.settings.stderr;
+        let style = diagnostic::Style { color: look.colour == Colour::On, width: look.width };
+        let _ = self.state().err(&diagnostic::render(diagnostics, style));
     }
 
     /// Writes text to standard output as it is.
@@ -170,6 +174,19 @@ fn write(stream: &mut dyn Write, text: &str) -> io::Result<()> {
     match stream.write_all(text.as_bytes()).and_then(|()| stream.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result,
+    }
+}
+
+/// Writes what the guest writes.
+pub struct PassThrough;
+
+impl OutputSink for PassThrough {
+    fn line(&self, stream: Stream, line: &str) {
+        // Nobody reading any more is the reader's business.
+        let _ = match stream {
+            Stream::Stdout => writeln!(io::stdout(), "{line}"),
+            Stream::Stderr => writeln!(io::stderr(), "{line}"),
+        };
     }
 }
 

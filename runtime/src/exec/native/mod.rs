@@ -1,7 +1,7 @@
 //! Runs native commands: hooks under the same policy as wasm hooks as far as the kernel can say it, and the operator's host steps.
 //!
 //! A command is started without a shell, with an environment of its own, nothing to read, its own process group without a terminal, and behind a
-//! *supervisor* process that finds whatever it leaves behind. What it may touch is decided in [`confine`] alone. This module
+//! *supervisor* process that finds whatever it leaves behind. What it may touch is decided in `confine` alone. This module
 //! composes; it makes no system call.
 
 mod children;

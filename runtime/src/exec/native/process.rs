@@ -15,8 +15,9 @@ use tokio::time::Instant;
 /// How long a program's descendants may go on after the program itself has ended by itself: enough for a `tee` to write its last lines.
 const LINGER: Duration = Duration::from_millis(250);
 
-/// How long a KILL may take before what it was sent to is abandoned.
-const PATIENCE: Duration = Duration::from_millis(250);
+/// How long a KILL may take before what it was sent to is abandoned: on a busy machine a tree of processes needs its time to end, and the run is
+/// to go on within a second of the grace period's end.
+const PATIENCE: Duration = Duration::from_millis(800);
 
 /// Why a command was ended from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,8 +70,8 @@ pub(super) async fn run(setup: Setup, limits: &Limits, around: &Surroundings) ->
     let output = Output::new(setup.pipes, Capture::new(Arc::clone(&around.output), limits.output_bytes))
         .map_err(|error| ExecError::new("opening the output pipes", error))?;
     let started = Instant::now();
-    let supervised =
-        Supervised::start(setup.launch, setup.control, setup.private).map_err(|error| ExecError::new("starting a supervisor", error))?;
+    let supervised = Supervised::start(setup.launch, setup.control, (setup.private, around.hold.clone()))
+        .map_err(|error| ExecError::new("starting a supervisor", error))?;
     let deadline = limits.timeout().and_then(|timeout| started.checked_add(timeout));
     let command =
         Command { supervised, output, started, grace: limits.grace(), phase: Phase::Running { deadline }, stopped: None, ended: None };

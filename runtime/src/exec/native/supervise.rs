@@ -4,6 +4,7 @@ use super::launch::Launch;
 use super::private::Private;
 use super::sys;
 use super::wire::{self, Message};
+use crate::exec::Hold;
 use rustix::process::{PidfdFlags, WaitId, WaitIdOptions, WaitIdStatus};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -15,8 +16,11 @@ pub(super) struct Supervised {
     control: UnixStream,
     /// The supervisor's process; `None` once it was reaped.
     process: Option<OwnedFd>,
-    private: Option<Arc<Private>>,
+    kept: Option<Kept>,
 }
+
+/// What stays until the supervisor has ended: private directories, and whatever the run holds.
+pub(super) type Kept = (Option<Arc<Private>>, Hold);
 
 /// What a supervisor reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +36,7 @@ impl Supervised {
     ///
     /// # Errors
     /// What the system says about the connection or the fork. Whether the program started is the first report.
-    pub(super) fn start(launch: Launch, control: std::os::unix::net::UnixStream, private: Option<Arc<Private>>) -> io::Result<Self> {
+    pub(super) fn start(launch: Launch, control: std::os::unix::net::UnixStream, kept: Kept) -> io::Result<Self> {
         control.set_nonblocking(true)?;
         let control = UnixStream::from_std(control)?;
         let pid = sys::fork_supervisor(&launch)?;
@@ -40,7 +44,7 @@ impl Supervised {
         drop(launch);
         // An error from here on closes the connection, which ends the supervisor.
         let process = rustix::process::pidfd_open(pid, PidfdFlags::empty())?;
-        Ok(Self { control, process: Some(process), private })
+        Ok(Self { control, process: Some(process), kept: Some(kept) })
     }
 
     /// The next report. Cancel safe: a message is read whole or not at all.
@@ -72,7 +76,7 @@ impl Supervised {
         match wait(&process) {
             Some(status) if status.exit_status() != Some(0) => Err(io::Error::other("the supervisor was killed")),
             _ => {
-                self.private = None;
+                self.kept = None;
                 Ok(Report::Gone)
             }
         }
@@ -98,11 +102,11 @@ impl Drop for Supervised {
     fn drop(&mut self) {
         let Some(process) = self.process.take() else { return };
         self.kill();
-        let private = self.private.take();
-        // Nobody else would reap it; and the private directory stays until the last process is gone.
+        let kept = self.kept.take();
+        // Nobody else would reap it; and what is kept stays until the last process is gone.
         let reaper = std::thread::Builder::new().name("wasmhook-reaper".to_owned()).spawn(move || {
             wait(&process);
-            drop(private);
+            drop(kept);
         });
         if let Err(error) = reaper {
             tracing::warn!(%error, "a supervisor was told to end, but nobody waits for it");

@@ -66,7 +66,7 @@ impl World {
     }
 
     fn around(&self) -> Surroundings {
-        Surroundings { output: self.lines.clone(), cancel: self.cancel.clone() }
+        Surroundings::new(self.lines.clone(), self.cancel.clone())
     }
 
     async fn run(&self, job: &Job) -> Execution {

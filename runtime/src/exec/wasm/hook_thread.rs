@@ -81,9 +81,11 @@ fn wait(idle: &Weak<Idle>) -> Option<Task> {
 
 /// Runs one task. Returns whether the thread may go on: not one that was given up on.
 fn work(runtime: &Runtime, task: Task) -> bool {
-    let Task { core, job, around, leash, held } = task;
+    let Task { core, job, mut around, leash, held } = task;
+    let hold = std::mem::take(&mut around.hold);
     let ran = catch_unwind(AssertUnwindSafe(|| core.run(runtime, Request { job: &job, around: &around, leash: &leash })));
     let answer = ran.unwrap_or_else(|_| Err(ExecError::new(format!("running {}", job.name), "a host function panicked; please report it")));
+    drop(hold);
     leash.answer(answer);
     match leash.abandoned_as() {
         Some(number) => {

@@ -1,21 +1,21 @@
 //! `wasmhook exec`: one guest, without a manifest. Its output passes through, and so does its exit code.
 
 use super::run::INTERRUPT_SIGNAL;
-use crate::args::ExecArgs;
+use crate::args::{ExecArgs, Places};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::settings::Settings;
-use crate::ui::Ui;
+use crate::ui::{PassThrough, Ui};
 use std::fs::File;
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
+use wasmhook::exec::Surroundings;
 use wasmhook::exec::wasm::{Cache, WasmExecutor};
-use wasmhook::exec::{OutputSink, Surroundings};
 use wasmhook::model::grant::{DirGrant, DirMode};
 use wasmhook::model::id::Digest;
-use wasmhook::model::job::{Guest, Job, Stream, WasmGuest};
+use wasmhook::model::job::{Guest, Job, WasmGuest};
 use wasmhook::model::limits::{FUEL_PER_SECOND, Limits};
 use wasmhook::model::outcome::{Cause, Outcome};
 use wasmhook::model::units::{parse_duration, parse_size};
@@ -42,16 +42,17 @@ pub fn run(args: &ExecArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliErr
         limits,
         collect_outputs: false,
     };
-    let executor = executor(args, settings)?;
+    let executor = executor(&args.places, settings)?;
     let cancel = CancellationToken::new();
     stop_on_signals(&cancel)?;
-    let around = Surroundings { output: Arc::new(PassThrough), cancel };
+    let around = Surroundings::new(Arc::new(PassThrough), cancel);
     let execution = executor.run_blocking(&job, &around).map_err(|error| CliError::with(Exit::Software, error))?;
     said(&execution.outcome, execution.exit_code, ui)
 }
 
-fn executor(args: &ExecArgs, settings: &Settings) -> Result<WasmExecutor, CliError> {
-    let (state, cache) = (settings.state(&args.places)?, settings.cache(&args.places)?);
+/// The sandbox, with the cache and out of reach of it.
+pub fn executor(places: &Places, settings: &Settings) -> Result<WasmExecutor, CliError> {
+    let (state, cache) = (settings.state(places)?, settings.cache(places)?);
     let mut builder = WasmExecutor::builder().interrupt_signal(INTERRUPT_SIGNAL).protect("state", state).protect("cache", &cache);
     // Without a cache it compiles anew: slower, never wrong.
     match Cache::open(&cache) {
@@ -163,18 +164,5 @@ fn said(outcome: &Outcome, code: Option<i32>, ui: &Ui) -> Result<Exit, CliError>
         }
         Outcome::Cancelled => Ok(Exit::Interrupted(libc::SIGINT)),
         Outcome::Failed { .. } | Outcome::Skipped { .. } | Outcome::Unknown => Err(CliError::with(Exit::Refused, why)),
-    }
-}
-
-/// Writes what the guest writes.
-struct PassThrough;
-
-impl OutputSink for PassThrough {
-    fn line(&self, stream: Stream, line: &str) {
-        // Nobody reading any more is the reader's business.
-        let _ = match stream {
-            Stream::Stdout => writeln!(std::io::stdout(), "{line}"),
-            Stream::Stderr => writeln!(std::io::stderr(), "{line}"),
-        };
     }
 }

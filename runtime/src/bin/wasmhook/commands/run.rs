@@ -24,8 +24,7 @@ pub fn run(args: &RunArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliErro
         // The screen has a thread of its own: a slow terminal must not slow the run down.
         let (events, shown) = std::sync::mpsc::channel::<Event>();
         scope.spawn(move || shown.iter().for_each(|event| ui.event(&event)));
-        let report = runtime()?.block_on(drive(&request, args, settings, ui, Arc::new(Screen(events))));
-        report
+        runtime()?.block_on(drive(&request, args, settings, ui, Arc::new(Screen(events))))
     })
     .and_then(|(report, signal)| {
         ui.summary(&report)?;
@@ -62,7 +61,7 @@ fn engine(args: &RunArgs, settings: &Settings, screen: Arc<dyn Sink>) -> Result<
         .command(settings.command.clone())
         .operator_env(settings.env.clone())
         .interrupt_signal(INTERRUPT_SIGNAL)
-        .on_wait(Arc::new(waiting))
+        .on_wait(waiting)
         .sink(screen);
     if let Some(scratch) = settings.get("TMPDIR") {
         builder = builder.scratch(scratch);
@@ -71,7 +70,7 @@ fn engine(args: &RunArgs, settings: &Settings, screen: Arc<dyn Sink>) -> Result<
 }
 
 /// The first INT or TERM stops the run in order; a second one ends the process at once, and the next run knows.
-async fn stop_on_signals(stop: Stop) {
+pub async fn stop_on_signals(stop: Stop) {
     let (Ok(mut int), Ok(mut term)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else { return };
     let which = tokio::select! {
         _ = int.recv() => libc::SIGINT,

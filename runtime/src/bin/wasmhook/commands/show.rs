@@ -22,7 +22,9 @@ pub fn run(args: &ShowArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliErr
     };
     let events = ledger.events(&run)?;
     if args.format != Format::Json {
-        events.iter().for_each(|event| ui.event(event));
+        for event in &events {
+            ui.event(event);
+        }
     }
     ui.summary(&Report::fold(&events))?;
     Ok(Exit::Done)

@@ -96,8 +96,8 @@ fn one(target: &Target, runs: &[RunRecord], holder: Option<&Holder>, format: For
             RunState::Running => "running",
             RunState::Died => "died",
         },
-        tag: run.tag.as_ref().map(|tag| tag.as_str()),
-        commit: run.commit.as_ref().map(|commit| commit.as_str()),
+        tag: run.tag.as_ref().map(wasmhook::model::id::Tag::as_str),
+        commit: run.commit.as_ref().map(wasmhook::model::id::Commit::as_str),
         started_at: run.started,
     });
     let locked_by = match holder {

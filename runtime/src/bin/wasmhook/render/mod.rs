@@ -1,7 +1,6 @@
 //! Values → text. Everything here is pure: no stream, no clock, no environment. What a guest, a manifest or a file system said goes through
 //! [`line::Line`], which lets no control character out; only [`crate::ui`] prints.
 
-pub mod diagnostic;
 pub mod error;
 pub mod figures;
 pub mod human;
@@ -12,5 +11,6 @@ pub mod look;
 pub mod plan;
 pub mod status;
 pub mod table;
+pub mod test;
 #[cfg(test)]
 pub mod testing;

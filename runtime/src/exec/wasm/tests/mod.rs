@@ -38,7 +38,7 @@ impl Lines {
 
 fn surroundings() -> (Arc<Lines>, Surroundings) {
     let lines = Arc::new(Lines::default());
-    (Arc::clone(&lines), Surroundings { output: lines, cancel: CancellationToken::new() })
+    (Arc::clone(&lines), Surroundings::new(lines, CancellationToken::new()))
 }
 
 fn executor() -> WasmExecutor {

@@ -1,0 +1,36 @@
+//! The reports of runs that never began: somebody else's turn, or stopped before their own.
+
+use crate::ledger::Target;
+use crate::ledger::lock::Holder;
+use crate::model::event::Status;
+use crate::model::policy::OnLocked;
+use crate::report::{Notice, Report};
+
+/// Another run has the lock, and the profile doesn't wait (any longer).
+pub(super) fn locked_out(target: &Target, on_locked: OnLocked, holder: &Holder) -> Report {
+    let status = if on_locked == OnLocked::Skip { Status::Skipped } else { Status::Locked };
+    let Target { app, environment } = target;
+    let message = match holder {
+        Holder::Known(owner) => format!(
+            "{app} in {environment} is locked by {} on {} (process {}, since {}): {}",
+            owner.user, owner.host, owner.pid, owner.since, owner.command
+        ),
+        Holder::Unknown => format!("{app} in {environment} is locked by another run"),
+    };
+    report(target, status, "locked", message)
+}
+
+/// It was stopped while it waited for the lock, or while its plan was made.
+pub(super) fn stopped(target: &Target, signal: Option<i32>) -> Report {
+    let message = "the run was stopped before anything of it ran".to_owned();
+    Report { signal, ..report(target, Status::Interrupted, "stopped-early", message) }
+}
+
+fn report(target: &Target, status: Status, code: &str, message: String) -> Report {
+    Report {
+        app: Some(target.app.clone()),
+        environment: Some(target.environment.clone()),
+        notices: vec![Notice { code: code.to_owned(), message }],
+        ..Report::not_started(status)
+    }
+}

@@ -1,0 +1,265 @@
+//! From what was written to what is planned, on manifests as people write them.
+
+use super::grants::Roots;
+use super::order::Instance;
+use super::*;
+use crate::manifest::{self, Manifest, PolicyDecl};
+use crate::model::grant::{Capability, DirMode, EnvSource};
+use crate::model::id::InstanceName;
+use crate::profile::{self, Profile};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A plan's world; tests change what they are about.
+struct World {
+    manifest: Manifest,
+    profile: Profile,
+    policy: PolicyDecl,
+    one_file: bool,
+    files: BTreeMap<String, FileFact>,
+    app_env: BTreeSet<String>,
+    instances: Vec<Instance>,
+    selection: Selection,
+    copies_scripts: bool,
+}
+
+fn world(hooks: &str) -> World {
+    let (manifest, problems) = manifest::parse("wasmhook.toml", &format!("schema = 1\napp = \"shop\"\n{hooks}"));
+    assert_eq!(problems, []);
+    let module = FileFact::Present { digest: Digest::of(b"module"), unsupported: None };
+    World {
+        manifest,
+        profile: profile::builtin("default").unwrap(),
+        policy: PolicyDecl::default(),
+        one_file: true,
+        files: BTreeMap::from([("h.wasm".to_owned(), module)]),
+        app_env: ["API_URL", "DB_URL"].map(str::to_owned).into(),
+        instances: Vec::new(),
+        selection: Selection::default(),
+        copies_scripts: false,
+    }
+}
+
+impl World {
+    fn policy(mut self, text: &str) -> Self {
+        let (file, problems) = manifest::parse_policy("policy.toml", &format!("schema = 1\n{text}"));
+        assert_eq!(problems, []);
+        self.policy = file.policy.map(|at| at.value).unwrap_or_default();
+        self.one_file = false;
+        self
+    }
+
+    fn plan(&self) -> Result<Plan, PlanError> {
+        resolve(&Given {
+            manifest: &self.manifest,
+            profile: &self.profile,
+            policy: &self.policy,
+            host_steps: &self.manifest.host_steps,
+            one_file: self.one_file,
+            app: AppName::new("shop").unwrap(),
+            environment: EnvironmentName::new("prod").unwrap(),
+            tag: Tag::new("v2").ok(),
+            commit: None,
+            previous_version: Some("v1".to_owned()),
+            roots: Roots { app_dir: "/srv/shop", data_dir: "/srv/shop/db" },
+            app_env: &self.app_env,
+            files: &self.files,
+            copies_scripts: self.copies_scripts,
+            facts: &BTreeMap::new(),
+            instances: &self.instances,
+            selection: &self.selection,
+            steps_in_code: &[],
+            notices: Vec::new(),
+            warnings: Vec::new(),
+        })
+    }
+
+    fn hooks(&self) -> Vec<PlanHook> {
+        let steps = self.plan().unwrap().steps;
+        steps
+            .into_iter()
+            .filter_map(|step| if let PlanStepKind::Phase { hooks, .. } = step.kind { Some(hooks) } else { None })
+            .flatten()
+            .collect()
+    }
+
+    fn denials(&self) -> Vec<crate::model::grant::Denial> {
+        match self.plan() {
+            Err(PlanError::Denied(denials)) => denials.into_iter().map(|(_, denial)| denial).collect(),
+            other => panic!("not denied: {other:?}"),
+        }
+    }
+}
+
+const HOOK: &str = "[[hook]]\nid = \"h\"\nphase = \"pre-deploy\"\nwasm = \"h.wasm\"\n";
+
+#[test]
+fn directories_are_found_from_the_roots_and_keep_their_path_inside() {
+    let dirs = r#"dirs = [{ path = "$DATA_DIR/x", mode = "write" }, { path = "static", mode = "read", guest = "/s" }, { path = "/etc/app", mode = "read" }]"#;
+    let hook = world(&format!("{HOOK}{dirs}")).hooks().remove(0);
+    let shown: Vec<_> = hook.grants.dirs.iter().map(|dir| (dir.host.as_deref().unwrap(), dir.guest.as_str(), dir.mode)).collect();
+    assert_eq!(
+        shown,
+        [
+            ("/srv/shop/db/x", "/srv/shop/db/x", DirMode::Write),
+            ("/srv/shop/static", "/s", DirMode::Read),
+            ("/etc/app", "/etc/app", DirMode::Read)
+        ]
+    );
+}
+
+#[test]
+fn s3_38_a_directory_of_another_deployment_is_granted_where_it_lies() {
+    let hook = world(&format!("{HOOK}dirs = [{{ path = \"$APP_DIR/../other/static\", mode = \"write\" }}]")).hooks().remove(0);
+    assert_eq!(hook.grants.dirs[0].host.as_deref(), Some("/srv/other/static"));
+}
+
+#[test]
+fn a_hook_gets_the_engines_variables_and_of_the_app_environment_what_it_names() {
+    let hook = world(&format!("{HOOK}env = [\"API_URL\"]\nset = {{ MODE = \"fast\" }}")).hooks().remove(0);
+    let source = |name: &str| hook.grants.env.iter().find(|env| env.name == name).map(|env| env.source.clone());
+    let value = |value: &str| Some(EnvSource::Value { value: value.to_owned() });
+    assert_eq!((source("DEPLOY_TAG"), source("DEPLOY_ENV")), (value("v2"), value("prod")));
+    assert_eq!((source("APP_DIR"), source("DATA_DIR")), (value("/srv/shop"), value("/srv/shop/db")));
+    assert_eq!((source("API_URL"), source("DB_URL"), source("MODE")), (Some(EnvSource::App), None, value("fast")));
+}
+
+#[test]
+fn what_goes_beyond_the_policy_is_refused_with_the_line_that_would_allow_it() {
+    let world = world(&format!("{HOOK}dirs = [{{ path = \"$DATA_DIR\", mode = \"write\" }}, {{ path = \"/etc\", mode = \"read\" }}]\nenv = [\"API_URL\", \"DB_URL\"]"))
+        .policy("[policy]\ndirs = [{ path = \"$APP_DIR\", mode = \"read\" }]\nenv = [\"API_*\"]");
+    let denials = world.denials();
+    let shown: Vec<_> = denials.iter().map(|denial| (denial.capability, denial.allow.as_str())).collect();
+    assert_eq!(
+        shown,
+        [
+            (Capability::Dir, "[policy] dirs = [{ path = \"/srv/shop/db\", mode = \"write\" }]"),
+            (Capability::Dir, "[policy] dirs = [{ path = \"/etc\", mode = \"read\" }]"),
+            (Capability::Env, "[policy] env = [\"DB_URL\"]"),
+        ]
+    );
+}
+
+#[test]
+fn a_wider_policy_grants_what_was_asked_and_no_more() {
+    let world = world(&format!("{HOOK}dirs = [{{ path = \"$DATA_DIR\", mode = \"read\" }}]"))
+        .policy("[policy]\ndirs = [{ path = \"/srv\", mode = \"write\" }]");
+    assert_eq!(world.hooks()[0].grants.dirs[0].mode, DirMode::Read);
+}
+
+#[test]
+fn a_directory_beside_an_allowed_one_is_not_allowed() {
+    let world = world(&format!("{HOOK}dirs = [{{ path = \"/srv/shop-secret\", mode = \"read\" }}]"))
+        .policy("[policy]\ndirs = [{ path = \"/srv/shop\", mode = \"write\" }]");
+    assert_eq!(world.denials().len(), 1, "a prefix of the text is no parent");
+}
+
+#[test]
+fn a_lowered_limit_is_said() {
+    let plan = world(&format!("{HOOK}timeout = \"1h\"")).policy("[policy]\ntimeout = \"1m\"").plan().unwrap();
+    assert_eq!(plan.notices[0].code, "limit-lowered");
+    let hook = world(&format!("{HOOK}timeout = \"1h\"")).policy("[policy]\ntimeout = \"1m\"").hooks().remove(0);
+    assert_eq!(hook.limits.timeout_ms, Some(60_000));
+}
+
+#[test]
+fn an_unconfined_hook_needs_the_operators_word_in_a_policy_of_its_own() {
+    let native = "[[hook]]\nid = \"n\"\nphase = \"pre-deploy\"\nrun = [\"true\"]\nsandbox = \"none\"\n";
+    assert_eq!(world(native).policy("").denials()[0].allow, "[policy] sandbox = \"none\"");
+    let allowed = world(native).policy("[policy]\nsandbox = \"none\"").plan().unwrap();
+    assert_eq!(allowed.warnings[0].code, "unconfined");
+    assert_eq!(world(native).plan().unwrap().warnings[0].code, "unconfined", "one file serves both, and says so");
+}
+
+const WITH_FALLBACK: &str =
+    "[[hook]]\nid = \"h\"\nphase = \"pre-deploy\"\nwasm = \"h.wasm\"\nfallback = { run = [\"sh\", \"h.sh\"], when = \"WHEN\" }\n";
+
+fn with_fallback(when: &str, file: Option<FileFact>) -> PlanHook {
+    let mut world = world(&WITH_FALLBACK.replace("WHEN", when));
+    world.files = file.map(|fact| ("h.wasm".to_owned(), fact)).into_iter().collect();
+    world.hooks().remove(0)
+}
+
+#[test]
+fn a_fallback_runs_only_where_it_was_declared_to_and_says_why() {
+    let present = || FileFact::Present { digest: Digest::of(b"m"), unsupported: None };
+    let unsupported = || FileFact::Present { digest: Digest::of(b"m"), unsupported: Some("it needs a::b".to_owned()) };
+    for (when, file, runs) in [
+        ("missing", None, GuestKind::Native),
+        ("missing", Some(present()), GuestKind::Wasm),
+        ("missing", Some(unsupported()), GuestKind::Wasm),
+        ("unsupported", Some(unsupported()), GuestKind::Native),
+        ("unsupported", Some(present()), GuestKind::Wasm),
+        ("always", Some(present()), GuestKind::Native),
+    ] {
+        let hook = with_fallback(when, file.clone());
+        assert_eq!(hook.guest.kind(), runs, "{when}, {file:?}");
+        assert_eq!(hook.fallback.is_some(), runs == GuestKind::Native, "{when}: the reason is recorded");
+    }
+    let broken = with_fallback("missing", Some(FileFact::Unusable { why: "`h.wasm` is a folder, not a regular file".to_owned() }));
+    assert!(broken.fallback.is_none() && broken.unusable.is_some(), "what is there and can't be used is no missing module");
+}
+
+#[test]
+fn a_module_that_is_not_there_is_known_before_it_runs() {
+    let mut world = world(HOOK);
+    world.files.clear();
+    assert!(world.hooks()[0].unusable.as_ref().unwrap().contains("h.wasm"));
+}
+
+#[test]
+fn scope_all_plans_each_hook_once_for_each_instance_with_its_own_root() {
+    let mut world = world(&format!("{HOOK}dirs = [{{ path = \"$APP_DIR\", mode = \"read\" }}]"));
+    world.instances = ["a", "b"].map(|name| Instance { name: InstanceName::new(name).unwrap(), dir: format!("/srv/{name}") }).into();
+    let first = world.hooks();
+    assert_eq!(first.iter().map(|hook| hook.instance.as_ref().unwrap().as_str()).collect::<Vec<_>>(), ["a"], "scope one is the first");
+    assert_eq!(first[0].grants.dirs[0].host.as_deref(), Some("/srv/a"));
+}
+
+#[test]
+fn s1_26_arguments_reach_the_plan_as_they_were_written() {
+    let hooks = world("[[hook]]\nid = \"n\"\nphase = \"pre-deploy\"\nrun = \"bash -c 'cd backend && python manage.py migrate'\"\n").hooks();
+    let PlanGuest::Native { argv, .. } = &hooks[0].guest else { panic!("{hooks:?}") };
+    assert_eq!(argv, &["bash", "-c", "cd backend && python manage.py migrate"]);
+}
+
+#[test]
+fn a_named_hook_that_does_not_exist_is_an_error() {
+    let mut world = world(HOOK);
+    world.selection.only = vec![HookId::new("ghost").unwrap()];
+    world.selection.phases = vec![StepName::new("nowhere").unwrap()];
+    let Err(PlanError::Invalid(found)) = world.plan() else { panic!("planned") };
+    assert_eq!(found.iter().map(|one| one.code).collect::<Vec<_>>(), ["unknown-phase", "unknown-hook"]);
+}
+
+#[test]
+fn an_operators_words_in_braces_are_replaced_in_every_argument() {
+    let host = "[host_step.deploy]\nrun = [\"{app_dir}/bin/deploy\", \"{tag}\", \"from {previous_tag} in {environment}\", \"{unknown}\"]\n";
+    let plan = world(host).plan().unwrap();
+    let command = plan
+        .steps
+        .iter()
+        .find_map(|step| if let PlanStepKind::Host { command, .. } = &step.kind { command.clone() } else { None })
+        .unwrap();
+    assert_eq!(command.argv, ["/srv/shop/bin/deploy", "v2", "from v1 in prod", "{unknown}"]);
+}
+
+#[test]
+fn the_digest_of_a_hook_covers_bytes_arguments_and_grants_but_nothing_that_differs_from_run_to_run() {
+    let digest = |world: &World| world.hooks()[0].digest.clone();
+    let base = digest(&world(HOOK));
+    let mut bytes = world(HOOK);
+    bytes.files.insert("h.wasm".to_owned(), FileFact::Present { digest: Digest::of(b"other"), unsupported: None });
+    assert_ne!(digest(&bytes), base);
+    assert_ne!(digest(&world(&format!("{HOOK}args = [\"x\"]"))), base);
+    assert_ne!(digest(&world(&format!("{HOOK}dirs = [{{ path = \".\", mode = \"read\" }}]"))), base);
+    assert_ne!(digest(&world(&format!("{HOOK}set = {{ A = \"1\" }}"))), base);
+    assert_eq!(digest(&world(&format!("{HOOK}timeout = \"9s\""))), base, "a limit is no part of what it is");
+}
+
+#[test]
+fn a_plan_survives_the_way_through_json_with_its_digest() {
+    let plan = world(HOOK).plan().unwrap();
+    let back: Plan = serde_json::from_str(&serde_json::to_string(&plan).unwrap()).unwrap();
+    assert_eq!((back.digest(), &back), (plan.digest(), &plan));
+    assert_eq!(Plan { warnings: vec![Notice { code: "target".into(), message: "said".into() }], ..back.clone() }.digest(), plan.digest());
+}

@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Passes or fails: format, lints, and every test of the workspace. On a fresh machine with Rust it installs what the tests need first.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+step() { printf '\n== %s\n' "$*"; }
+
+step "what the tests need"
+tests/setup.sh
+
+step "format"
+cargo fmt --all --check
+
+step "build"
+# One feature resolution for everything: the tests drive the program that this builds.
+cargo build --workspace --all-targets --locked
+
+step "tests"
+cargo test --workspace --locked
+
+step "lints"
+cargo clippy --workspace --all-targets --locked -- -D warnings
