@@ -53,7 +53,7 @@ impl Sandbox {
             builder = builder.pool(4.try_into().unwrap());
         }
         let lines = Arc::new(Lines::default());
-        let around = Surroundings { output: Arc::clone(&lines) as _, cancel: CancellationToken::new() };
+        let around = Surroundings::new(Arc::clone(&lines) as _, CancellationToken::new());
         Self { executor: builder.build().unwrap(), lines, around, _state: state }
     }
 

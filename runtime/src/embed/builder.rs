@@ -133,7 +133,8 @@ impl Builder {
         self
     }
 
-    /// Where hooks' private directories are made (the default is `/tmp`).
+    /// Where the private directories of hooks are made: on a file system that allows programs, in no directory that a hook is granted (the
+    /// default is `/tmp`).
     pub fn scratch(mut self, dir: impl Into<PathBuf>) -> Self {
         self.scratch = Some(dir.into());
         self
@@ -197,7 +198,18 @@ impl Builder {
         if let Some(signal) = self.interrupt_signal {
             wasm = wasm.interrupt_signal(signal);
         }
+        if let Some(scratch) = &self.scratch {
+            wasm = wasm.scratch_root(scratch);
+        }
         wasm.build().map_err(|error| Error::Sandbox(error.to_string()))
+    }
+
+    fn processes(&mut self) -> NativeExecutor {
+        let native = NativeExecutor::builder().operator_env(std::mem::take(&mut self.operator_env));
+        match self.scratch.take() {
+            Some(scratch) => native.scratch(scratch).build(),
+            None => native.build(),
+        }
     }
 }
 
