@@ -42,6 +42,7 @@ codes! {
     RERUN_AFTER_CRASH = "rerun-after-crash": "A hook that was running when the engine died runs again.";
     RESERVED_NAME = "reserved-name": "A variable that the engine itself sets.";
     SCHEMA_VERSION = "schema-version": "The file is written in a format version that this program doesn't read.";
+    STOPPED_EARLY = "stopped-early": "The run was stopped before anything of it ran.";
     TARGET = "target": "What is deployed, where that isn't obvious.";
     TOML_SYNTAX = "toml-syntax": "The text is not TOML.";
     TOO_LARGE = "too-large": "The file is larger than a manifest may be.";
