@@ -45,6 +45,7 @@ codes! {
     RESERVED_NAME = "reserved-name": "A variable that the engine itself sets.";
     RUN_DIED = "run-died": "An earlier run died; its pending steps run first.";
     SCHEMA_VERSION = "schema-version": "The file is written in a format version that this program doesn't read.";
+    STOPPED_EARLY = "stopped-early": "The run was stopped before anything of it ran.";
     TARGET = "target": "What is deployed, where that isn't obvious.";
     TOML_SYNTAX = "toml-syntax": "The text is not TOML.";
     TOO_LARGE = "too-large": "The file is larger than a manifest may be.";
