@@ -203,14 +203,6 @@ impl Builder {
         }
         wasm.build().map_err(|error| Error::Sandbox(error.to_string()))
     }
-
-    fn processes(&mut self) -> NativeExecutor {
-        let native = NativeExecutor::builder().operator_env(std::mem::take(&mut self.operator_env));
-        match self.scratch.take() {
-            Some(scratch) => native.scratch(scratch).build(),
-            None => native.build(),
-        }
-    }
 }
 
 impl Probe for WasmExecutor {
