@@ -1,6 +1,7 @@
 //! The files that hooks name: their bytes, their digests, and whether this host can run them.
 
 use super::{LoadError, Probe};
+use crate::diagnostic::{Diagnostic, codes};
 use crate::discover::{Source, SourceError, WorkTree};
 use crate::engine::Blobs;
 use crate::manifest::{GuestDecl, HookDecl, Manifest};
@@ -67,13 +68,21 @@ impl Files {
         }
         let fact = match read_module(path, sources).await {
             Ok(None) => FileFact::Missing,
-            Ok(Some(bytes)) => {
-                let unsupported = match sources.probe.probe(path, &bytes) {
-                    Err(cause @ (Cause::Unsupported { .. } | Cause::BrokenModule { .. })) => Some(cause.to_string()),
-                    Ok(()) | Err(_) => None,
-                };
-                FileFact::Present { digest: self.keep(bytes), unsupported }
-            }
+            Ok(Some(bytes)) => match sources.probe.probe(path, &bytes) {
+                Err(cause @ Cause::NotAvailable { .. }) => {
+                    return Err(LoadError::Invalid(vec![Diagnostic::error(codes::NOT_AVAILABLE, format!("{cause}: {path}"))]));
+                }
+                Err(cause @ Cause::NotAHook { .. }) => FileFact::Unusable { why: format!("{path}: {cause}") },
+                Err(cause @ Cause::Unsupported { .. }) => {
+                    let why = format!("{cause}; build it for WASI preview1 or wasi:cli/command 0.2, or give the hook a fallback");
+                    FileFact::Present { digest: self.keep(bytes), unsupported: Some(why) }
+                }
+                Err(cause @ Cause::BrokenModule { .. }) => {
+                    FileFact::Present { digest: self.keep(bytes), unsupported: Some(cause.to_string()) }
+                }
+                // Machinery that fails here may not fail when the hook's turn comes.
+                Ok(()) | Err(_) => FileFact::Present { digest: self.keep(bytes), unsupported: None },
+            },
             Err(SourceError::Git(error)) => return Err(error.into()),
             Err(error) => FileFact::Unusable { why: error.to_string() },
         };

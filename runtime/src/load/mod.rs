@@ -11,6 +11,7 @@ mod files;
 mod found;
 mod prepare;
 mod request;
+mod within;
 
 pub use declare::{Declared, declare};
 pub use prepare::prepare;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use wasmhook::model::event::Status;
 use wasmhook::model::outcome::{Cause, TimeLimit};
 use wasmhook::model::units::{show_duration, show_size};
-use wasmhook::report::{End, Failure, OutcomeWord, Report, UsageReport, Why};
+use wasmhook::report::{End, Failure, Report, UsageReport, Why};
 
 /// What can be done about `failure`, most likely first; empty if its own sentence says all there is.
 pub fn advice(failure: &Failure, usage: &UsageReport) -> Vec<String> {
@@ -13,7 +13,10 @@ pub fn advice(failure: &Failure, usage: &UsageReport) -> Vec<String> {
         Why::End(End::TimedOut { limit, .. }) => out_of_time(*limit, usage),
         Why::End(End::Cancelled) => Vec::new(),
         Why::End(End::Unknown) | Why::Cause(Cause::Unresolved) => {
-            vec!["find out what it did, then say so with `wasmhook resolve`".to_owned()]
+            vec![
+                "find out what it did; if it may run a second time, write idempotent = true in the hook and run again".to_owned(),
+                "if it is done and must not run again, set enabled = false for this release".to_owned(),
+            ]
         }
         Why::Cause(cause) => on_cause(cause),
     }
@@ -36,6 +39,7 @@ fn on_cause(cause: &Cause) -> Vec<String> {
         | Cause::Signal { .. }
         | Cause::Trap { .. }
         | Cause::NotAHook { .. }
+        | Cause::NotAvailable { .. }
         | Cause::Preflight { .. }
         | Cause::Unresolved => return Vec::new(),
     };
@@ -76,25 +80,15 @@ pub fn next(report: &Report) -> Vec<(String, &'static str)> {
         Status::Success | Status::Skipped => return Vec::new(),
         Status::Locked => return vec![(command("status", report), "who holds the lock")],
         Status::Refused => (command("plan", report), "what would run, and why it is refused"),
-        Status::Interrupted => (command("run --resume", report), "goes on after the last finished step"),
+        Status::Interrupted => (command("run", report), "again: what is done is skipped"),
         Status::Failed => (command("run", report), "again, after the fix"),
     };
     let mut next = Vec::new();
     if let Some(run) = &report.run_id {
         next.push((format!("wasmhook show {}", word(run.as_str())), "all that it wrote"));
     }
-    let unknown = |hook: &&wasmhook::report::HookReport| hook.outcome == OutcomeWord::Unknown || is_unresolved(hook.cause.as_ref());
-    for hook in report.hooks.iter().filter(unknown) {
-        let id = word(hook.id.as_str());
-        next.push((format!("wasmhook resolve {id} --retry"), "it did nothing, or may run again"));
-        next.push((format!("wasmhook resolve {id} --mark-done"), "it did its work"));
-    }
     next.push(last);
     next
-}
-
-fn is_unresolved(cause: Option<&Failure>) -> bool {
-    matches!(cause, Some(Failure { why: Why::Cause(Cause::Unresolved), .. }))
 }
 
 /// A command about the same release, as far as the report knows it.

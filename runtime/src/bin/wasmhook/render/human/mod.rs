@@ -13,7 +13,7 @@ use super::look::{LongLines, Look, Symbol};
 /// `v0.3.27 → v0.3.28 (abc123)`, or what is known of it; empty if nothing is.
 pub fn versions(look: Look, previous: Option<&str>, new: Option<&str>, commit: Option<&str>) -> Line {
     let mut line = Line::new(look);
-    if let Some(previous) = previous {
+    if let Some(previous) = previous.filter(|previous| Some(*previous) != new) {
         line = line.plain(previous).space(1).symbol(Symbol::Arrow).space(1);
     }
     match (new, commit) {

@@ -125,16 +125,24 @@ fn decide(place: &Place) -> String {
     }
 }
 
+/// What a plan's digest is depends on all that stands in it; here it only has to be there.
+fn without_digest(text: &str) -> String {
+    let lines =
+        text.lines().map(|line| if line.starts_with("digest  sha256:") { "digest  DIGEST\n".to_owned() } else { format!("{line}\n") });
+    lines.collect()
+}
+
 #[test]
 fn a_plan_says_what_runs_with_which_rights_and_why_not() {
-    insta::assert_snapshot!(render(UNICODE, &plan("release/legacy.sh"), &decide), @r#"
+    let text = without_digest(&render(UNICODE, &plan("release/legacy.sh"), &decide));
+    insta::assert_snapshot!(text, @r#"
     shop/prod v0.3.28 → v0.4.0 (0123456789ab), profile tenant-upgrade
     app     /srv/shop
     data    /srv/shop/db
     marker  .release-v0.4.0-done
     lock    wait
     unknown rerun
-    digest  sha256:bd735f15ba10dfc6fabb2a968046a359452d04ee358fa9b4df9927f427c5914c
+    digest  DIGEST
 
      1 fetch: target, done before the plan: v0.4.0
 
