@@ -2,9 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "in a test, and in what only tests call, a panic is the report")]
 
 mod architecture;
+mod cli;
 mod embed;
 mod first_hook;
 mod programs;
 mod reference;
+mod sandbox;
 mod tenant_upgrade;
 mod test_command;

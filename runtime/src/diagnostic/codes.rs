@@ -27,6 +27,7 @@ codes! {
     HOOK_CHANGED = "hook-changed": "A hook that is done for this release has changed since.";
     HOOK_WARNING = "hook-warning": "A hook succeeded and says that something isn't as it should be.";
     IMPOSSIBLE_GRANT = "impossible-grant": "A directory grant lies in a wider one and can't be enforced.";
+    LEDGER = "ledger": "The ledger, or the directory it lies in, can't be used.";
     LIMIT_LOWERED = "limit-lowered": "The operator's policy lowered a limit.";
     LOCKED = "locked": "Another run has the lock.";
     MARKER_NOT_WRITTEN = "marker-not-written": "The release's marker file could not be written.";
@@ -35,11 +36,13 @@ codes! {
     MOVED_TAG = "moved-tag": "A tag points to another commit than when it was deployed.";
     NO_APP = "no-app": "No application is named.";
     NO_EFFECT = "no-effect": "A key that nothing would enforce here.";
+    NO_MANIFEST = "no-manifest": "There is no manifest.";
     NOT_AVAILABLE = "not-available": "A known feature that this version doesn't have.";
     ONE_FILE = "one-file": "Author and operator share one file.";
     OTHER_RELEASE = "other-release": "Hooks of a release in between are not run.";
     POLICY_ELSEWHERE = "policy-elsewhere": "The manifest's own policy is not used.";
     PRECOMPILED = "precompiled": "A precompiled artefact is native code and never a hook.";
+    REFUSED_GRANT = "refused-grant": "A hook asks for a right that it doesn't get.";
     RELEASE_FILE = "release-file": "A file of the release folder is not run as it stands.";
     RERUN_AFTER_CRASH = "rerun-after-crash": "A hook that was running when the engine died runs again.";
     RESERVED_NAME = "reserved-name": "A variable that the engine itself sets.";
@@ -56,6 +59,8 @@ codes! {
     UNKNOWN_PHASE = "unknown-phase": "A hook names a phase that the profile doesn't have.";
     UNKNOWN_PROFILE = "unknown-profile": "No built-in profile has this name.";
     UNKNOWN_SERVICE = "unknown-service": "A hook names a service that the manifest doesn't declare.";
+    UNREADABLE = "unreadable": "A file or directory that was named can't be used.";
+    UNUSABLE_HOOK = "unusable-hook": "A hook can't run, whatever happens before it.";
     WRONG_TYPE = "wrong-type": "A value has another type than its key takes.";
 }
 

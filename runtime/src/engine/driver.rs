@@ -187,6 +187,11 @@ impl Driver<'_, '_> {
         let attempt = self.attempt(&place);
         let cancel = CancellationToken::new();
         self.cancels.insert(at, cancel.clone());
+        // An earlier hook of the phase may have put a link where a granted directory was.
+        let findings = self.hook(at).map(|hook| self.setting.checks.check(hook)).unwrap_or_default();
+        if !findings.is_empty() {
+            return self.ended(at, Execution::not_started(Outcome::Failed { cause: Cause::Preflight { findings } }));
+        }
         let job = match job::job(self.setting.plan, at, &place, attempt, &self.setting.supplies) {
             Ok(job) => job,
             Err(errors) => {

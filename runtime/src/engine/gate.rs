@@ -5,7 +5,7 @@ use crate::ledger::{Key, Memory};
 use crate::model::event::Place;
 use crate::model::id::{Commit, HookId, RunId};
 use crate::model::outcome::{Outcome, SkipReason};
-use crate::model::policy::{Gate, OnChange, OnUnknown};
+use crate::model::policy::{Gate, OnChange, OnFailure, OnUnknown};
 use crate::plan::{Notice, Plan, PlanHook, PlanStep, PlanStepKind};
 use std::collections::BTreeMap;
 
@@ -79,6 +79,24 @@ pub fn decide(plan: &Plan, snapshot: &Snapshot) -> Result<Decisions, Vec<Changed
     let mut gate = Judge { plan, snapshot, notices: Vec::new(), changed: Vec::new() };
     let by_step = plan.steps.iter().map(|step| gate.step(step)).collect();
     if gate.changed.is_empty() { Ok(Decisions { by_step, notices: gate.notices }) } else { Err(gate.changed) }
+}
+
+/// Hooks that would end the run because they can't run: nothing that happens before them could change that, so nothing has to happen.
+#[must_use]
+pub fn hopeless(plan: &Plan, decisions: &Decisions) -> Vec<Notice> {
+    let mut found = Vec::new();
+    for (step, decided) in plan.steps.iter().zip(&decisions.by_step) {
+        let PlanStepKind::Phase { policy, hooks } = &step.kind else { continue };
+        if !matches!(policy.on_failure, OnFailure::Abort | OnFailure::Revert) {
+            continue;
+        }
+        let running = hooks.iter().zip(decided).filter(|(hook, decided)| **decided == Decision::Run && !hook.allow_failure);
+        found.extend(running.filter_map(|(hook, _)| {
+            let message = format!("{}: {}", hook.place(&step.name), hook.unusable.as_ref()?);
+            Some(Notice { code: "unusable-hook".to_owned(), message })
+        }));
+    }
+    found
 }
 
 struct Judge<'a> {

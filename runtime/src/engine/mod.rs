@@ -130,7 +130,10 @@ impl Runner {
             return Ok(Readiness::Refused(vec![moved]));
         }
         Ok(match gate::decide(&prepared.plan, &snapshot) {
-            Ok(decisions) => Readiness::Ready(decisions),
+            Ok(decisions) => {
+                let hopeless = gate::hopeless(&prepared.plan, &decisions);
+                if hopeless.is_empty() { Readiness::Ready(decisions) } else { Readiness::Refused(hopeless) }
+            }
             Err(changed) => Readiness::Refused(changed.iter().map(changed_notice).collect()),
         })
     }

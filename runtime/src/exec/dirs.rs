@@ -46,7 +46,7 @@ pub fn reaches(dirs: &[DirGrant], protected: &[(&str, &Path)]) -> Result<(), Den
     let granted: Vec<(&str, Place)> =
         dirs.iter().filter_map(|dir| dir.host.as_deref()).filter_map(|host| Some((host, Place::of(Path::new(host)).ok()?))).collect();
     for (name, path) in protected {
-        let Ok(ours) = Place::of(path) else { continue };
+        let Ok(ours) = Place::planned(path) else { continue };
         for (host, theirs) in &granted {
             if theirs.encloses(&ours) || ours.encloses(theirs) {
                 return Err(Denial {
@@ -120,7 +120,9 @@ const fn width(mode: DirMode) -> u8 {
 struct Place {
     /// Its path without links.
     path: PathBuf,
-    /// Device and inode of it and of everything above it, innermost first.
+    /// Its device and inode; `None` if it isn't there yet.
+    identity: Option<(u64, u64)>,
+    /// Those of it and of everything above it that is there.
     identities: Vec<(u64, u64)>,
 }
 
@@ -129,12 +131,29 @@ impl Place {
         let path = fs::canonicalize(path)?;
         let identities =
             path.ancestors().map(|above| fs::metadata(above).map(|meta| (meta.dev(), meta.ino()))).collect::<io::Result<Vec<_>>>()?;
-        Ok(Self { path, identities })
+        Ok(Self { path, identity: identities.first().copied(), identities })
+    }
+
+    /// Where a directory is, or will be: whoever may write above it could make it first.
+    fn planned(path: &Path) -> io::Result<Self> {
+        let (mut there, mut rest) = (path, PathBuf::new());
+        loop {
+            match Self::of(there) {
+                Ok(place) if rest.as_os_str().is_empty() => return Ok(place),
+                Ok(place) => return Ok(Self { path: place.path.join(rest), identity: None, ..place }),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    let (Some(above), Some(name)) = (there.parent(), there.file_name()) else { return Err(error) };
+                    rest = if rest.as_os_str().is_empty() { PathBuf::from(name) } else { Path::new(name).join(rest) };
+                    there = above;
+                }
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// Whether `inner` is this directory or lies in it, by its path or by the identity of something above it.
     fn encloses(&self, inner: &Self) -> bool {
-        inner.path.starts_with(&self.path) || self.identities.first().is_some_and(|ours| inner.identities.contains(ours))
+        inner.path.starts_with(&self.path) || self.identity.is_some_and(|ours| inner.identities.contains(&ours))
     }
 
     /// As [`encloses`](Self::encloses), and also where a bind mount shows the same files under another path.
@@ -238,7 +257,7 @@ mod tests {
     fn a_bind_mount_is_seen_through() {
         let table = "1 0 8:1 / / rw - ext4 a rw\n2 1 8:1 /srv/app/data /mnt/da\\040ta rw - ext4 a rw";
         let mounts = Mounts(table.lines().filter_map(mount).collect());
-        let place = |path: &str| Place { path: PathBuf::from(path), identities: Vec::new() };
+        let place = |path: &str| Place { path: PathBuf::from(path), identity: None, identities: Vec::new() };
         assert!(place("/srv/app").contains(&place("/mnt/da ta/x"), &mounts), "the alias lies outside by its path only");
         assert!(place("/mnt").contains(&place("/srv/app/data"), &mounts), "what is mounted below a grant is reached through it");
         assert!(!place("/srv/app").contains(&place("/srv/other"), &mounts));
@@ -256,6 +275,19 @@ mod tests {
             assert!(denial.what.ends_with("reaches the cache"), "{denial:?}");
         }
         assert_eq!(reaches(&[grant(&tree.path().join("y"), DirMode::Write)], &[("cache", &cache)]), Ok(()));
+    }
+
+    #[test]
+    fn a_protected_directory_is_protected_before_it_is_there() {
+        let tree = tempfile::tempdir().unwrap();
+        fs::create_dir(tree.path().join("home")).unwrap();
+        let state = tree.path().join("home/state/wasmhook");
+        for bad in ["", "home"] {
+            let denial = reaches(&[grant(&tree.path().join(bad), DirMode::Write)], &[("state", &state)]).unwrap_err();
+            assert!(denial.what.ends_with("reaches the state"), "{denial:?}");
+        }
+        fs::create_dir(tree.path().join("home/other")).unwrap();
+        assert_eq!(reaches(&[grant(&tree.path().join("home/other"), DirMode::Write)], &[("state", &state)]), Ok(()));
     }
 
     #[test]

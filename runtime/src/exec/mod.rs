@@ -19,6 +19,9 @@ use tokio_util::sync::CancellationToken;
 pub trait OutputSink: Send + Sync {
     /// One line without its end. Never longer than [`output::MAX_LINE`] bytes: longer ones come in pieces.
     fn line(&self, stream: Stream, line: &str);
+
+    /// The same output as it came from the guest, byte for byte, up to its limit: for whoever passes it on. Whoever reads lines leaves it alone.
+    fn bytes(&self, _stream: Stream, _bytes: &[u8]) {}
 }
 
 /// What surrounds an execution: who wants its output, and who may cancel it.

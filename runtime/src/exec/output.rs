@@ -37,14 +37,14 @@ impl Capture {
         let room = usize::try_from(self.limit.saturating_sub(self.written)).unwrap_or(usize::MAX);
         self.written = self.written.saturating_add(bytes.len() as u64);
         let (kept, dropped) = bytes.split_at(room.min(bytes.len()));
+        if !kept.is_empty() {
+            self.sink.bytes(stream, kept);
+        }
         for piece in kept.split_inclusive(|b| *b == b'\n') {
             self.take(stream, piece);
         }
         if !dropped.is_empty() && !self.truncated {
-            self.truncated = true;
-            self.flush(Stream::Stdout);
-            self.flush(Stream::Stderr);
-            self.emit(Stream::Stderr, &format!("[output truncated at {}]", show_size(self.limit)));
+            self.truncate();
         }
     }
 
@@ -64,6 +64,17 @@ impl Capture {
     #[must_use]
     pub fn tail(&self) -> Vec<String> {
         self.tail.iter().cloned().collect()
+    }
+
+    /// Says once, on a line of its own, that nothing more is handed on.
+    fn truncate(&mut self) {
+        self.truncated = true;
+        let notice = format!("[output truncated at {}]", show_size(self.limit));
+        let start = if self.partial.iter().all(Vec::is_empty) { "" } else { "\n" };
+        self.sink.bytes(Stream::Stderr, format!("{start}{notice}\n").as_bytes());
+        self.flush(Stream::Stdout);
+        self.flush(Stream::Stderr);
+        self.emit(Stream::Stderr, &notice);
     }
 
     fn take(&mut self, stream: Stream, mut piece: &[u8]) {
@@ -141,6 +152,27 @@ mod tests {
         let (lines, capture) = lines(4, &[(Stream::Stdout, b"abcdef"), (Stream::Stdout, b"more\n")]);
         assert_eq!(lines, ["abcd", "[output truncated at 4 B]"]);
         assert_eq!(capture.written(), 11);
+    }
+
+    #[derive(Default)]
+    struct Bytes(Mutex<[Vec<u8>; 2]>);
+    impl OutputSink for Bytes {
+        fn line(&self, _: Stream, _: &str) {}
+        fn bytes(&self, stream: Stream, bytes: &[u8]) {
+            self.0.lock().unwrap()[index(stream)].extend_from_slice(bytes);
+        }
+    }
+
+    #[test]
+    fn who_takes_bytes_gets_them_as_they_came() {
+        let sink = Arc::new(Bytes::default());
+        let mut capture = Capture::new(sink.clone(), 8);
+        capture.write(Stream::Stdout, b"a\xff\r\nb");
+        capture.write(Stream::Stderr, b"");
+        capture.write(Stream::Stdout, b"\0\0\0beyond");
+        capture.finish();
+        let [out, err] = sink.0.lock().unwrap().clone();
+        assert_eq!((out.as_slice(), err.as_slice()), (&b"a\xff\r\nb\0\0\0"[..], &b"\n[output truncated at 8 B]\n"[..]));
     }
 
     #[test]

@@ -99,6 +99,7 @@ fn cause() -> impl Strategy<Value = Cause> {
         text().prop_map(|found| Cause::NotAHook { found }),
         text().prop_map(|message| Cause::BrokenModule { message }),
         text().prop_map(|needs| Cause::Unsupported { needs }),
+        text().prop_map(|what| Cause::NotAvailable { what }),
         vec(text(), 0..3).prop_map(|findings| Cause::Preflight { findings }),
         text().prop_map(|message| Cause::Spawn { message }),
         Just(Cause::Unresolved),

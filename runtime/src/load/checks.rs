@@ -1,5 +1,6 @@
 //! Preflight: what a hook needs, checked on the tree of the moment just before its phase.
 
+use super::within::Bounds;
 use crate::discover::preflight::check_program;
 use crate::engine::Checks;
 use crate::model::id::Digest;
@@ -9,13 +10,25 @@ use std::path::Path;
 
 /// Looks at the machine as it is.
 pub(crate) struct Preflight {
+    /// Where grants may lead.
+    pub(super) bounds: Bounds,
     /// Where programs are looked for.
     pub path_variable: String,
+}
+
+impl Preflight {
+    /// Checks for grants that may lead anywhere: those of a tree that was made for them.
+    #[cfg(feature = "cli")]
+    pub(crate) fn anywhere(path_variable: String) -> Self {
+        Self { bounds: Bounds::default(), path_variable }
+    }
 }
 
 impl Checks for Preflight {
     fn check(&self, hook: &PlanHook) -> Vec<String> {
         let mut findings: Vec<String> = hook.grants.dirs.iter().filter_map(|dir| missing_dir(dir.host.as_deref()?)).collect();
+        let refused = hook.grants.dirs.iter().filter_map(|dir| self.bounds.refuse(dir));
+        findings.extend(refused.map(|denial| format!("{}; to allow it: {}", denial.what, denial.allow)));
         if let PlanGuest::Native { argv, cwd, script, .. } = &hook.guest {
             if !Path::new(cwd).is_dir() {
                 findings.push(format!("the working directory {cwd} is not there: create it in an earlier step, or change the hook's cwd"));

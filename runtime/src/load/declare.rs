@@ -61,7 +61,9 @@ pub(super) fn complete(dir: PathBuf, mut manifest: Manifest, request: &Request, 
     };
     let profile = read_profile(&dir, &manifest, request, &mut found)?;
     let app = request.app.clone().or_else(|| manifest.app.as_ref().map(|app| app.value.clone()));
-    if app.is_none() {
+    // Of a file that can't be read it isn't known whether it names one.
+    let unread = found.iter().any(|problem| [codes::EMPTY_FILE, codes::TOML_SYNTAX, codes::TOO_LARGE].contains(&problem.code));
+    if app.is_none() && !unread {
         found.push(Diagnostic::error("no-app", "no application is named").help("write app = \"…\" in the manifest, or give --app NAME"));
     }
     let (Some(profile), Some(app)) = (profile, app) else { return Err(LoadError::Invalid(found)) };

@@ -1,6 +1,7 @@
 //! The files that hooks name: their bytes, their digests, and whether this host can run them.
 
 use super::{LoadError, Probe};
+use crate::diagnostic::{Diagnostic, codes};
 use crate::discover::{Source, SourceError, WorkTree};
 use crate::engine::Blobs;
 use crate::manifest::{GuestDecl, HookDecl, Manifest};
@@ -69,17 +70,30 @@ impl Files {
             Ok(None) => FileFact::Missing,
             Ok(Some(bytes)) => {
                 let (bytes, probed) = probe(sources.probe, path, bytes).await;
-                let unsupported = match probed {
-                    Err(cause @ (Cause::Unsupported { .. } | Cause::BrokenModule { .. })) => Some(cause.to_string()),
-                    Ok(()) | Err(_) => None,
-                };
-                FileFact::Present { digest: self.keep(bytes), unsupported }
+                self.probed(path, bytes, probed)?
             }
             Err(SourceError::Git(error)) => return Err(error.into()),
             Err(error) => FileFact::Unusable { why: error.to_string() },
         };
         self.facts.insert(path.to_owned(), fact);
         Ok(())
+    }
+
+    /// What the sandbox said of a module.
+    fn probed(&mut self, path: &str, bytes: Arc<[u8]>, probed: Result<(), Cause>) -> Result<FileFact, LoadError> {
+        let unsupported = match probed {
+            Err(cause @ Cause::NotAvailable { .. }) => {
+                return Err(LoadError::Invalid(vec![Diagnostic::error(codes::NOT_AVAILABLE, format!("{cause}: {path}"))]));
+            }
+            Err(cause @ Cause::NotAHook { .. }) => return Ok(FileFact::Unusable { why: format!("{path}: {cause}") }),
+            Err(cause @ Cause::Unsupported { .. }) => {
+                Some(format!("{cause}; build it for WASI preview1 or wasi:cli/command 0.2, or give the hook a fallback"))
+            }
+            Err(cause @ Cause::BrokenModule { .. }) => Some(cause.to_string()),
+            // Machinery that fails here may not fail when the hook's turn comes.
+            Ok(()) | Err(_) => None,
+        };
+        Ok(FileFact::Present { digest: self.keep(bytes), unsupported })
     }
 
     /// A word of a command that names a file of the release.

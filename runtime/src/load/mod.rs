@@ -11,6 +11,7 @@ mod files;
 mod found;
 mod prepare;
 mod request;
+mod within;
 
 #[cfg(feature = "cli")]
 pub(crate) use checks::Preflight;

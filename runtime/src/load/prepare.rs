@@ -3,6 +3,7 @@
 use super::checks::Preflight;
 use super::declare::{self, Declared};
 use super::files::{self, Files, Sources};
+use super::within::Bounds;
 use super::{LoadError, Probe, Request, environment, found};
 use crate::diagnostic::Diagnostic;
 use crate::discover::release::{self, Search};
@@ -13,6 +14,7 @@ use crate::exec::dirs;
 use crate::ledger::marker;
 use crate::manifest::{self, Manifest};
 use crate::model::facts::Fetch;
+use crate::model::grant::DirGrant;
 use crate::model::id::{RunId, StepName};
 use crate::model::limits::Limits;
 use crate::plan::grants::Roots;
@@ -46,7 +48,8 @@ pub async fn prepare(
             .await?;
     let env = environment::app_environment(&declared, request)?;
     let plan = plan(&declared, request, &Gathered { chosen: &chosen, files: &files, env: &env, fetch: &fetch, sayings, previous })?;
-    refuse_unenforceable(&plan, request)?;
+    let bounds = Bounds::new(&declared, request);
+    refuse_unenforceable(&plan, request, &bounds)?;
     let name = plan.marker.clone();
     let app_dir = declared.app_dir.clone();
     let marker_present = !request.ignore_marker && name.as_deref().is_some_and(|name| has_marker(&app_dir, name));
@@ -57,7 +60,7 @@ pub async fn prepare(
         app_env: env,
         marker_present,
         write_marker: Box::new(move || name.as_deref().map_or(Ok(()), |name| write_marker(&app_dir, name))),
-        checks: Box::new(Preflight { path_variable: request.path_variable.clone() }),
+        checks: Box::new(Preflight { bounds, path_variable: request.path_variable.clone() }),
         accept_moved_tag: request.accept_moved_tag,
     })
 }
@@ -142,14 +145,16 @@ async fn add_found(
     Ok(())
 }
 
-/// Refuses grants that nest in a way that can't be enforced, or that reach the engine's own directories, links resolved.
-fn refuse_unenforceable(plan: &Plan, request: &Request) -> Result<(), LoadError> {
+/// Refuses grants that nest in a way that can't be enforced, that reach the engine's own directories, or that lead elsewhere than they say.
+fn refuse_unenforceable(plan: &Plan, request: &Request, bounds: &Bounds) -> Result<(), LoadError> {
     let protected: Vec<(&str, &Path)> = request.protected.iter().map(|(name, path)| (*name, path.as_path())).collect();
     let hooks =
         plan.steps.iter().filter_map(|step| if let PlanStepKind::Phase { hooks, .. } = &step.kind { Some(hooks) } else { None }).flatten();
-    let checked = hooks
-        .map(|hook| (hook.id.clone(), dirs::check_nesting(&hook.grants.dirs).and_then(|()| dirs::reaches(&hook.grants.dirs, &protected))));
-    let denials: Vec<_> = checked.filter_map(|(id, checked)| checked.err().map(|denial| (id, denial))).collect();
+    let denial = |grants: &[DirGrant]| {
+        let checked = dirs::check_nesting(grants).and_then(|()| dirs::reaches(grants, &protected));
+        checked.err().or_else(|| grants.iter().find_map(|grant| bounds.refuse(grant)))
+    };
+    let denials: Vec<_> = hooks.filter_map(|hook| Some((hook.id.clone(), denial(&hook.grants.dirs)?))).collect();
     if denials.is_empty() { Ok(()) } else { Err(LoadError::Denied(denials)) }
 }
 

@@ -175,6 +175,11 @@ pub enum Cause {
         /// What it needs.
         needs: String,
     },
+    /// The module needs something that a later version brings.
+    NotAvailable {
+        /// What it needs.
+        what: String,
+    },
     /// A check before the start found something.
     Preflight {
         /// Everything it found.
@@ -239,6 +244,7 @@ impl fmt::Display for Cause {
             Self::NotAHook { found } => write!(f, "not a hook: {found}; a hook exports `_start` or `wasi:cli/run`"),
             Self::BrokenModule { message } => write!(f, "broken module: {message}"),
             Self::Unsupported { needs } => write!(f, "unsupported: it needs {needs}"),
+            Self::NotAvailable { what } => write!(f, "not available in this version: {what}"),
             Self::Preflight { findings } => write!(f, "preflight: {}", findings.join("; ")),
             Self::Spawn { message } => write!(f, "could not start: {message}"),
             Self::Unresolved => f.write_str("it was running when the engine died"),

@@ -104,7 +104,7 @@ pub fn directory(ask: &DirAsk, rules: &Rules<'_>) -> Result<DirGrant, Denial> {
 }
 
 /// Whether a ceiling of `widest` allows `asked`: writing includes reading, staged writing is narrower than live writing.
-const fn covers(widest: DirMode, asked: DirMode) -> bool {
+pub(crate) const fn covers(widest: DirMode, asked: DirMode) -> bool {
     match asked {
         DirMode::Read | DirMode::Scratch => true,
         DirMode::Discard => !matches!(widest, DirMode::Read | DirMode::Scratch),

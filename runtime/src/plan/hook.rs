@@ -73,8 +73,8 @@ impl Resolver<'_> {
                 Some(FileFact::Present { unsupported: Some(needs), .. }) if when == Some(FallbackWhen::Unsupported) => {
                     Some(format!("this host can't run {path}: {needs}"))
                 }
-                // Without a fallback the executor says what is wrong with it, when its turn comes.
-                Some(FileFact::Present { .. }) => None,
+                Some(FileFact::Present { unsupported: Some(needs), .. }) => return itself(Some(format!("{path}: {needs}"))),
+                Some(FileFact::Present { unsupported: None, .. }) => None,
             },
             (GuestDecl::Native { .. }, _) => None,
         };

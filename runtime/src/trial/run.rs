@@ -155,7 +155,7 @@ impl Trials {
             Ok(planned) => planned,
             Err(outcome) => return Ok(not_started(outcome.clone())),
         };
-        let findings = Preflight { path_variable: self.path_variable.clone() }.check(planned.hook());
+        let findings = Preflight::anywhere(self.path_variable.clone()).check(planned.hook());
         if !findings.is_empty() {
             let findings = findings.iter().map(|finding| tree.as_written(finding)).collect();
             return Ok(not_started(Outcome::Failed { cause: Cause::Preflight { findings } }));

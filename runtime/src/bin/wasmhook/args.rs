@@ -1,6 +1,7 @@
 //! The command line, as it is typed. Nothing here looks at files, the environment or the clock.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// Run deploy hooks compiled to WASI in a sandbox: once per release, in the order of a lifecycle.
@@ -132,11 +133,12 @@ impl Later {
 #[derive(Debug, Args)]
 pub struct Rest {
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
-    rest: Vec<std::ffi::OsString>,
+    rest: Vec<OsString>,
 }
 
 /// `wasmhook exec`.
 #[derive(Debug, Args)]
+#[command(override_usage = "wasmhook exec [OPTIONS] FILE [ARG]...")]
 pub struct ExecArgs {
     /// Grant a directory: HOST[::GUEST][:MODE], MODE one of read, write (the default), scratch; scratch is `--dir ::GUEST:scratch`.
     #[arg(long = "dir", value_name = "HOST[::GUEST][:MODE]")]
@@ -158,12 +160,10 @@ pub struct ExecArgs {
     pub net: Vec<String>,
     #[command(flatten)]
     pub places: Places,
-    /// The guest: a .wasm module or component, or .wat text.
-    #[arg(value_name = "FILE")]
-    pub file: PathBuf,
-    /// The guest's arguments.
-    #[arg(value_name = "ARG", trailing_var_arg = true, allow_hyphen_values = true)]
-    pub args: Vec<String>,
+    /// The guest: a .wasm module or component, or .wat text. Everything after it is the guest's, options too.
+    // One list, and not two arguments: whatever looks like an option of ours behind FILE must not become one.
+    #[arg(value_name = "FILE [ARG]", required = true, num_args = 1.., trailing_var_arg = true)]
+    pub guest: Vec<OsString>,
 }
 
 /// Where state and cache lie.
@@ -292,6 +292,9 @@ pub struct CheckArgs {
     /// Print the JSON Schema of the manifest instead.
     #[arg(long)]
     pub schema: bool,
+    /// How to write it.
+    #[arg(long, value_name = "F", default_value = "human")]
+    pub format: Format,
 }
 
 /// `wasmhook list`.

@@ -1,9 +1,10 @@
 //! Errors of the program, each with its exit code; one place maps the library's errors to codes.
 
 use crate::exit::Exit;
-use wasmhook::diagnostic::Diagnostic;
-use wasmhook::engine::Error as RunError;
+use wasmhook::diagnostic::{Diagnostic, codes};
+use wasmhook::engine::{DriveError, Error as RunError};
 use wasmhook::ledger::LedgerError;
+use wasmhook::ledger::lock::LockError;
 use wasmhook::load::LoadError;
 use wasmhook::model::id::NameError;
 
@@ -29,6 +30,18 @@ impl CliError {
         Self::usage(format!("not available in this version: {what}"))
     }
 
+    /// One finding that stands nowhere in a file.
+    pub fn finding(exit: Exit, code: &'static str, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self { exit, error: anyhow::Error::msg(message.clone()), diagnostics: vec![Diagnostic::error(code, message)] }
+    }
+
+    /// The same with a way out.
+    pub fn help(mut self, help: &str) -> Self {
+        self.diagnostics = self.diagnostics.into_iter().map(|found| found.help(help)).collect();
+        self
+    }
+
     /// Any error with its exit code.
     pub fn with(exit: Exit, error: impl Into<anyhow::Error>) -> Self {
         Self { exit, error: error.into(), diagnostics: Vec::new() }
@@ -42,13 +55,22 @@ impl CliError {
 
 impl From<NameError> for CliError {
     fn from(error: NameError) -> Self {
-        Self::with(Exit::Usage, error)
+        Self::finding(Exit::Usage, codes::BAD_NAME, error.to_string())
     }
 }
 
 impl From<LedgerError> for CliError {
     fn from(error: LedgerError) -> Self {
-        Self::with(Exit::Refused, error)
+        match error {
+            LedgerError::NoSuchRun { .. } => Self::with(Exit::Usage, error),
+            error => Self::finding(Exit::Refused, codes::LEDGER, error.to_string()),
+        }
+    }
+}
+
+impl From<LockError> for CliError {
+    fn from(error: LockError) -> Self {
+        Self::finding(Exit::Refused, codes::LEDGER, error.to_string())
     }
 }
 
@@ -69,11 +91,15 @@ impl From<LoadError> for CliError {
         match error {
             LoadError::Invalid(diagnostics) => Self::diagnostics(diagnostics),
             LoadError::Denied(denials) => {
-                let lines: Vec<String> =
-                    denials.iter().map(|(hook, denial)| format!("{hook}: {}\n  to allow it: {}", denial.what, denial.allow)).collect();
-                Self::with(Exit::Refused, anyhow::anyhow!("refused before anything ran:\n{}", lines.join("\n")))
+                let found = denials.into_iter().map(|(hook, denial)| {
+                    Diagnostic::error(codes::REFUSED_GRANT, format!("{hook}: {}", denial.what))
+                        .help(format!("to allow it: {}", denial.allow))
+                });
+                Self { exit: Exit::Refused, ..Self::diagnostics(found.collect()) }
             }
-            error @ (LoadError::NoManifest(_) | LoadError::Io { .. } | LoadError::Target(_)) => Self::with(Exit::Usage, error),
+            error @ LoadError::NoManifest(_) => Self::finding(Exit::Usage, codes::NO_MANIFEST, error.to_string()),
+            error @ LoadError::Io { .. } => Self::finding(Exit::Usage, codes::UNREADABLE, error.to_string()),
+            error @ LoadError::Target(_) => Self::with(Exit::Usage, error),
             // Git or the release can't be read: nothing has run.
             error => Self::with(Exit::Refused, error),
         }
@@ -85,8 +111,13 @@ impl From<wasmhook::Error> for CliError {
         match error {
             wasmhook::Error::Load(error) => error.into(),
             // The state directory is unusable, and nothing has run yet.
-            error @ (wasmhook::Error::Lock(_) | wasmhook::Error::Ledger(_)) => Self::with(Exit::Refused, error),
+            wasmhook::Error::Lock(error) => error.into(),
+            wasmhook::Error::Ledger(error) => error.into(),
             wasmhook::Error::Run(RunError::Ledger(error)) => error.into(),
+            // Something ran, and what became of it can't be recorded.
+            wasmhook::Error::Run(RunError::Drive(DriveError::Ledger(error))) => {
+                Self::finding(Exit::Software, codes::LEDGER, error.to_string())
+            }
             error => Self::with(Exit::Software, error),
         }
     }

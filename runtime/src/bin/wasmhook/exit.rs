@@ -34,6 +34,8 @@ impl Exit {
             Self::Locked => 4,
             Self::Software => 70,
             Self::Interrupted(signal) => 128 + signal,
+            // A process has a byte for its code: 256 must not come out as success.
+            Self::Guest(code) if code != 0 && code & 0xff == 0 => 1,
             Self::Guest(code) => code,
         };
         u8::try_from(code & 0xff).unwrap_or(1)
@@ -64,5 +66,6 @@ mod tests {
         assert_eq!(Exit::of(Status::Interrupted, Some(15)).code(), 143);
         assert_eq!(Exit::of(Status::Interrupted, Some(2)).code(), 130);
         assert_eq!((Exit::Usage.code(), Exit::Software.code(), Exit::Guest(134).code()), (2, 70, 134));
+        assert_eq!((Exit::Guest(0).code(), Exit::Guest(255).code(), Exit::Guest(256).code()), (0, 255, 1), "failure stays failure");
     }
 }

@@ -50,6 +50,21 @@ pub enum Progress {
     Off,
 }
 
+/// A guest's output, passed on byte for byte as it comes.
+pub struct PassThrough;
+
+impl OutputSink for PassThrough {
+    fn line(&self, _: Stream, _: &str) {}
+
+    fn bytes(&self, stream: Stream, bytes: &[u8]) {
+        // Nobody reading any more is the reader's business: a closed pipe is no reason to leave a guest's work half-done.
+        let _ = match stream {
+            Stream::Stdout => write_all(&mut io::stdout().lock(), bytes),
+            Stream::Stderr => write_all(&mut io::stderr().lock(), bytes),
+        };
+    }
+}
+
 /// The two output streams.
 pub struct Ui {
     settings: UiSettings,
@@ -104,6 +119,17 @@ impl Ui {
         match self.settings.format {
             Format::Json => state.out(&json::pretty(report).map_err(io::Error::other)?),
             Format::Human | Format::Jsonl => state.lost.take().map_or(Ok(()), Err),
+        }
+    }
+
+    /// Writes a report where one was asked for (`--format json`), and shows people nothing.
+    ///
+    /// # Errors
+    /// As [`Self::summary`].
+    pub fn report(&self, report: &Report) -> io::Result<()> {
+        match self.settings.format {
+            Format::Json => self.state().out(&json::pretty(report).map_err(io::Error::other)?),
+            Format::Human | Format::Jsonl => Ok(()),
         }
     }
 
@@ -171,23 +197,14 @@ impl Drop for State {
 
 /// Writes all of `text`. Nobody reading any more is the reader's business: `wasmhook plan | head` ends quietly.
 fn write(stream: &mut dyn Write, text: &str) -> io::Result<()> {
-    match stream.write_all(text.as_bytes()).and_then(|()| stream.flush()) {
+    match write_all(stream, text.as_bytes()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result,
     }
 }
 
-/// Writes what the guest writes.
-pub struct PassThrough;
-
-impl OutputSink for PassThrough {
-    fn line(&self, stream: Stream, line: &str) {
-        // Nobody reading any more is the reader's business.
-        let _ = match stream {
-            Stream::Stdout => writeln!(io::stdout(), "{line}"),
-            Stream::Stderr => writeln!(io::stderr(), "{line}"),
-        };
-    }
+fn write_all(stream: &mut dyn Write, bytes: &[u8]) -> io::Result<()> {
+    stream.write_all(bytes).and_then(|()| stream.flush())
 }
 
 /// What the progress line says after the elapsed time.

@@ -22,6 +22,9 @@ use wasmtime_wasi::p2::bindings::CommandPre;
 /// The interface whose `run` makes a component a hook, up to its last number.
 const RUN: &str = "wasi:cli/run@0.2.";
 
+/// What interfaces of our own world, which comes later, begin with.
+const OUR_WORLD: &str = "wasmhook:hook/";
+
 /// A hook that only needs a store.
 pub(super) enum Hook {
     /// A preview1 command module.
@@ -193,6 +196,15 @@ impl Loader {
 
     fn link_component(&self, component: &Component) -> Result<Hook, Refusal> {
         let ty = component.component_type();
+        let imports = ty.imports(&self.engine).map(|(name, _)| name.to_owned());
+        if let Some(name) =
+            imports.chain(ty.exports(&self.engine).map(|(name, _)| name.to_owned())).find(|name| name.starts_with(OUR_WORLD))
+        {
+            return Err(Cause::NotAvailable {
+                what: format!("the world `wasmhook:hook` (the component has `{name}`); build it for `wasi:cli/command`"),
+            }
+            .into());
+        }
         let exports: Vec<String> = ty.exports(&self.engine).map(|(name, _)| name.to_owned()).collect();
         if !exports.iter().any(|name| name.starts_with(RUN)) {
             return Err(Cause::NotAHook { found: exporting("component", exports.into_iter()) }.into());

@@ -1,6 +1,6 @@
 //! `wasmhook cache`: what the compile cache holds.
 
-use super::check_format;
+use super::{check_format, counted};
 use crate::args::{CacheArgs, Format};
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -21,6 +21,13 @@ struct CacheJson {
 }
 
 #[derive(Serialize)]
+struct Cleared {
+    schema: u32,
+    dir: String,
+    removed: usize,
+}
+
+#[derive(Serialize)]
 struct EntryJson {
     digest: String,
     bytes: u64,
@@ -33,7 +40,12 @@ pub fn run(args: &CacheArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliEr
     let entries = cache.entries().map_err(|error| CliError::with(Exit::Refused, error))?;
     if args.clear {
         cache.clear().map_err(|error| CliError::with(Exit::Refused, error))?;
-        ui.stdout_text(&format!("removed {} entries from {}\n", entries.len(), dir.display()))?;
+        let cleared = Cleared { schema: 1, dir: dir.display().to_string(), removed: entries.len() };
+        ui.stdout_text(&match args.format {
+            Format::Human | Format::Junit => format!("removed {} from {}\n", counted(entries.len(), "entry", "entries"), dir.display()),
+            Format::Json => json::pretty(&cleared)?,
+            Format::Jsonl => json::line(&cleared)?,
+        })?;
         return Ok(Exit::Done);
     }
     let total: u64 = entries.iter().map(|entry| entry.bytes).sum();
@@ -43,7 +55,7 @@ pub fn run(args: &CacheArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliEr
         for entry in &entries {
             table.row(vec![Line::new(look).plain(&entry.digest.to_string()), Line::new(look).plain(&show_size(entry.bytes))]);
         }
-        ui.stdout_text(&format!("{}: {} entries, {}\n", dir.display(), entries.len(), show_size(total)))?;
+        ui.stdout_text(&format!("{}: {}, {}\n", dir.display(), counted(entries.len(), "entry", "entries"), show_size(total)))?;
         return Ok(if entries.is_empty() { Exit::Done } else { ui.stdout_text(&text(&table.lines())).map(|()| Exit::Done)? });
     }
     let entries = entries.iter().map(|entry| EntryJson { digest: entry.digest.to_string(), bytes: entry.bytes }).collect();

@@ -16,6 +16,8 @@ pub fn run(shell: clap_complete::Shell, ui: &Ui) -> Result<Exit, CliError> {
 
 /// Writes `wasmhook.1` and a page for each command.
 pub fn man(dir: &Path) -> Result<Exit, CliError> {
-    clap_mangen::generate_to(Cli::command(), dir)?;
+    let failed = |error: std::io::Error| CliError::usage(format!("cannot write manual pages to {}: {error}", dir.display()));
+    std::fs::create_dir_all(dir).map_err(failed)?;
+    clap_mangen::generate_to(Cli::command(), dir).map_err(failed)?;
     Ok(Exit::Done)
 }

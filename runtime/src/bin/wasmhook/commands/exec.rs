@@ -1,24 +1,28 @@
 //! `wasmhook exec`: one guest, without a manifest. Its output passes through, and so does its exit code.
 
-use super::run::INTERRUPT_SIGNAL;
+use super::run::{INTERRUPT_SIGNAL, stop_on_signals};
 use crate::args::{ExecArgs, Places};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::settings::Settings;
 use crate::ui::{PassThrough, Ui};
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
-use wasmhook::exec::Surroundings;
+use wasmhook::diagnostic::codes;
+use wasmhook::engine::Stop;
 use wasmhook::exec::wasm::{Cache, WasmExecutor};
-use wasmhook::model::grant::{DirGrant, DirMode};
+use wasmhook::exec::{Surroundings, dirs};
+use wasmhook::model::grant::{Denial, DirGrant, DirMode};
 use wasmhook::model::id::Digest;
-use wasmhook::model::job::{Guest, Job, WasmGuest};
+use wasmhook::model::job::{Execution, Guest, Job, WasmGuest};
 use wasmhook::model::limits::{FUEL_PER_SECOND, Limits};
-use wasmhook::model::outcome::{Cause, Outcome};
-use wasmhook::model::units::{parse_duration, parse_size};
+use wasmhook::model::outcome::{Cause, Outcome, TimeLimit};
+use wasmhook::model::units::{parse_duration, parse_size, show_duration};
 
 /// The exit code of a guest that a trap or a limit ended.
 const TRAPPED: i32 = 134;
@@ -28,26 +32,27 @@ pub fn run(args: &ExecArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliErr
         return Err(CliError::not_available("--net"));
     }
     let limits = limits(args)?;
-    let bytes = read(&args.file, limits.module_bytes)?;
+    let (file, guest_args) = guest(args)?;
+    let bytes = read(&file, limits.module_bytes)?;
     let job = Job {
-        name: args.file.display().to_string(),
+        name: file.display().to_string(),
         guest: Guest::Wasm(WasmGuest {
-            file: args.file.display().to_string(),
+            file: file.display().to_string(),
             digest: Digest::of(&bytes),
             bytes: Arc::from(bytes),
-            args: args.args.clone(),
+            args: guest_args,
         }),
-        env: args.env.iter().filter_map(|text| variable(text, settings)).collect(),
+        env: environment(&args.env, settings)?,
         dirs: args.dirs.iter().map(|text| dir(text)).collect::<Result<_, _>>()?,
         limits,
         collect_outputs: false,
     };
     let executor = executor(&args.places, settings)?;
-    let cancel = CancellationToken::new();
-    stop_on_signals(&cancel)?;
+    let (stop, cancel) = (Stop::new(), CancellationToken::new());
+    cancel_on_signals(&stop, &cancel)?;
     let around = Surroundings::new(Arc::new(PassThrough), cancel);
     let execution = executor.run_blocking(&job, &around).map_err(|error| CliError::with(Exit::Software, error))?;
-    said(&execution.outcome, execution.exit_code, ui)
+    said(&execution, &job.limits, &stop, ui)
 }
 
 /// The sandbox, with the cache and out of reach of it.
@@ -79,20 +84,37 @@ fn limits(args: &ExecArgs) -> Result<Limits, CliError> {
     Ok(limits)
 }
 
+/// The file and the guest's own arguments, which a guest gets as text.
+fn guest(args: &ExecArgs) -> Result<(PathBuf, Vec<String>), CliError> {
+    let Some((file, rest)) = args.guest.split_first() else { return Err(CliError::usage("name the guest: wasmhook exec FILE [ARG]...")) };
+    let text =
+        |arg: &OsString| arg.to_str().map(str::to_owned).ok_or_else(|| CliError::usage(format!("the argument {arg:?} is not UTF-8")));
+    Ok((PathBuf::from(file), rest.iter().map(text).collect::<Result<_, _>>()?))
+}
+
 /// Reads the guest, and never more of it than a module may have.
 fn read(file: &Path, max: u64) -> Result<Vec<u8>, CliError> {
-    let failed = |error: std::io::Error| CliError::usage(format!("cannot read {}: {error}", file.display()));
+    let failed =
+        |error: std::io::Error| CliError::finding(Exit::Usage, codes::UNREADABLE, format!("cannot read {}: {error}", file.display()));
     let mut bytes = Vec::new();
     File::open(file).map_err(failed)?.take(max + 1).read_to_end(&mut bytes).map_err(failed)?;
     Ok(bytes)
 }
 
 /// `K=V` as it is; `K` with its value here, or not at all.
-fn variable(text: &str, settings: &Settings) -> Option<(String, String)> {
-    match text.split_once('=') {
-        Some((name, value)) => Some((name.to_owned(), value.to_owned())),
-        None => settings.env.get(text).map(|value| (text.to_owned(), value.clone())),
+fn environment(given: &[String], settings: &Settings) -> Result<Vec<(String, String)>, CliError> {
+    let mut env = Vec::new();
+    for text in given {
+        let (name, value) = match text.split_once('=') {
+            Some((name, value)) => (name, Some(value.to_owned())),
+            None => (text.as_str(), settings.env.get(text).cloned()),
+        };
+        if name.is_empty() {
+            return Err(CliError::usage(format!("--env {text}: a variable has a name: write K=V, or K to pass yours on")));
+        }
+        env.extend(value.map(|value| (name.to_owned(), value)));
     }
+    Ok(env)
 }
 
 /// `HOST[::GUEST][:MODE]`: what follows the last colon is the mode only if it is one of the mode words.
@@ -101,7 +123,7 @@ fn dir(text: &str) -> Result<DirGrant, CliError> {
         Some((paths, mode)) => (paths, mode),
         None => (text, DirMode::Write),
     };
-    let (host, guest) = match paths.split_once("::") {
+    let (host, guest) = match paths.rsplit_once("::") {
         Some((host, guest)) => (host, Some(guest)),
         None => (paths, None),
     };
@@ -114,11 +136,35 @@ fn dir(text: &str) -> Result<DirGrant, CliError> {
         }
         DirMode::Scratch => Ok(DirGrant { host: None, guest: absolute_guest(guest.unwrap_or_default(), text)?, mode }),
         DirMode::Read | DirMode::Write => {
-            let host = Path::new(host).canonicalize().map_err(|error| CliError::usage(format!("--dir {text}: {host:?}: {error}")))?;
+            let host = canonical(host, text)?;
             let host = host.to_str().ok_or_else(|| CliError::usage(format!("--dir {text}: the path is not UTF-8")))?.to_owned();
             let guest = guest.map_or_else(|| Ok(host.clone()), |guest| absolute_guest(guest, text))?;
             Ok(DirGrant { host: Some(host), guest, mode })
         }
+    }
+}
+
+/// A directory that is there, without links: a typing mistake is found before anything else is looked at.
+fn canonical(host: &str, text: &str) -> Result<PathBuf, CliError> {
+    let wrong = |why: String| CliError::finding(Exit::Usage, codes::UNREADABLE, format!("--dir {text}: {why}"));
+    if host.is_empty() {
+        return Err(CliError::usage(format!("--dir {text:?} names no directory: write HOST[::GUEST][:MODE]")));
+    }
+    let found = match Path::new(host).canonicalize() {
+        Ok(found) => found,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && host.contains(':') => {
+            return Err(wrong(format!(
+                "there is no directory {host}; the modes are read, write and scratch, and a guest path stands after `::`"
+            )));
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(wrong(format!("there is no directory {host}: create it, or correct the path")));
+        }
+        Err(error) => return Err(wrong(format!("{host}: {error}"))),
+    };
+    match dirs::unusable(&found.to_string_lossy()) {
+        Some(denial) => Err(wrong(format!("{}; {}", denial.what, denial.allow))),
+        None => Ok(found),
     }
 }
 
@@ -131,38 +177,63 @@ fn absolute_guest(guest: &str, text: &str) -> Result<String, CliError> {
 }
 
 /// INT and TERM cancel the guest; the process then ends with 130 or 143.
-fn stop_on_signals(cancel: &CancellationToken) -> Result<(), CliError> {
-    use tokio::signal::unix::{SignalKind, signal};
+fn cancel_on_signals(stop: &Stop, cancel: &CancellationToken) -> Result<(), CliError> {
     let runtime = super::runtime()?;
-    let cancel = cancel.clone();
+    let (stop, cancel) = (stop.clone(), cancel.clone());
     std::thread::Builder::new().name("wasmhook-signals".to_owned()).spawn(move || {
         runtime.block_on(async {
-            let (Ok(mut int), Ok(mut term)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else { return };
-            tokio::select! {
-                _ = int.recv() => {}
-                _ = term.recv() => {}
-            }
+            let listening = tokio::spawn(stop_on_signals(stop.clone()));
+            stop.asked().await;
             cancel.cancel();
+            // The second signal's task: it ends with the process.
+            let _ = listening.await;
         });
     })?;
     Ok(())
 }
 
-fn said(outcome: &Outcome, code: Option<i32>, ui: &Ui) -> Result<Exit, CliError> {
-    let why = anyhow::anyhow!("{outcome}");
-    match outcome {
-        Outcome::Succeeded => Ok(Exit::Guest(code.unwrap_or(0))),
+/// Says how it ended, where the exit code alone wouldn't.
+fn said(execution: &Execution, limits: &Limits, stop: &Stop, ui: &Ui) -> Result<Exit, CliError> {
+    let trapped = |why: String| {
+        ui.error(anyhow::Error::msg(why).as_ref());
+        Ok(Exit::Guest(TRAPPED))
+    };
+    match &execution.outcome {
+        Outcome::Succeeded => Ok(Exit::Guest(execution.exit_code.unwrap_or(0))),
         Outcome::Failed { cause: Cause::Exit { code } } => Ok(Exit::Guest(*code)),
-        Outcome::Failed { cause: Cause::Trap { message, backtrace, .. } } => {
+        Outcome::Failed { cause: cause @ Cause::Trap { message, backtrace, .. } } => {
             let frames: String = backtrace.iter().map(|frame| format!("\n  at {frame}")).collect();
-            ui.error(anyhow::anyhow!("{outcome}: {message}{frames}").as_ref());
-            Ok(Exit::Guest(TRAPPED))
+            trapped(format!("{cause}\n{message}{frames}"))
         }
-        Outcome::Failed { cause: Cause::OutOfMemory { .. } } | Outcome::TimedOut { .. } => {
-            ui.error(why.as_ref());
-            Ok(Exit::Guest(TRAPPED))
+        Outcome::Failed { cause: cause @ Cause::OutOfMemory { .. } } => trapped(format!("{cause}; --memory SIZE raises the limit")),
+        Outcome::TimedOut { limit, abandoned } => {
+            let gone = if *abandoned { "; it could not be stopped and was abandoned" } else { "" };
+            trapped(format!("timed out: {}{gone}", over(*limit, limits)))
         }
-        Outcome::Cancelled => Ok(Exit::Interrupted(libc::SIGINT)),
-        Outcome::Failed { .. } | Outcome::Skipped { .. } | Outcome::Unknown => Err(CliError::with(Exit::Refused, why)),
+        Outcome::Cancelled => Ok(Exit::Interrupted(stop.signal().unwrap_or(libc::SIGINT))),
+        Outcome::Failed { cause } => Err(refused(cause, execution.denials.as_deref().unwrap_or_default())),
+        outcome @ (Outcome::Skipped { .. } | Outcome::Unknown) => Err(CliError::with(Exit::Software, anyhow::anyhow!("{outcome}"))),
+    }
+}
+
+fn over(limit: TimeLimit, limits: &Limits) -> String {
+    match limit {
+        TimeLimit::Fuel => format!("it used up its fuel of {} units; --fuel N raises it", limits.fuel.unwrap_or_default()),
+        TimeLimit::Deadline | TimeLimit::CpuTime => {
+            let timeout = Duration::from_millis(limits.timeout_ms.unwrap_or_default());
+            format!("it was not done within {}; --timeout D raises it", show_duration(timeout))
+        }
+    }
+}
+
+/// Nothing ran. The denial of a missing import says what could be done about it.
+fn refused(cause: &Cause, denials: &[Denial]) -> CliError {
+    match cause {
+        Cause::NotAvailable { what } => CliError::not_available(what),
+        Cause::Denied { denial } => CliError::finding(Exit::Refused, codes::REFUSED_GRANT, format!("{}; {}", denial.what, denial.allow)),
+        cause => {
+            let finding = CliError::finding(Exit::Refused, codes::UNUSABLE_HOOK, cause.to_string());
+            denials.iter().fold(finding, |finding, denial| finding.help(&denial.allow))
+        }
     }
 }

@@ -50,6 +50,7 @@ pub fn format(command: &Command) -> Format {
         Command::Status(args) => args.format,
         Command::Show(args) => args.format,
         Command::Cache(args) => args.format,
+        Command::Check(args) => args.format,
         _ => Asked::Human,
     };
     match asked {
@@ -62,6 +63,11 @@ pub fn format(command: &Command) -> Format {
 /// Refuses formats that a later version brings.
 fn check_format(format: Asked) -> Result<(), CliError> {
     if format == Asked::Junit { Err(CliError::not_available("--format junit")) } else { Ok(()) }
+}
+
+/// `1 entry`, `2 entries`.
+fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 /// A runtime on this thread: hooks have threads of their own.

@@ -8,9 +8,11 @@ use crate::settings::{FETCH_DEADLINE, Settings};
 use crate::ui::Ui;
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
+use wasmhook::diagnostic::Diagnostic;
 use wasmhook::engine::{Sink, Stop};
 use wasmhook::ledger::lock::Holder;
-use wasmhook::model::event::Event;
+use wasmhook::model::event::{Event, Status};
+use wasmhook::report::{Notice, Report};
 use wasmhook::{Engine, Request};
 
 /// The signal that gets a hook's thread out of a system call: SIGURG is ignored unless somebody asks for it, so it can hurt nobody.
@@ -24,27 +26,35 @@ pub fn run(args: &RunArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliErro
         // The screen has a thread of its own: a slow terminal must not slow the run down.
         let (events, shown) = std::sync::mpsc::channel::<Event>();
         scope.spawn(move || shown.iter().for_each(|event| ui.event(&event)));
-        runtime()?.block_on(drive(&request, args, settings, ui, Arc::new(Screen(events))))
+        runtime()?.block_on(drive(&request, args, settings, Arc::new(Screen(events))))
     })
+    .map_err(|failed| refused(failed, ui))
     .and_then(|(report, signal)| {
         ui.summary(&report)?;
         Ok(Exit::of(report.status, signal))
     })
 }
 
-async fn drive(
-    request: &Request,
-    args: &RunArgs,
-    settings: &Settings,
-    ui: &Ui,
-    screen: Arc<dyn Sink>,
-) -> Result<(wasmhook::report::Report, Option<i32>), CliError> {
+/// A run that was refused before there was one has a report too, for whoever reads reports; people read the findings.
+fn refused(failed: CliError, ui: &Ui) -> CliError {
+    if failed.exit != Exit::Refused {
+        return failed;
+    }
+    let mut report = Report::not_started(Status::Refused);
+    let notice = |found: &Diagnostic| Notice { code: found.code.to_owned(), message: found.message.clone() };
+    report.notices = failed.diagnostics.iter().map(notice).collect();
+    match ui.report(&report) {
+        Ok(()) => failed,
+        Err(error) => error.into(),
+    }
+}
+
+async fn drive(request: &Request, args: &RunArgs, settings: &Settings, screen: Arc<dyn Sink>) -> Result<(Report, Option<i32>), CliError> {
     let engine = engine(args, settings, screen)?;
     let stop = Stop::new();
     let listening = tokio::spawn(stop_on_signals(stop.clone()));
     let report = engine.run(request, &stop).await;
     listening.abort();
-    let _ = ui;
     Ok((report?, stop.signal()))
 }
 
@@ -72,11 +82,17 @@ fn engine(args: &RunArgs, settings: &Settings, screen: Arc<dyn Sink>) -> Result<
 /// The first INT or TERM stops the run in order; a second one ends the process at once, and the next run knows.
 pub async fn stop_on_signals(stop: Stop) {
     let (Ok(mut int), Ok(mut term)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else { return };
-    let which = tokio::select! {
-        _ = int.recv() => libc::SIGINT,
-        _ = term.recv() => libc::SIGTERM,
+    let mut next = async || {
+        tokio::select! {
+            _ = int.recv() => libc::SIGINT,
+            _ = term.recv() => libc::SIGTERM,
+        }
     };
-    stop.request(Some(which));
+    let first = next().await;
+    stop.request(Some(first));
+    next().await;
+    // Nothing is cleaned up: that is what was asked for, and what the journal is made for.
+    let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
 }
 
 fn refuse_what_comes_later(args: &RunArgs) -> Result<(), CliError> {

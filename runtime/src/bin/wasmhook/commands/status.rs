@@ -18,8 +18,9 @@ const SHOWN: usize = 20;
 #[derive(Serialize)]
 struct StatusJson<'a> {
     schema: u32,
-    app: &'a str,
-    environment: &'a str,
+    /// Null where there was no run yet.
+    app: Option<&'a str>,
+    environment: Option<&'a str>,
     locked_by: Option<wasmhook::ledger::lock::Owner>,
     locked: bool,
     runs: Vec<RunJson<'a>>,
@@ -43,12 +44,17 @@ pub fn run(args: &StatusArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliE
         (None, false) => Vec::new(),
         (_, true) => vec![target(&args.selectors, settings)?],
     };
-    if targets.is_empty() && args.format == Format::Human {
-        ui.stdout_text("No run yet.\n")?;
+    if targets.is_empty() {
+        let nothing = StatusJson { schema: 1, app: None, environment: None, locked_by: None, locked: false, runs: Vec::new() };
+        ui.stdout_text(&match args.format {
+            Format::Human | Format::Junit => "No run yet.\n".to_owned(),
+            Format::Json => json::pretty(&nothing)?,
+            Format::Jsonl => json::line(&nothing)?,
+        })?;
     }
     for target in &targets {
         let runs = wasmhook::history(&state)?.map(|ledger| ledger.runs(target, SHOWN)).transpose()?.unwrap_or_default();
-        let holder = Lock::holder(&state, target).map_err(|error| CliError::with(Exit::Refused, error))?;
+        let holder = Lock::holder(&state, target)?;
         one(target, &runs, holder.as_ref(), args.format, ui)?;
     }
     Ok(Exit::Done)
@@ -106,8 +112,8 @@ fn one(target: &Target, runs: &[RunRecord], holder: Option<&Holder>, format: For
     };
     let value = StatusJson {
         schema: 1,
-        app: target.app.as_str(),
-        environment: target.environment.as_str(),
+        app: Some(target.app.as_str()),
+        environment: Some(target.environment.as_str()),
         locked: holder.is_some(),
         locked_by,
         runs: rows.collect(),

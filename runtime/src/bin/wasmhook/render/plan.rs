@@ -35,10 +35,11 @@ pub fn render(look: Look, plan: &Plan, decide: &Decide<'_>) -> String {
 }
 
 fn head(look: Look, plan: &Plan) -> Vec<Line> {
-    let target = Line::new(look).add(Style::Strong, &format!("{}/{}", plan.app, plan.environment)).space(1);
+    let target = Line::new(look).add(Style::Strong, &format!("{}/{}", plan.app, plan.environment));
     let (new, commit) = (plan.tag.as_ref().map(Tag::as_str), plan.commit.as_ref().map(Commit::as_str));
     let versions = versions(look, plan.previous_version.as_deref(), new, commit);
-    let mut lines = target.append(versions).plain(&format!(", profile {}", plan.profile)).fold(look.width, 2);
+    let target = if versions.width() > 0 { target.space(1).append(versions) } else { target };
+    let mut lines = target.plain(&format!(", profile {}", plan.profile)).fold(look.width, 2);
     lines.extend(field(look, 0, "app", &plan.app_dir));
     lines.extend(field(look, 0, "data", &plan.data_dir));
     if let Some(marker) = &plan.marker {

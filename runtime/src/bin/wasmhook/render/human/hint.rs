@@ -13,7 +13,10 @@ pub fn advice(failure: &Failure, usage: &UsageReport) -> Vec<String> {
         Why::End(End::TimedOut { limit, .. }) => out_of_time(*limit, usage),
         Why::End(End::Cancelled) => Vec::new(),
         Why::End(End::Unknown) | Why::Cause(Cause::Unresolved) => {
-            vec!["find out what it did; if it may run again, write idempotent = true in its [[hook]]".to_owned()]
+            vec![
+                "find out what it did; if it may run a second time, write idempotent = true in the hook and run again".to_owned(),
+                "if it is done and must not run again, set enabled = false for this release".to_owned(),
+            ]
         }
         Why::Cause(cause) => on_cause(cause),
     }
@@ -36,6 +39,7 @@ fn on_cause(cause: &Cause) -> Vec<String> {
         | Cause::Signal { .. }
         | Cause::Trap { .. }
         | Cause::NotAHook { .. }
+        | Cause::NotAvailable { .. }
         | Cause::Preflight { .. }
         | Cause::Unresolved => return Vec::new(),
     };
@@ -76,7 +80,7 @@ pub fn next(report: &Report) -> Vec<(String, &'static str)> {
         Status::Success | Status::Skipped => return Vec::new(),
         Status::Locked => return vec![(command("status", report), "who holds the lock")],
         Status::Refused => (command("plan", report), "what would run, and why it is refused"),
-        Status::Interrupted => (command("run", report), "from the start; what is done is skipped"),
+        Status::Interrupted => (command("run", report), "again: what is done is skipped"),
         Status::Failed => (command("run", report), "again, after the fix"),
     };
     let mut next = Vec::new();

@@ -73,12 +73,10 @@ impl Live {
         self.hooks = steps.iter().flat_map(|step| &step.hooks).map(|hook| (hook.place.clone(), hook.clone())).collect();
         let new = header.tag.as_ref().map(Tag::as_str);
         let commit = header.commit.as_ref().map(Commit::as_str);
-        let head = self
-            .line()
-            .add(Style::Strong, &format!("{}/{}", header.app, header.environment))
-            .space(1)
-            .append(versions(self.look, header.previous_version.as_deref(), new, commit))
-            .add(Style::Dim, &format!(", profile {}, run {run}", header.profile));
+        let versions = versions(self.look, header.previous_version.as_deref(), new, commit);
+        let target = self.line().add(Style::Strong, &format!("{}/{}", header.app, header.environment));
+        let target = if versions.width() > 0 { target.space(1).append(versions) } else { target };
+        let head = target.add(Style::Dim, &format!(", profile {}, run {run}", header.profile));
         let mut lines = settle(self.look, head, 2);
         if header.dry_run {
             lines.extend(self.warning("dry run: nothing is left behind"));

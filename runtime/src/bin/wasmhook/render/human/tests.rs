@@ -223,16 +223,17 @@ fn a_run_that_died_asks_what_became_of_its_hook() {
       it was running when the engine died
       its last lines:
         │ === Release hook: v0.4.0 ===
-      → find out what it did; if it may run again, write idempotent = true in its
-        [[hook]]
+      → find out what it did; if it may run a second time, write idempotent = true
+        in the hook and run again
+      → if it is done and must not run again, set enabled = false for this release
 
     Did not run because of it: post-migrate/verify, update-version, start-services.
     The new version is not live.
 
     Next:
       wasmhook show 01JFAKE  # all that it wrote
-      wasmhook run --tag v0.4.0 --env-name testsite  # from the start; what is done
-        is skipped
+      wasmhook run --tag v0.4.0 --env-name testsite  # again: what is done is
+        skipped
     "#);
 }
 

@@ -125,19 +125,24 @@ fn decide(place: &Place) -> String {
     }
 }
 
+/// What a plan's digest is depends on all that stands in it; here it only has to be there.
+fn without_digest(text: &str) -> String {
+    let lines =
+        text.lines().map(|line| if line.starts_with("digest  sha256:") { "digest  DIGEST\n".to_owned() } else { format!("{line}\n") });
+    lines.collect()
+}
+
 #[test]
 fn a_plan_says_what_runs_with_which_rights_and_why_not() {
-    let plan = plan("release/legacy.sh");
-    // The digest covers every field of the format; which one it is is tested where it is made.
-    let shown = render(UNICODE, &plan, &decide).replace(plan.digest().as_str(), "sha256:of this plan");
-    insta::assert_snapshot!(shown, @r#"
+    let text = without_digest(&render(UNICODE, &plan("release/legacy.sh"), &decide));
+    insta::assert_snapshot!(text, @r#"
     shop/prod v0.3.28 → v0.4.0 (0123456789ab), profile tenant-upgrade
     app     /srv/shop
     data    /srv/shop/db
     marker  .release-v0.4.0-done
     lock    wait
     unknown rerun
-    digest  sha256:of this plan
+    digest  DIGEST
 
      1 fetch: target, done before the plan: v0.4.0
 

@@ -1,0 +1,17 @@
+//! The command line, driven as a user drives it: each command's surface, what it answers to wrong input, and its exit codes.
+
+mod bad_files;
+mod bad_modules;
+mod bad_state;
+mod changes;
+mod exec_args;
+mod exec_endings;
+mod exec_refused;
+mod exec_streams;
+mod formats;
+mod later;
+mod lock;
+mod run;
+mod selectors;
+mod shown;
+mod signals;

@@ -1,0 +1,85 @@
+//! Bad manifests, profiles, policies and names: one clear diagnostic with a code, exit code 2, and nothing begun.
+
+use wasmhook_tests::project::{OK, hook};
+use wasmhook_tests::{Place, Project};
+
+/// Each command that reads a manifest refuses alike.
+#[track_caller]
+fn refused(project: &Project, args: &[&str], code: &str, words: &str) {
+    for command in ["run", "plan", "check", "list"] {
+        let place = Place::new();
+        let ran = place.args([&[command], args].concat()).current_dir(project.path()).run().exits(2);
+        let said = ran.said();
+        assert!(said.contains(&format!("error[{code}]")) && said.contains(words), "{command}: {code} {words:?} in {}", ran.stderr);
+        assert_eq!(ran.stderr.matches("error").count(), 1, "one diagnostic: {}", ran.stderr);
+        assert!(!ran.stderr.chars().any(|c| c.is_control() && c != '\n'), "{:?}", ran.stderr);
+        assert!(!place.state().exists(), "{command}: nothing was begun");
+    }
+}
+
+fn good() -> Project {
+    Project::new(&hook("a", "pre-deploy", "wasm = \"ok.wat\"")).file("ok.wat", OK)
+}
+
+#[test]
+fn no_manifest() {
+    refused(&Project::empty(), &[], "no-manifest", "there is no wasmhook.toml in .");
+    refused(&Project::empty(), &["-C", "gone"], "unreadable", "cannot find gone");
+    refused(&Project::empty(), &["--manifest", "gone.toml"], "unreadable", "cannot read the manifest gone.toml");
+}
+
+#[test]
+fn an_empty_manifest() {
+    refused(&Project::empty().file("wasmhook.toml", ""), &[], "empty-file", "begin it with `schema = 1`");
+    refused(&Project::empty().file("wasmhook.toml", "# nothing\n\n"), &[], "empty-file", "says nothing");
+}
+
+#[test]
+fn a_manifest_that_is_no_file_no_text_or_no_toml() {
+    refused(&Project::empty().file("wasmhook.toml/x", ""), &[], "unreadable", "cannot read the manifest");
+    refused(&Project::empty().file("wasmhook.toml", b"app = \"caf\xe9\"\n"), &[], "unreadable", "not UTF-8 text (byte 10)");
+    refused(&Project::empty().file("wasmhook.toml", "app: shop\n"), &[], "toml-syntax", "not TOML");
+    refused(&Project::empty().file("wasmhook.toml", vec![b'#'; 2 << 20]), &[], "unreadable", "more than 1 MiB");
+}
+
+#[test]
+fn a_manifest_of_another_version() {
+    refused(&Project::empty().file("wasmhook.toml", "schema = 2\napp = \"a\"\n"), &[], "schema-version", "schema");
+}
+
+#[test]
+fn tags_that_would_leave_their_place_or_steer_a_terminal() {
+    for (tag, words) in [
+        ("a/b", "holds a slash"),
+        ("../../etc", "holds a slash"),
+        ("..", "holds `..`"),
+        ("v1\nv2", "holds a control character"),
+        ("\u{1b}[2Jv1", "holds a control character"),
+        ("v1\u{202e}", "holds"),
+        ("-v1", "begins with"),
+        ("", "empty"),
+        ("a b", "holds"),
+    ] {
+        refused(&good(), &[&format!("--tag={tag}")], "bad-name", words);
+    }
+    refused(&good(), &[&format!("--tag={}", "x".repeat(300))], "bad-name", "200 bytes");
+}
+
+#[test]
+fn a_profile_that_is_not_there_or_not_one() {
+    refused(&good(), &["--profile", "pagdoa"], "unknown-profile", "pagdoa");
+    refused(&good(), &["--profile", "./gone.toml"], "unreadable", "cannot read the profile");
+    refused(&good().file("own.toml", ""), &["--profile", "./own.toml"], "empty-file", "says nothing");
+    refused(
+        &good().file("own.toml", "schema = 1\nname = 7\n[[step]]\nname = \"a\"\nkind = \"phase\"\ntitle = \"A\"\n"),
+        &["--profile", "./own.toml"],
+        "wrong-type",
+        "name",
+    );
+}
+
+#[test]
+fn a_policy_that_is_not_there_or_not_one() {
+    refused(&good(), &["--policy", "gone.toml"], "unreadable", "cannot read the policy gone.toml");
+    refused(&good().file("policy.toml", "schema = 1\n[polcy]\n"), &["--policy", "policy.toml"], "unknown-key", "polcy");
+}

@@ -1,0 +1,89 @@
+//! One run at a time for each application and environment, across processes.
+
+use rustix::process::Signal;
+use wasmhook_tests::project::hook;
+use wasmhook_tests::{Place, Project, Running};
+
+/// A hook that says `waiting` and goes on once there is a file `go`.
+fn project() -> Project {
+    let lines = "run = \"./wait.sh\"\nonce = false\nidempotent = true\ndirs = [{ path = \".\", mode = \"write\" }]";
+    Project::new(&hook("wait", "pre-deploy", lines))
+        .file("wait.sh", "#!/bin/sh\necho waiting >> log; echo waiting\nwhile [ ! -e go ]; do sleep 0.02; done\n")
+}
+
+fn start(place: &Place, project: &Project, args: &[&str]) -> Running {
+    let mut run = place.args([&["run", "--tag", "v1"], args].concat()).current_dir(project.path()).spawn();
+    run.wait_for("│ waiting");
+    run
+}
+
+#[test]
+fn the_second_run_says_for_whom_it_waits_and_then_runs() {
+    let (place, project) = (Place::new(), project());
+    let first = start(&place, &project, &[]);
+    let mut second = place.args(["run", "--tag", "v2"]).current_dir(project.path()).spawn();
+    second.wait_for(&format!("waiting for the lock: "));
+    assert!(second.is_running());
+    assert_eq!(project.read("log"), "waiting\n", "nothing of the second ran");
+    project.write("go", "");
+    let pid = first.pid();
+    assert_eq!(first.wait().code, 0);
+    let second = second.wait().exits(0);
+    assert!(second.said().contains(&format!("process {pid}")), "{}", second.stderr);
+    assert_eq!(project.read("log"), "waiting\nwaiting\n");
+}
+
+#[test]
+fn status_shows_the_run_and_the_owner_of_its_lock() {
+    let (place, project) = (Place::new(), project());
+    let running = start(&place, &project, &[]);
+    let status = place.args(["status", "--format", "json"]).current_dir(project.path()).run().exits(0);
+    let status = status.report();
+    assert_eq!((status["locked"].as_bool(), status["runs"][0]["state"].as_str()), (Some(true), Some("running")), "{status}");
+    assert_eq!(status["locked_by"]["pid"].as_u64(), Some(u64::from(running.pid())), "{status}");
+    let human = place.args(["status"]).current_dir(project.path()).run().exits(0);
+    assert!(human.said().contains(&running.pid().to_string()) && human.said().contains("run --tag v1"), "{}", human.stdout);
+    project.write("go", "");
+    assert_eq!(running.wait().code, 0);
+    let after = place.args(["status", "--format", "json"]).current_dir(project.path()).run().exits(0).report();
+    assert_eq!((after["locked"].as_bool(), after["runs"][0]["state"].as_str()), (Some(false), Some("ended")));
+}
+
+#[test]
+fn a8_stale_lock_a_killed_owner_blocks_nobody() {
+    let (place, project) = (Place::new(), project());
+    let first = start(&place, &project, &[]);
+    first.signal(Signal::KILL);
+    assert_eq!(first.wait().code, 137);
+    let died = place.args(["status", "--format", "json"]).current_dir(project.path()).run().exits(0).report();
+    assert_eq!((died["locked"].as_bool(), died["runs"][0]["state"].as_str()), (Some(false), Some("died")), "{died}");
+    project.write("go", "");
+    let second = place.args(["run", "--tag", "v1"]).current_dir(project.path()).run().exits(0);
+    assert!(!second.said().contains("waiting for the lock"), "{}", second.stderr);
+}
+
+#[test]
+fn two_environments_run_at_the_same_time() {
+    let (place, project) = (Place::new(), project());
+    let one = start(&place, &project, &["--env-name", "one"]);
+    let two = start(&place, &project, &["--env-name", "two"]);
+    project.write("go", "");
+    assert_eq!((one.wait().code, two.wait().code), (0, 0));
+}
+
+#[test]
+fn a_profile_that_fails_when_locked_ends_with_4_and_one_that_skips_with_0() {
+    for (on_locked, code, status) in [("fail", 4, "locked"), ("skip", 0, "skipped")] {
+        let (place, project) = (Place::new(), project());
+        let text = std::fs::read_to_string(wasmhook_tests::programs::root().join("runtime/profiles/default.toml")).unwrap();
+        let profile =
+            text.replace("on_locked = \"wait\"", &format!("on_locked = \"{on_locked}\"")).replace("name = \"default\"", "name = \"own\"");
+        project.write("own.toml", profile);
+        let first = start(&place, &project, &["--profile", "./own.toml"]);
+        let second = place.args(["run", "--profile", "./own.toml", "--format", "json"]).current_dir(project.path()).run().exits(code);
+        assert_eq!(second.report()["status"], status);
+        assert!(second.said().contains(&format!("process {}", first.pid())), "{}", second.stderr);
+        project.write("go", "");
+        assert_eq!(first.wait().code, 0);
+    }
+}

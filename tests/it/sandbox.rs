@@ -1,0 +1,6 @@
+//! What hooks may do, shown from outside: grants, the operator's ceiling, confinement of native hooks, limits.
+
+mod ceiling;
+mod grants;
+mod limits;
+mod native;
