@@ -5,6 +5,7 @@ mod render;
 mod visible;
 
 pub use render::{Style, render};
+pub(crate) use visible::is_unsafe;
 pub use visible::visible;
 
 use std::fmt;

@@ -21,7 +21,7 @@ pub fn visible(text: &str) -> Cow<'_, str> {
 }
 
 /// Control characters (C0, DEL, C1), line and paragraph separators, and the invisible characters that reorder or hide text.
-fn is_unsafe(c: char) -> bool {
+pub(crate) fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }

@@ -21,6 +21,8 @@ pub struct Capture {
     limit: u64,
     written: u64,
     truncated: bool,
+    /// Whether what was handed on last was no whole line.
+    mid_line: bool,
     partial: [Vec<u8>; 2],
     tail: VecDeque<String>,
 }
@@ -29,7 +31,7 @@ impl Capture {
     /// A capture that hands at most `limit` bytes of output on.
     #[must_use]
     pub fn new(sink: Arc<dyn OutputSink>, limit: u64) -> Self {
-        Self { sink, limit, written: 0, truncated: false, partial: [Vec::new(), Vec::new()], tail: VecDeque::new() }
+        Self { sink, limit, written: 0, truncated: false, mid_line: false, partial: [Vec::new(), Vec::new()], tail: VecDeque::new() }
     }
 
     /// Takes `bytes` as they came from the guest. It never learns of a limit: past it they are counted and dropped.
@@ -37,8 +39,9 @@ impl Capture {
         let room = usize::try_from(self.limit.saturating_sub(self.written)).unwrap_or(usize::MAX);
         self.written = self.written.saturating_add(bytes.len() as u64);
         let (kept, dropped) = bytes.split_at(room.min(bytes.len()));
-        if !kept.is_empty() {
+        if let Some(last) = kept.last() {
             self.sink.bytes(stream, kept);
+            self.mid_line = *last != b'\n';
         }
         for piece in kept.split_inclusive(|b| *b == b'\n') {
             self.take(stream, piece);
@@ -70,7 +73,7 @@ impl Capture {
     fn truncate(&mut self) {
         self.truncated = true;
         let notice = format!("[output truncated at {}]", show_size(self.limit));
-        let start = if self.partial.iter().all(Vec::is_empty) { "" } else { "\n" };
+        let start = if self.mid_line { "\n" } else { "" };
         self.sink.bytes(Stream::Stderr, format!("{start}{notice}\n").as_bytes());
         self.flush(Stream::Stdout);
         self.flush(Stream::Stderr);

@@ -3,6 +3,7 @@
 use super::within::Bounds;
 use crate::discover::preflight::check_program;
 use crate::engine::Checks;
+use crate::exec::dirs;
 use crate::model::id::Digest;
 use crate::plan::{PlanGuest, PlanHook, PlanScript};
 use std::ffi::OsStr;
@@ -26,7 +27,13 @@ impl Preflight {
 
 impl Checks for Preflight {
     fn check(&self, hook: &PlanHook) -> Vec<String> {
-        let mut findings: Vec<String> = hook.grants.dirs.iter().filter_map(|dir| missing_dir(dir.host.as_deref()?)).collect();
+        let mut findings: Vec<String> = hook
+            .grants
+            .dirs
+            .iter()
+            .filter_map(|dir| dirs::unusable(dir.host.as_deref()?))
+            .map(|denial| format!("{}; {}", denial.what, denial.allow))
+            .collect();
         let refused = hook.grants.dirs.iter().filter_map(|dir| self.bounds.refuse(dir));
         findings.extend(refused.map(|denial| format!("{}; to allow it: {}", denial.what, denial.allow)));
         if let PlanGuest::Native { argv, cwd, script, .. } = &hook.guest {
@@ -45,14 +52,6 @@ impl Preflight {
         let runs_a_copy = script.is_some_and(|script| script.copied && script.index == 0);
         let program = argv.first().filter(|_| !runs_a_copy)?;
         check_program(program, Path::new(cwd), OsStr::new(&self.path_variable)).err().map(|problem| problem.to_string())
-    }
-}
-
-fn missing_dir(dir: &str) -> Option<String> {
-    match std::fs::metadata(dir) {
-        Ok(metadata) if metadata.is_dir() => None,
-        Ok(_) => Some(format!("the granted path {dir} is not a directory")),
-        Err(error) => Some(format!("the granted directory {dir} can't be used: {error}; create it, or take it out of the hook's dirs")),
     }
 }
 

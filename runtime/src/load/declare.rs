@@ -6,6 +6,7 @@ use crate::document::suggest;
 use crate::manifest::{self, HostStepDecl, Manifest, PolicyDecl};
 use crate::model::id::{AppName, EnvironmentName, StepName};
 use crate::profile::{self, Profile};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// What was written, and whose run it would be.
@@ -42,8 +43,10 @@ pub struct Declared {
 pub fn declare(request: &Request) -> Result<Declared, LoadError> {
     let dir = absolute(&request.dir)?;
     let mut found = Vec::new();
-    let manifest = read_manifests(&dir, request, &mut found)?;
-    complete(dir, manifest, request, found)
+    let (manifest, folders) = read_manifests(&dir, request, &mut found)?;
+    let mut declared = complete(dir, manifest, request, found)?;
+    root_modules(&mut declared, &folders);
+    Ok(declared)
 }
 
 /// Completes a manifest, wherever it was read, to everything that was written.
@@ -62,7 +65,9 @@ pub(super) fn complete(dir: PathBuf, mut manifest: Manifest, request: &Request, 
     let profile = read_profile(&dir, &manifest, request, &mut found)?;
     let app = request.app.clone().or_else(|| manifest.app.as_ref().map(|app| app.value.clone()));
     // Of a file that can't be read it isn't known whether it names one.
-    let unread = found.iter().any(|problem| [codes::EMPTY_FILE, codes::TOML_SYNTAX, codes::TOO_LARGE].contains(&problem.code));
+    let unread = found
+        .iter()
+        .any(|problem| [codes::EMPTY_FILE, codes::TOML_SYNTAX, codes::TOO_LARGE, codes::SCHEMA_VERSION].contains(&problem.code));
     if app.is_none() && !unread {
         found.push(Diagnostic::error("no-app", "no application is named").help("write app = \"…\" in the manifest, or give --app NAME"));
     }
@@ -119,7 +124,8 @@ fn unknown_steps_in_code(steps: &[StepName], profile: &Profile) -> Vec<Diagnosti
     unknown.map(found).collect()
 }
 
-fn read_manifests(dir: &Path, request: &Request, found: &mut Vec<Diagnostic>) -> Result<Manifest, LoadError> {
+/// The merged manifest, and where each of its files lies, by the name that is its hooks' origin.
+fn read_manifests(dir: &Path, request: &Request, found: &mut Vec<Diagnostic>) -> Result<(Manifest, Folders), LoadError> {
     let default = dir.join("wasmhook.toml");
     let files = match &request.manifests[..] {
         [] if !default.exists() && request.profile.is_none() => return Err(LoadError::NoManifest(request.dir.clone())),
@@ -127,34 +133,34 @@ fn read_manifests(dir: &Path, request: &Request, found: &mut Vec<Diagnostic>) ->
         [] => vec![default],
         named => named.to_vec(),
     };
-    let mut manifests = Vec::new();
+    let (mut manifests, mut folders) = (Vec::new(), Folders::new());
     for file in files {
         let text = read_text(&file, "read the manifest")?;
         let name = file.strip_prefix(dir).unwrap_or(&file).display().to_string();
-        let (mut manifest, problems) = manifest::parse(&name, &text);
+        let (manifest, problems) = manifest::parse(&name, &text);
         found.extend(problems);
-        root_modules(&mut manifest, dir, &file)?;
+        folders.insert(name, absolute(file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")))?);
         manifests.push(manifest);
     }
-    Ok(manifest::merge(manifests))
+    Ok((manifest::merge(manifests), folders))
 }
 
+/// Where manifests lie, by name.
+type Folders = BTreeMap<String, PathBuf>;
+
 /// Modules lie beside the manifest that names them: those of a manifest that lies elsewhere are named by their absolute path from here on.
-fn root_modules(manifest: &mut Manifest, dir: &Path, file: &Path) -> Result<(), LoadError> {
-    let folder = absolute(file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")))?;
-    if folder == dir {
-        return Ok(());
-    }
-    let guests = manifest
-        .hooks
-        .iter_mut()
-        .flat_map(|hook| [Some(&mut hook.guest.value), hook.fallback.as_mut().map(|fallback| &mut fallback.value.guest)]);
-    for guest in guests.flatten() {
-        if let manifest::GuestDecl::Wasm { path } = guest {
-            *path = folder.join(&*path).display().to_string();
+/// It comes after the lints, which look at paths as they are written.
+fn root_modules(declared: &mut Declared, folders: &Folders) {
+    let dir = &declared.dir;
+    for hook in &mut declared.manifest.hooks {
+        let Some(folder) = folders.get(&hook.origin).filter(|folder| *folder != dir) else { continue };
+        let guests = std::iter::once(&mut hook.guest.value).chain(hook.fallback.as_mut().map(|fallback| &mut fallback.value.guest));
+        for guest in guests {
+            if let manifest::GuestDecl::Wasm { path } = guest {
+                *path = folder.join(&*path).display().to_string();
+            }
         }
     }
-    Ok(())
 }
 
 fn read_profile(dir: &Path, manifest: &Manifest, request: &Request, found: &mut Vec<Diagnostic>) -> Result<Option<Profile>, LoadError> {

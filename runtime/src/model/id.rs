@@ -25,7 +25,8 @@ fn check(what: &'static str, text: &str, max: usize) -> Result<(), NameError> {
     if text.len() > max {
         return fail("is longer than 200 bytes");
     }
-    if text.chars().any(char::is_control) {
+    // Also what is invisible or turns a line's direction: two names that look alike are one to whoever reads them.
+    if text.contains(crate::diagnostic::is_unsafe) {
         return fail("holds a control character: names are printable text on one line");
     }
     if text.contains(['/', '\\']) {

@@ -43,8 +43,8 @@ fn a_module_that_exports_no_start_and_a_component_of_another_world() {
         &project("wasm = \"lib.wat\"").file("lib.wat", "(module (func (export \"other\")))"),
         "not a hook: a module that exports `other`",
     );
-    let world = "(component (component $c) (export \"vendor-job\" (component $c)))";
-    refused(&project("wasm = \"world.wat\"").file("world.wat", world), "not a hook: a component that exports `vendor-job`");
+    let world = "(component (instance $i) (export \"vendor:job/run@1.0.0\" (instance $i)))";
+    refused(&project("wasm = \"world.wat\"").file("world.wat", world), "not a hook: a component that exports `vendor:job/run@1.0.0`");
 }
 
 #[test]

@@ -73,8 +73,8 @@ fn manifest_keys_of_later_versions() {
         (hook("revert = \"back.wasm\""), "`revert`"),
         (hook("wait_for = \"tcp:80\""), "`wait_for`"),
         (hook("dirs = [{ path = \"d\" }]"), "`txn`"),
-        (hook("dirs = [{ path = \"d\", mode = \"txn\" }]"), "`txn`"),
-        (hook("dirs = [{ path = \"d\", mode = \"discard\" }]"), "`discard`"),
+        (hook("dirs = [{ path = \"d\", mode = \"txn\" }]"), "txn"),
+        (hook("dirs = [{ path = \"d\", mode = \"discard\" }]"), "discard"),
     ];
     for (lines, key) in cases {
         let project = Project::new(&lines).file("ok.wat", "(module (func (export \"_start\")))").file("d/x", "");

@@ -73,7 +73,7 @@ fn a_failed_hook_ends_the_run_and_the_report_says_everything() {
     let ran = Place::new().args(["run", "--tag", "v1", "--format", "json"]).current_dir(project.path()).run().exits(1);
     let report = ran.report();
     assert_eq!((report["status"].as_str(), report["new_version_live"].as_bool()), (Some("failed"), Some(false)));
-    assert_eq!(report["first_error"]["hook"], "pre-deploy/bad", "{}", report["first_error"]);
+    assert_eq!(report["first_error"]["hook"], "bad", "{}", report["first_error"]);
     assert_eq!(report["hooks"][0]["exit_code"], 7);
     assert_eq!(report["hooks"][0]["verdict"], "abort");
     for words in ["exit code 7", "Did not run because of it: ", "The new version is not live.", "wasmhook show ", "wasmhook run --tag v1"] {

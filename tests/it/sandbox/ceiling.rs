@@ -48,7 +48,7 @@ fn limits_are_lowered_and_plan_and_report_say_so() {
     let asks = hook("greedy", "pre-deploy", "wasm = \"ok.wat\"\ntimeout = \"1h\"\nmemory = \"4GiB\"\nfuel = 900000000000000");
     let project = project(&asks, "timeout = \"10s\"\nmemory = \"64MiB\"\nfuel = 1000000");
     let plan = Place::new().args(["plan", "--policy", "policy.toml"]).current_dir(project.path()).run().exits(0);
-    assert!(plan.said().contains("limits 10s, fuel 1M, memory 64 MiB") && plan.said().contains("[limit-lowered]"), "{}", plan.stdout);
+    assert!(plan.said().contains("limits 10 s, fuel 1M, memory 64 MiB") && plan.said().contains("[limit-lowered]"), "{}", plan.stdout);
     let json =
         Place::new().args(["run", "--policy", "policy.toml", "--format", "json"]).current_dir(project.path()).run().exits(0).report();
     let usage = &json["hooks"][0]["usage"];
