@@ -56,8 +56,11 @@ fn one(diagnostic: &Diagnostic, renderer: &Renderer) -> String {
     if let Some(line) = &line {
         group = line.show(group);
     }
-    if let Some(help) = &diagnostic.help {
-        group = group.element(Level::HELP.message(visible(help)));
+    match &diagnostic.help {
+        Some(help) if line.is_some() => group = group.element(Level::HELP.message(visible(help))),
+        // Without a source there is no margin to hang it on.
+        Some(help) => return format!("{}\n  help: {}", renderer.render(&[group]), visible(help)),
+        None => {}
     }
     renderer.render(&[group])
 }
