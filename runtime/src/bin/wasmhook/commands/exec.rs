@@ -47,6 +47,8 @@ pub fn run(args: &ExecArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliErr
     stop_on_signals(&cancel)?;
     let around = Surroundings { output: Arc::new(PassThrough), cancel };
     let execution = executor.run_blocking(&job, &around).map_err(|error| CliError::with(Exit::Software, error))?;
+    // The process ends: taking threads and mappings down one by one first takes as long as a hook.
+    std::mem::forget(executor);
     said(&execution.outcome, execution.exit_code, ui)
 }
 
@@ -132,9 +134,10 @@ fn absolute_guest(guest: &str, text: &str) -> Result<String, CliError> {
 /// INT and TERM cancel the guest; the process then ends with 130 or 143.
 fn stop_on_signals(cancel: &CancellationToken) -> Result<(), CliError> {
     use tokio::signal::unix::{SignalKind, signal};
-    let runtime = super::runtime()?;
     let cancel = cancel.clone();
     std::thread::Builder::new().name("wasmhook-signals".to_owned()).spawn(move || {
+        // Made here, beside the loading of the guest. Without it INT and TERM end the process at once, as they do any other.
+        let Ok(runtime) = super::runtime() else { return };
         runtime.block_on(async {
             let (Ok(mut int), Ok(mut term)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else { return };
             tokio::select! {
