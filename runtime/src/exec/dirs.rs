@@ -8,6 +8,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 /// Refuses grants that can't hold together: an inner one narrower than its outer, or two for one guest path.
 ///
@@ -38,23 +39,49 @@ pub fn check_nesting(dirs: &[DirGrant]) -> Result<(), Denial> {
     Ok(())
 }
 
+/// A directory that no hook may touch.
+pub struct Protected {
+    name: String,
+    path: PathBuf,
+    /// Found once it exists, and then kept: nobody but its owner could move it, and the owner is the engine that runs.
+    place: OnceLock<Place>,
+}
+
+impl Protected {
+    /// The directory at `path`, which a message calls `name`.
+    #[must_use]
+    pub fn new(name: impl Into<String>, path: impl Into<PathBuf>) -> Self {
+        Self { name: name.into(), path: path.into(), place: OnceLock::new() }
+    }
+
+    /// Whether it contains `theirs`, or lies in it: where it is, or where it will be.
+    fn is_reached_by(&self, theirs: &Place) -> bool {
+        let touches = |ours: &Place| theirs.encloses(ours) || ours.encloses(theirs);
+        match self.place.get() {
+            Some(place) => touches(place),
+            None => match Place::of(&self.path) {
+                Ok(place) => touches(self.place.get_or_init(|| place)),
+                Err(_) => Place::planned(&self.path).is_ok_and(|place| touches(&place)),
+            },
+        }
+    }
+}
+
 /// Refuses a grant that contains, or lies in, one of the directories that no hook may touch.
 ///
 /// # Errors
 /// The [`Denial`] names the grant and the protected directory: `grant /srv reaches the cache`.
-pub fn reaches(dirs: &[DirGrant], protected: &[(&str, &Path)]) -> Result<(), Denial> {
-    let granted: Vec<(&str, Place)> =
-        dirs.iter().filter_map(|dir| dir.host.as_deref()).filter_map(|host| Some((host, Place::of(Path::new(host)).ok()?))).collect();
-    for (name, path) in protected {
-        let Ok(ours) = Place::planned(path) else { continue };
-        for (host, theirs) in &granted {
-            if theirs.encloses(&ours) || ours.encloses(theirs) {
-                return Err(Denial {
-                    capability: Capability::Dir,
-                    what: format!("grant {host} reaches the {name}"),
-                    allow: format!("use --{name} or narrow it"),
-                });
-            }
+pub fn reaches(dirs: &[DirGrant], protected: &[Protected]) -> Result<(), Denial> {
+    for host in dirs.iter().filter_map(|dir| dir.host.as_deref()) {
+        // Looked at anew for each job: what was a directory may be a link by now.
+        let Ok(theirs) = Place::of(Path::new(host)) else { continue };
+        let reached = protected.iter().find(|ours| ours.is_reached_by(&theirs));
+        if let Some(Protected { name, .. }) = reached {
+            return Err(Denial {
+                capability: Capability::Dir,
+                what: format!("grant {host} reaches the {name}"),
+                allow: format!("use --{name} or narrow it"),
+            });
         }
     }
     Ok(())
@@ -271,10 +298,10 @@ mod tests {
         fs::create_dir_all(tree.path().join("y")).unwrap();
         symlink(&cache, tree.path().join("link")).unwrap();
         for bad in ["", "x", "x/cache", "x/cache/deep", "link"] {
-            let denial = reaches(&[grant(&tree.path().join(bad), DirMode::Read)], &[("cache", &cache)]).unwrap_err();
+            let denial = reaches(&[grant(&tree.path().join(bad), DirMode::Read)], &[Protected::new("cache", &cache)]).unwrap_err();
             assert!(denial.what.ends_with("reaches the cache"), "{denial:?}");
         }
-        assert_eq!(reaches(&[grant(&tree.path().join("y"), DirMode::Write)], &[("cache", &cache)]), Ok(()));
+        assert_eq!(reaches(&[grant(&tree.path().join("y"), DirMode::Write)], &[Protected::new("cache", &cache)]), Ok(()));
     }
 
     #[test]
@@ -283,11 +310,11 @@ mod tests {
         fs::create_dir(tree.path().join("home")).unwrap();
         let state = tree.path().join("home/state/wasmhook");
         for bad in ["", "home"] {
-            let denial = reaches(&[grant(&tree.path().join(bad), DirMode::Write)], &[("state", &state)]).unwrap_err();
+            let denial = reaches(&[grant(&tree.path().join(bad), DirMode::Write)], &[Protected::new("state", &state)]).unwrap_err();
             assert!(denial.what.ends_with("reaches the state"), "{denial:?}");
         }
         fs::create_dir(tree.path().join("home/other")).unwrap();
-        assert_eq!(reaches(&[grant(&tree.path().join("home/other"), DirMode::Write)], &[("state", &state)]), Ok(()));
+        assert_eq!(reaches(&[grant(&tree.path().join("home/other"), DirMode::Write)], &[Protected::new("state", &state)]), Ok(()));
     }
 
     #[test]

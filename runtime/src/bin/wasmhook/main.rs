@@ -62,10 +62,11 @@ fn show(failed: &CliError, ui: &Ui) {
 
 /// `WASMHOOK_LOG=debug` shows the library's spans and events; without it only its warnings.
 fn log_to_stderr(settings: &Settings) {
-    let filter = settings.get("WASMHOOK_LOG").unwrap_or("warn");
-    let Ok(filter) = tracing_subscriber::EnvFilter::try_new(filter) else { return };
-    let subscriber =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).without_time().with_target(false);
+    let plain = || tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).without_time().with_target(false);
     // There is no other: this is the only place that installs one.
-    let _ = subscriber.try_init();
+    let _ = match settings.get("WASMHOOK_LOG").map(tracing_subscriber::EnvFilter::try_new) {
+        None => plain().with_max_level(tracing::Level::WARN).try_init(),
+        Some(Ok(filter)) => plain().with_env_filter(filter).try_init(),
+        Some(Err(_)) => return,
+    };
 }

@@ -25,6 +25,7 @@ mod watch;
 pub use cache::{Cache, CacheEntry, CacheError};
 pub use held::HeldDirs;
 
+use super::dirs::Protected;
 use super::{ExecError, Executor, Running, Surroundings};
 use crate::model::id::Digest;
 use crate::model::job::{Execution, Job};
@@ -56,7 +57,7 @@ pub struct WasmExecutorBuilder {
     interrupt_signal: Option<i32>,
     compile_timeout: Option<Duration>,
     scratch_root: Option<PathBuf>,
-    protected: Vec<(String, PathBuf)>,
+    protected: Vec<Protected>,
 }
 
 impl WasmExecutorBuilder {
@@ -95,7 +96,7 @@ impl WasmExecutorBuilder {
     /// Refuses jobs whose grants reach `path`, which a message calls `name` (`state`; the cache is protected anyway).
     #[must_use]
     pub fn protect(mut self, name: impl Into<String>, path: impl Into<PathBuf>) -> Self {
-        self.protected.push((name.into(), path.into()));
+        self.protected.push(Protected::new(name, path));
         self
     }
 
@@ -107,12 +108,14 @@ impl WasmExecutorBuilder {
         let sandbox = |error: wasmtime::Error| ExecError::new("setting up the sandbox", format!("{error:#}"));
         let interrupt = self.interrupt_signal.map(Interrupt::install).transpose()?;
         let cache = self.cache.map(Arc::new);
+        let mut protected = self.protected;
+        protected.extend(cache.as_deref().map(|cache| Protected::new("cache", cache.path())));
         let engine = config::engine(self.pool).map_err(sandbox)?;
-        let loader = Loader::new(engine, cache.clone(), self.compile_timeout.unwrap_or(COMPILE_TIMEOUT));
+        let loader = Loader::new(engine, cache, self.compile_timeout.unwrap_or(COMPILE_TIMEOUT));
         let watch = Watch::start().map_err(|error| ExecError::new("starting the thread that watches deadlines", error))?;
         let scratch_root = self.scratch_root.unwrap_or_else(std::env::temp_dir);
         Ok(WasmExecutor {
-            core: Arc::new(Core { loader, watch, cache, protected: self.protected, scratch_root }),
+            core: Arc::new(Core { loader, watch, protected, scratch_root }),
             threads: HookThreads::default(),
             runtimes: Mutex::default(),
             places: self.pool.map(|hooks| Arc::new(Semaphore::new(hooks.get() as usize))),

@@ -1,6 +1,5 @@
 //! One execution on the current thread: load, prepare, run on the leash, say how it ended. The composition and nothing else.
 
-use super::cache::Cache;
 use super::classify::{Ending, Stopped, ending};
 use super::config::YIELD_INTERVAL;
 use super::facility::{self, fs::Sight, fs::Unprepared};
@@ -10,12 +9,13 @@ use super::load::{Hook, Loader, Refusal, Source};
 use super::meter::Meter;
 use super::state::State;
 use super::watch::Watch;
-use crate::exec::{ExecError, Surroundings, dirs, outputs};
+use crate::exec::dirs::{self, Protected};
+use crate::exec::{ExecError, Surroundings, outputs};
 use crate::model::grant::Denial;
 use crate::model::job::{Execution, Guest, Job, WasmGuest};
 use crate::model::limits::Limits;
 use crate::model::outcome::{Cause, Outcome, TimeLimit};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 use tempfile::TempDir;
@@ -30,8 +30,7 @@ const OUTPUT_DIR: &str = "/run/wasmhook";
 pub(super) struct Core {
     pub(super) loader: Loader,
     pub(super) watch: Watch,
-    pub(super) cache: Option<Arc<Cache>>,
-    pub(super) protected: Vec<(String, PathBuf)>,
+    pub(super) protected: Vec<Protected>,
     pub(super) scratch_root: PathBuf,
 }
 
@@ -81,9 +80,7 @@ impl Core {
         if job.dirs.is_empty() {
             return Ok(());
         }
-        let mut protected: Vec<(&str, &Path)> = self.protected.iter().map(|(name, path)| (name.as_str(), path.as_path())).collect();
-        protected.extend(self.cache.as_deref().map(|cache| ("cache", cache.path())));
-        dirs::check_nesting(&job.dirs).and_then(|()| dirs::reaches(&job.dirs, &protected)).map_err(denied)
+        dirs::check_nesting(&job.dirs).and_then(|()| dirs::reaches(&job.dirs, &self.protected)).map_err(denied)
     }
 
     /// Gives the job its rights: facility by facility, and nowhere else.

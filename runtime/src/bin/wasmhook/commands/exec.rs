@@ -52,6 +52,8 @@ pub fn run(args: &ExecArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliErr
     cancel_on_signals(&stop, &cancel)?;
     let around = Surroundings::new(Arc::new(PassThrough), cancel);
     let execution = executor.run_blocking(&job, &around).map_err(|error| CliError::with(Exit::Software, error))?;
+    // The process ends: taking threads and mappings down one by one first takes as long as a hook.
+    std::mem::forget(executor);
     said(&execution, &job.limits, &stop, ui)
 }
 
@@ -178,9 +180,10 @@ fn absolute_guest(guest: &str, text: &str) -> Result<String, CliError> {
 
 /// INT and TERM cancel the guest; the process then ends with 130 or 143.
 fn cancel_on_signals(stop: &Stop, cancel: &CancellationToken) -> Result<(), CliError> {
-    let runtime = super::runtime()?;
     let (stop, cancel) = (stop.clone(), cancel.clone());
     std::thread::Builder::new().name("wasmhook-signals".to_owned()).spawn(move || {
+        // Made here, beside the loading of the guest. Without it INT and TERM end the process at once, as they do any other.
+        let Ok(runtime) = super::runtime() else { return };
         runtime.block_on(async {
             let listening = tokio::spawn(stop_on_signals(stop.clone()));
             stop.asked().await;
