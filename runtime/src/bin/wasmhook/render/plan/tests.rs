@@ -171,7 +171,6 @@ fn a_plan_says_what_runs_with_which_rights_and_why_not() {
          dir     scratch /tmp
          env     DATABASE_URL, DEPLOY_TAG
          limits  5m, fuel 3T, memory 512 MiB
-         ⚠ not granted: write release/legacy.sh
          ⚠ can't run: release/legacy.sh
 
      4 start-services: host step, on failure abort, resume rerun, always, makes the
@@ -183,7 +182,7 @@ fn a_plan_says_what_runs_with_which_rights_and_why_not() {
          limits  5m, memory 512 MiB
          ⚠ unconfined: it runs with the operator's rights
 
-    ⚠ one file holds both the asking and the granting [one-file]
+    → one file holds both the asking and the granting [one-file]
     "#);
 }
 
