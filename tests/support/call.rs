@@ -97,7 +97,7 @@ impl Call {
     pub fn run(mut self) -> Ran {
         let ran = self.command.output().unwrap_or_else(|error| panic!("{} can't be started: {error}", program().display()));
         let code = ran.status.code().unwrap_or_else(|| panic!("it was killed: {:?}\n{}", ran.status, String::from_utf8_lossy(&ran.stderr)));
-        Ran::new(code, ran.stdout, ran.stderr)
+        Ran::new(code, ran.stdout, &ran.stderr)
     }
 
     /// Starts it; its standard error can be watched meanwhile.
@@ -183,7 +183,7 @@ impl Running {
         }
         let status = self.child.wait().unwrap_or_else(|error| panic!("it can't be waited for: {error}"));
         let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(-1);
-        Ran::new(code, stdout, [self.seen.as_bytes(), &rest].concat())
+        Ran::new(code, stdout, &[self.seen.as_bytes(), &rest].concat())
     }
 }
 
@@ -208,9 +208,9 @@ pub struct Ran {
 }
 
 impl Ran {
-    fn new(code: i32, stdout: Vec<u8>, stderr: Vec<u8>) -> Self {
+    fn new(code: i32, stdout: Vec<u8>, stderr: &[u8]) -> Self {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Self { code, stdout: text(&stdout), stderr: text(&stderr), stdout_bytes: stdout }
+        Self { code, stdout: text(&stdout), stderr: text(stderr), stdout_bytes: stdout }
     }
 
     /// Its exit code, and what it wrote if it is another than was expected.

@@ -60,7 +60,7 @@ impl Project {
         let folder = path.parent().unwrap_or(&path);
         let written = std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&path, content));
         assert!(written.is_ok(), "{} can't be written: {written:?}", path.display());
-        if name.ends_with(".sh") {
+        if path.extension().is_some_and(|ending| ending == "sh") {
             let made = std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755));
             assert!(made.is_ok(), "{} can't be made executable: {made:?}", path.display());
         }

@@ -1,4 +1,5 @@
 //! A state directory or ledger that can't be used: exit code 3, a diagnostic that names the file, and nothing changed or run.
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "helpers of tests: what goes wrong here fails the test")]
 
 use rusqlite::Connection;
 use std::fs;

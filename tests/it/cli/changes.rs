@@ -1,4 +1,5 @@
 //! What a second run makes of a finished hook that changed, of a tag that moved, and of a crash.
+#![expect(clippy::unwrap_used, reason = "helpers of tests: what goes wrong here fails the test")]
 
 use std::path::Path;
 use std::process::Command;
@@ -40,7 +41,7 @@ fn a_finished_hook_that_changed_is_decided_by_on_change() {
 #[test]
 fn changed_arguments_and_grants_are_changes_and_the_order_of_keys_is_none() {
     let write = |project: &Project, lines: &str| {
-        project.write("wasmhook.toml", format!("schema = 1\napp = \"shop\"\n{}", hook("h", "pre-deploy", lines)))
+        project.write("wasmhook.toml", format!("schema = 1\napp = \"shop\"\n{}", hook("h", "pre-deploy", lines)));
     };
     let (place, project) = (Place::new(), Project::empty().file("ok.wat", OK).file("d/x", ""));
     let run = |code: i32| place.args(["run", "--tag", "v1"]).current_dir(project.path()).run().exits(code);

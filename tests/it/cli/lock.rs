@@ -22,7 +22,7 @@ fn the_second_run_says_for_whom_it_waits_and_then_runs() {
     let (place, project) = (Place::new(), project());
     let first = start(&place, &project, &[]);
     let mut second = place.args(["run", "--tag", "v2"]).current_dir(project.path()).spawn();
-    second.wait_for(&format!("waiting for the lock: "));
+    second.wait_for("waiting for the lock: ");
     assert!(second.is_running());
     assert_eq!(project.read("log"), "waiting\n", "nothing of the second ran");
     project.write("go", "");

@@ -1,4 +1,5 @@
 //! `wasmhook run` with the profile `default`: hooks of its phases, wasm and native, and what the report says of them.
+#![expect(clippy::unwrap_used, reason = "helpers of tests: what goes wrong here fails the test")]
 
 use wasmhook_tests::programs::{self, Target};
 use wasmhook_tests::project::{FAILS, OK, hook};

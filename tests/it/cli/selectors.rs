@@ -1,4 +1,5 @@
 //! The selectors of `run`, `plan` and `list`: which manifest, release, hooks, environment and instance.
+#![expect(clippy::unwrap_used, reason = "helpers of tests: what goes wrong here fails the test")]
 
 use serde_json::Value;
 use wasmhook_tests::project::{OK, hook};

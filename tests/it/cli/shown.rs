@@ -1,4 +1,5 @@
 //! What `plan`, `list`, `status`, `show`, `check`, `explain`, `cache`, `completions` and `man` say.
+#![expect(clippy::unwrap_used, reason = "helpers of tests: what goes wrong here fails the test")]
 
 use serde_json::Value;
 use wasmhook_tests::project::{FAILS, OK, hook};

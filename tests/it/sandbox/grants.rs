@@ -1,4 +1,5 @@
 //! Directory grants of a manifest: where they lead, how they nest, and what they may never reach.
+#![expect(clippy::unwrap_used, reason = "helpers of tests: what goes wrong here fails the test")]
 
 use std::os::unix::fs::symlink;
 use wasmhook_tests::programs::{self, Target};

@@ -112,8 +112,7 @@ impl From<wasmhook::Error> for CliError {
             wasmhook::Error::Load(error) => error.into(),
             // The state directory is unusable, and nothing has run yet.
             wasmhook::Error::Lock(error) => error.into(),
-            wasmhook::Error::Ledger(error) => error.into(),
-            wasmhook::Error::Run(RunError::Ledger(error)) => error.into(),
+            wasmhook::Error::Ledger(error) | wasmhook::Error::Run(RunError::Ledger(error)) => error.into(),
             // Something ran, and what became of it can't be recorded.
             wasmhook::Error::Run(RunError::Drive(DriveError::Ledger(error))) => {
                 Self::finding(Exit::Software, codes::LEDGER, error.to_string())

@@ -35,7 +35,7 @@ impl Exit {
             Self::Software => 70,
             Self::Interrupted(signal) => 128 + signal,
             // A process has a byte for its code: 256 must not come out as success.
-            Self::Guest(code) if code != 0 && code & 0xff == 0 => 1,
+            Self::Guest(code) if code != 0 && code % 256 == 0 => 1,
             Self::Guest(code) => code,
         };
         u8::try_from(code & 0xff).unwrap_or(1)

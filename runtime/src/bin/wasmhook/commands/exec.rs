@@ -89,8 +89,9 @@ fn limits(args: &ExecArgs) -> Result<Limits, CliError> {
 /// The file and the guest's own arguments, which a guest gets as text.
 fn guest(args: &ExecArgs) -> Result<(PathBuf, Vec<String>), CliError> {
     let Some((file, rest)) = args.guest.split_first() else { return Err(CliError::usage("name the guest: wasmhook exec FILE [ARG]...")) };
-    let text =
-        |arg: &OsString| arg.to_str().map(str::to_owned).ok_or_else(|| CliError::usage(format!("the argument {arg:?} is not UTF-8")));
+    let text = |arg: &OsString| {
+        arg.to_str().map(str::to_owned).ok_or_else(|| CliError::usage(format!("the argument {} is not UTF-8", arg.display())))
+    };
     Ok((PathBuf::from(file), rest.iter().map(text).collect::<Result<_, _>>()?))
 }
 
@@ -205,8 +206,8 @@ fn said(execution: &Execution, limits: &Limits, stop: &Stop, ui: &Ui) -> Result<
         Outcome::Succeeded => Ok(Exit::Guest(execution.exit_code.unwrap_or(0))),
         Outcome::Failed { cause: Cause::Exit { code } } => Ok(Exit::Guest(*code)),
         Outcome::Failed { cause: cause @ Cause::Trap { message, backtrace, .. } } => {
-            let frames: String = backtrace.iter().map(|frame| format!("\n  at {frame}")).collect();
-            trapped(format!("{cause}\n{message}{frames}"))
+            let frames: Vec<String> = backtrace.iter().map(|frame| format!("  at {frame}")).collect();
+            trapped([vec![cause.to_string(), message.clone()], frames].concat().join("\n"))
         }
         Outcome::Failed { cause: cause @ Cause::OutOfMemory { .. } } => trapped(format!("{cause}; --memory SIZE raises the limit")),
         Outcome::TimedOut { limit, abandoned } => {
