@@ -5,7 +5,6 @@ mod render;
 mod visible;
 
 pub use render::{Style, render};
-pub(crate) use visible::is_unsafe;
 pub use visible::visible;
 
 use std::fmt;

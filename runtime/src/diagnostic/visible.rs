@@ -1,5 +1,6 @@
 //! Text from outside, made safe to show: what would move a cursor, colour a terminal or turn a line's direction is written out.
 
+use crate::model::text::is_unsafe;
 use std::borrow::Cow;
 
 /// Writes each control and text-direction character as `\u{…}` and keeps everything else. Line ends and tabs are control characters too.
@@ -18,12 +19,6 @@ pub fn visible(text: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(shown)
-}
-
-/// Control characters (C0, DEL, C1), line and paragraph separators, and the invisible characters that reorder or hide text.
-pub(crate) fn is_unsafe(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ fn check(what: &'static str, text: &str, max: usize) -> Result<(), NameError> {
         return fail("is longer than 200 bytes");
     }
     // Also what is invisible or turns a line's direction: two names that look alike are one to whoever reads them.
-    if text.contains(crate::diagnostic::is_unsafe) {
+    if text.contains(super::text::is_unsafe) {
         return fail("holds a control character: names are printable text on one line");
     }
     if text.contains(['/', '\\']) {

@@ -8,4 +8,5 @@ pub mod job;
 pub mod limits;
 pub mod outcome;
 pub mod policy;
+pub(crate) mod text;
 pub mod units;
