@@ -15,8 +15,8 @@ step "build"
 # One feature resolution for everything: the tests drive the program that this builds.
 cargo build --workspace --all-targets --locked
 
-step "tests"
-cargo test --workspace --locked
-
 step "lints"
 cargo clippy --workspace --all-targets --locked -- -D warnings
+
+step "tests"
+cargo test --workspace --locked
