@@ -9,7 +9,7 @@ use std::process::Command;
 use std::time::Duration;
 use tempfile::TempDir;
 
-const TIMES: Rounds = Rounds { rounds: 11, ours: 1 };
+const TIMES: Rounds = Rounds { rounds: 21, ours: 1 };
 const MIB: &str = "256";
 const FILES: u64 = 10_000;
 

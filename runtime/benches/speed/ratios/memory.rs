@@ -19,7 +19,7 @@ pub fn rows() -> Vec<Row> {
     let wasm = dir.join("large.wasm");
     std::fs::write(&wasm, guests::large(FUNCTIONS)).unwrap();
     // Compiles it, unless an earlier run did.
-    let cache = guests::kept("large/cache");
+    let cache = guests::kept(&format!("large/cache-{FUNCTIONS}"));
     Sandbox::on_demand(&cache).succeed(&job(&wasm, &[]));
     let artefact = std::fs::read_dir(&cache).unwrap().map(|entry| entry.unwrap().metadata().unwrap().len()).max().unwrap();
     let read = dir.join("large.cwasm");
