@@ -12,6 +12,9 @@ pub const MAX_LINE: usize = 16 * 1024;
 /// How many of the last lines an execution keeps.
 pub const TAIL_LINES: usize = 20;
 
+/// How many lines of an execution are handed on; each costs whoever keeps it far more than its bytes.
+pub const MAX_LINES: u64 = 100_000;
+
 /// Longest line kept for the tail, in bytes.
 const MAX_TAIL_LINE: usize = 2 * 1024;
 
@@ -20,6 +23,7 @@ pub struct Capture {
     sink: Arc<dyn OutputSink>,
     limit: u64,
     written: u64,
+    lines: u64,
     truncated: bool,
     /// Whether what was handed on last was no whole line.
     mid_line: bool,
@@ -31,7 +35,16 @@ impl Capture {
     /// A capture that hands at most `limit` bytes of output on.
     #[must_use]
     pub fn new(sink: Arc<dyn OutputSink>, limit: u64) -> Self {
-        Self { sink, limit, written: 0, truncated: false, mid_line: false, partial: [Vec::new(), Vec::new()], tail: VecDeque::new() }
+        Self {
+            sink,
+            limit,
+            written: 0,
+            lines: 0,
+            truncated: false,
+            mid_line: false,
+            partial: [Vec::new(), Vec::new()],
+            tail: VecDeque::new(),
+        }
     }
 
     /// Takes `bytes` as they came from the guest. It never learns of a limit: past it they are counted and dropped.
@@ -104,7 +117,14 @@ impl Capture {
     }
 
     fn emit(&mut self, stream: Stream, line: &str) {
-        self.sink.line(stream, line);
+        self.lines += 1;
+        match self.lines {
+            0..=MAX_LINES => self.sink.line(stream, line),
+            n if n == MAX_LINES + 1 => {
+                self.sink.line(Stream::Stderr, &format!("[more than {MAX_LINES} lines: only the last {TAIL_LINES} of the rest are kept]"))
+            }
+            _ => {}
+        }
         if self.tail.len() == TAIL_LINES {
             self.tail.pop_front();
         }
@@ -192,6 +212,14 @@ mod tests {
     #[test]
     fn bytes_that_are_no_text_are_shown_as_replacement_characters() {
         assert_eq!(lines(100, &[(Stream::Stdout, b"a\xffb\n")]).0, ["a\u{fffd}b"]);
+    }
+
+    #[test]
+    fn very_many_lines_are_not_handed_on_for_ever() {
+        let (lines, capture) = lines(u64::MAX, &[(Stream::Stdout, &[b'\n'; 150_000]), (Stream::Stdout, b"last\n")]);
+        assert_eq!(lines.len() as u64, MAX_LINES + 1);
+        assert!(lines.last().is_some_and(|line| line.starts_with("[more than 100000 lines")), "{:?}", lines.last());
+        assert_eq!(capture.tail().last().map(String::as_str), Some("last"), "the end is still known");
     }
 
     #[test]
