@@ -121,7 +121,8 @@ impl Capture {
         match self.lines {
             0..=MAX_LINES => self.sink.line(stream, line),
             n if n == MAX_LINES + 1 => {
-                self.sink.line(Stream::Stderr, &format!("[more than {MAX_LINES} lines: only the last {TAIL_LINES} of the rest are kept]"))
+                let notice = format!("[more than {MAX_LINES} lines: only the last {TAIL_LINES} of the rest are kept]");
+                self.sink.line(Stream::Stderr, &notice);
             }
             _ => {}
         }
@@ -216,7 +217,7 @@ mod tests {
 
     #[test]
     fn very_many_lines_are_not_handed_on_for_ever() {
-        let (lines, capture) = lines(u64::MAX, &[(Stream::Stdout, &[b'\n'; 150_000]), (Stream::Stdout, b"last\n")]);
+        let (lines, capture) = lines(u64::MAX, &[(Stream::Stdout, &vec![b'\n'; 150_000]), (Stream::Stdout, b"last\n")]);
         assert_eq!(lines.len() as u64, MAX_LINES + 1);
         assert!(lines.last().is_some_and(|line| line.starts_with("[more than 100000 lines")), "{:?}", lines.last());
         assert_eq!(capture.tail().last().map(String::as_str), Some("last"), "the end is still known");
