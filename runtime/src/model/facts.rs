@@ -5,21 +5,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// Everything that was found out before the plan.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Facts {
-    /// What is deployed, and what is live now.
-    pub target: TargetFacts,
-    /// What came of `git fetch`.
-    pub fetch: Fetch,
-    /// The hooks that were found by their file names.
-    pub found: Found,
-    /// Whether the release's marker file was there before the run.
-    pub marker_present: bool,
-    /// The names (never the values) of the app environment, sorted.
-    pub env_names: Vec<String>,
-}
-
 /// What is deployed, and what is live now.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TargetFacts {
@@ -227,17 +212,6 @@ fn list<T: fmt::Display>(items: &[T]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn facts_survive_the_way_through_json() {
-        let facts = Facts {
-            target: TargetFacts { tag: Tag::new("v0.4.0").ok(), ..TargetFacts::default() },
-            fetch: Fetch::Failed { message: "no route".to_owned() },
-            ..Facts::default()
-        };
-        let text = serde_json::to_string(&facts).unwrap();
-        assert_eq!(serde_json::from_str::<Facts>(&text).unwrap(), facts);
-    }
 
     #[test]
     fn a_moved_tag_is_named_with_both_commits() {
