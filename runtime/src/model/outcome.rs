@@ -108,6 +108,13 @@ pub enum SkipReason {
         /// Its reason.
         message: String,
     },
+    /// A dry run runs no host steps: they have the operator's rights.
+    DryRun,
+    /// A dry run could not try it here without leaving something behind.
+    NotTried {
+        /// What this machine lacks.
+        why: String,
+    },
 }
 
 impl fmt::Display for SkipReason {
@@ -121,6 +128,8 @@ impl fmt::Display for SkipReason {
             Self::NotSelected => f.write_str("not selected"),
             Self::Aborted => f.write_str("the run was aborted before it"),
             Self::SaidByHook { message } => f.write_str(message),
+            Self::DryRun => f.write_str("dry run"),
+            Self::NotTried { why } => write!(f, "not tried: {why}"),
         }
     }
 }
@@ -192,6 +201,18 @@ pub enum Cause {
     },
     /// The hook was running when the engine died, and nobody has said yet what became of it.
     Unresolved,
+    /// Somebody else changed, while it ran, what it changed in a staged directory: nothing of it was committed.
+    Conflict {
+        /// What was changed by both, or in another way than can be committed.
+        message: String,
+        /// Where what the hook wrote is kept.
+        kept: String,
+    },
+    /// Its directories could not be staged, or what it wrote could not be committed.
+    Stage {
+        /// What went wrong, where, and the way out.
+        message: String,
+    },
 }
 
 /// Which trap ended a guest.
@@ -248,6 +269,10 @@ impl fmt::Display for Cause {
             Self::Preflight { findings } => write!(f, "preflight: {}", findings.join("; ")),
             Self::Spawn { message } => write!(f, "could not start: {message}"),
             Self::Unresolved => f.write_str("it was running when the engine died"),
+            Self::Conflict { message, kept } => {
+                write!(f, "conflict: {message}; nothing was committed, and what the hook wrote is kept in {kept}")
+            }
+            Self::Stage { message } => write!(f, "staging: {message}"),
         }
     }
 }
