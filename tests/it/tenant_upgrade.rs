@@ -8,6 +8,7 @@ mod failure;
 mod limits;
 mod releases;
 mod signals;
+mod steps;
 mod success;
 mod tenant;
 mod tenants;

@@ -59,7 +59,7 @@ fn details() -> Vec<String> {
 }
 
 #[test]
-fn s3_11_to_s3_24_the_tenant_is_upgraded_by_its_fourteen_steps() {
+fn the_tenant_is_upgraded_by_its_fourteen_steps() {
     let tenant = Tenant::new();
     assert_eq!((tenant.live().as_str(), tenant.version().as_str()), ("v0.3.27", "v0.3.27"));
     let upgrade = tenant.upgrade();
