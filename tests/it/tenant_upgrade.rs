@@ -12,3 +12,5 @@ mod steps;
 mod success;
 mod tenant;
 mod tenants;
+mod told;
+mod use_cases;

@@ -95,7 +95,8 @@ static STORY: LazyLock<Story> = LazyLock::new(|| {
     }
     add_requirement(&tenant);
     let hooks = ORDER.map(|name| (format!("release/{name}"), format!("#!/bin/sh\nset -e\n{}", look(&tenant, name))));
-    let files: Vec<_> = hooks.iter().filter(|(path, _)| path.starts_with("release/v0.5.0")).map(|(path, text)| (&**path, &**text)).collect();
+    let files: Vec<_> =
+        hooks.iter().filter(|(path, _)| path.starts_with("release/v0.5.0")).map(|(path, text)| (&**path, &**text)).collect();
     tenant.release("v0.5.0", &[&files[..], &[("requirements.txt", "greeting==1.0\n")]].concat());
     let upgrade = tenant.upgrade();
     assert_eq!(upgrade.code, Some(0), "{upgrade:#?}");
@@ -116,7 +117,8 @@ fn at(name: &str) -> (&'static Sight, &'static Sight) {
     let index = |name| names.iter().position(|other| *other == name).unwrap_or_else(|| panic!("{name} didn't happen: {names:?}"));
     let here = index(name);
     let expected = ORDER.iter().position(|other| *other == name).unwrap();
-    let around = |order: &[&str], at: usize| [at.checked_sub(1), Some(at + 1)].map(|at| at.and_then(|at| order.get(at).map(ToString::to_string)));
+    let around =
+        |order: &[&str], at: usize| [at.checked_sub(1), Some(at + 1)].map(|at| at.and_then(|at| order.get(at).map(ToString::to_string)));
     assert_eq!(around(&names, here), around(&ORDER, expected), "what comes right before and after {name}: {names:?}");
     (&STORY.sights[here], &STORY.sights[here + 1])
 }
