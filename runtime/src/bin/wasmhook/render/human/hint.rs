@@ -39,6 +39,7 @@ fn on_cause(cause: &Cause) -> Vec<String> {
         | Cause::Signal { .. }
         | Cause::Trap { .. }
         | Cause::NotAHook { .. }
+        | Cause::TooComplex { .. }
         | Cause::NotAvailable { .. }
         | Cause::Preflight { .. }
         | Cause::Unresolved => return Vec::new(),
