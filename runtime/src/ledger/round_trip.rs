@@ -8,7 +8,7 @@ use crate::model::grant::{Capability, Denial};
 use crate::model::id::{Commit, Digest, HookId, NameError, RunId, StepName};
 use crate::model::job::Stream;
 use crate::model::limits::Limits;
-use crate::model::outcome::{Cause, Outcome, SkipReason, TimeLimit, TrapKind, Usage, Verdict};
+use crate::model::outcome::{Cause, Complexity, Outcome, SkipReason, TimeLimit, TrapKind, Usage, Verdict};
 use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
@@ -99,6 +99,12 @@ fn cause() -> impl Strategy<Value = Cause> {
         denial().prop_map(|denial| Cause::Denied { denial }),
         text().prop_map(|found| Cause::NotAHook { found }),
         text().prop_map(|message| Cause::BrokenModule { message }),
+        (any::<u64>(), any::<u64>(), of(any::<u32>())).prop_map(|(found, limit, function)| Cause::TooComplex {
+            what: Complexity::NestedLoops,
+            found,
+            limit,
+            function
+        }),
         text().prop_map(|needs| Cause::Unsupported { needs }),
         text().prop_map(|what| Cause::NotAvailable { what }),
         vec(text(), 0..3).prop_map(|findings| Cause::Preflight { findings }),

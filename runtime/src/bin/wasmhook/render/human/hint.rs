@@ -44,6 +44,7 @@ fn on_cause(cause: &Cause) -> Vec<String> {
         | Cause::Signal { .. }
         | Cause::Trap { .. }
         | Cause::NotAHook { .. }
+        | Cause::TooComplex { .. }
         | Cause::NotAvailable { .. }
         | Cause::Preflight { .. }
         | Cause::Stage { .. }
