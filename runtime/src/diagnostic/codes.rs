@@ -48,6 +48,7 @@ codes! {
     RESERVED_NAME = "reserved-name": "A variable that the engine itself sets.";
     RUN_DIED = "run-died": "An earlier run died; its pending steps run first.";
     SCHEMA_VERSION = "schema-version": "The file is written in a format version that this program doesn't read.";
+    STAGE_LEFT = "stage-left": "A stage could not be removed; the next run in that directory removes it.";
     STOPPED_EARLY = "stopped-early": "The run was stopped before anything of it ran.";
     TARGET = "target": "What is deployed, where that isn't obvious.";
     TOML_SYNTAX = "toml-syntax": "The text is not TOML.";

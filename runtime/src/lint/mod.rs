@@ -4,9 +4,8 @@
 mod paths;
 
 use crate::diagnostic::{Diagnostic, Located, Location, codes};
-use crate::document::{error_at, nearest, not_available, quote, suggest};
+use crate::document::{error_at, nearest, quote, suggest};
 use crate::manifest::{GuestDecl, HookDecl, Manifest};
-use crate::model::grant::DirMode;
 use crate::model::id::StepName;
 use crate::model::policy::EnvPolicy;
 use crate::profile::Profile;
@@ -25,7 +24,6 @@ pub fn check(manifest: &Manifest, profile: &Profile) -> Vec<Diagnostic> {
         service(hook, manifest, &mut found);
         env(hook, profile, &mut found);
         files(hook, &mut found);
-        default_mode(hook, profile, &mut found);
         paths::grants(&hook.dirs, profile.default_mode, &mut found);
     }
     duplicate_ids(manifest, profile, &mut found);
@@ -101,17 +99,6 @@ fn files(hook: &HookDecl, found: &mut Vec<Diagnostic>) {
     }
     if let Some(cwd) = &hook.cwd {
         paths::below(cwd, "the application's root", "name a folder below it", found);
-    }
-}
-
-fn default_mode(hook: &HookDecl, profile: &Profile, found: &mut Vec<Diagnostic>) {
-    if !matches!(profile.default_mode, DirMode::Txn | DirMode::Discard) {
-        return;
-    }
-    for dir in hook.dirs.iter().filter(|dir| dir.mode.is_none()) {
-        let what = format!("`{}`, the mode that the profile `{}` gives a directory without one", profile.default_mode, profile.name);
-        let help = "write `mode = \"write\"` (what a failed hook wrote stays) or `mode = \"read\"`";
-        found.push(not_available(&what).at(dir.path.at.clone()).help(help));
     }
 }
 

@@ -121,7 +121,7 @@ fn enforceable(doc: &HookDoc, runs: Runs, problems: &mut Problems) {
 fn native_sees_host_paths(dirs: &[Located<DirDoc>], runs: Runs, problems: &mut Problems) {
     for dir in dirs.iter().filter(|_| runs.native) {
         let path = dir.value.path.as_ref().map(|path| path.value.as_str());
-        if let Some(mode) = dir.value.mode.as_ref().filter(|mode| mode.value.0 == DirMode::Scratch) {
+        if let Some(mode) = dir.value.mode.as_ref().filter(|mode| mode.value == DirMode::Scratch) {
             problems.push(useless("scratch", &mode.at, "a native command", "remove it: HOME and TMPDIR are private and empty"));
         } else if let Some(guest) = dir.value.guest.as_ref().filter(|guest| Some(guest.value.as_str()) != path) {
             problems.push(useless("guest", &guest.at, "a native command, which sees the host's paths", "remove `guest`"));

@@ -110,12 +110,20 @@ impl Ui {
     /// # Errors
     /// If standard output can't be written, other than because nobody reads it any more.
     pub fn summary(&self, report: &Report) -> io::Result<()> {
+        self.summary_with(report, false)
+    }
+
+    /// The same; with `diffs`, a dry run shows how texts would change.
+    ///
+    /// # Errors
+    /// As [`Self::summary`].
+    pub fn summary_with(&self, report: &Report, diffs: bool) -> io::Result<()> {
         let mut state = self.state();
         state.bar.finish_and_clear();
         if self.settings.format == Format::Human {
-            return state.out(&("\n".to_owned() + &summary::render(self.settings.stdout, report)));
+            return state.out(&("\n".to_owned() + &summary::render(self.settings.stdout, report, diffs)));
         }
-        let _ = state.err(&("\n".to_owned() + &summary::render(self.settings.stderr, report)));
+        let _ = state.err(&("\n".to_owned() + &summary::render(self.settings.stderr, report, diffs)));
         match self.settings.format {
             Format::Json => state.out(&json::pretty(report).map_err(io::Error::other)?),
             Format::Human | Format::Jsonl => state.lost.take().map_or(Ok(()), Err),

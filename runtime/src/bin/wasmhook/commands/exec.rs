@@ -131,14 +131,11 @@ fn dir(text: &str) -> Result<DirGrant, CliError> {
         None => (paths, None),
     };
     match mode {
-        DirMode::Txn | DirMode::Discard => {
-            Err(CliError::not_available(&format!("directory mode `{mode}` (--dir {text}); use read, write or scratch")))
-        }
         DirMode::Scratch if !host.is_empty() || guest.is_none() => {
             Err(CliError::usage(format!("--dir {text}: a scratch directory has no host path: write ::GUEST:scratch")))
         }
         DirMode::Scratch => Ok(DirGrant { host: None, guest: absolute_guest(guest.unwrap_or_default(), text)?, mode }),
-        DirMode::Read | DirMode::Write => {
+        DirMode::Read | DirMode::Write | DirMode::Txn | DirMode::Discard => {
             let host = canonical(host, text)?;
             let host = host.to_str().ok_or_else(|| CliError::usage(format!("--dir {text}: the path is not UTF-8")))?.to_owned();
             let guest = guest.map_or_else(|| Ok(host.clone()), |guest| absolute_guest(guest, text))?;
@@ -157,7 +154,7 @@ fn canonical(host: &str, text: &str) -> Result<PathBuf, CliError> {
         Ok(found) => found,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && host.contains(':') => {
             return Err(wrong(format!(
-                "there is no directory {host}; the modes are read, write and scratch, and a guest path stands after `::`"
+                "there is no directory {host}; the modes are read, write, txn, discard and scratch, and a guest path stands after `::`"
             )));
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {

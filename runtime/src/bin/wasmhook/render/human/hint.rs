@@ -91,7 +91,8 @@ pub fn next(report: &Report) -> Vec<(String, &'static str)> {
         Status::Failed => (command("run", report), "again, after the fix"),
     };
     let mut next = Vec::new();
-    if let Some(run) = &report.run_id {
+    // A dry run isn't remembered.
+    if let Some(run) = report.run_id.as_ref().filter(|_| !report.dry_run) {
         next.push((format!("wasmhook show {}", word(run.as_str())), "all that it wrote"));
     }
     next.push(last);

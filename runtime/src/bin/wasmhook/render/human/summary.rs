@@ -1,6 +1,6 @@
 //! A run that is over, at a glance: how it ended, each hook, all about each failure, what didn't run, what is live, and what to type next.
 
-use super::{failure, hint, versions};
+use super::{dry, failure, hint, versions};
 use crate::render::figures;
 use crate::render::line::{Line, text};
 use crate::render::look::{Look, Style, Symbol};
@@ -10,14 +10,16 @@ use wasmhook::model::id::{Commit, RunId};
 use wasmhook::model::outcome::Verdict;
 use wasmhook::report::{HookReport, OutcomeWord, Report, UsageReport};
 
-/// The summary of `report`, as text with line ends.
-pub fn render(look: Look, report: &Report) -> String {
+/// The summary of `report`, as text with line ends; with `diffs`, a dry run shows how texts would change.
+pub fn render(look: Look, report: &Report, diffs: bool) -> String {
     let mut sections = vec![head(look, report), hooks(look, report)];
     sections.extend(report.hooks.iter().map(|hook| failure::hook(look, hook)));
     sections.extend(report.steps.iter().map(|step| failure::step(look, step)));
     sections.push(notices(look, report));
+    sections.push(dry::changes(look, report, diffs));
     sections.push(state(look, report));
     sections.push(next(look, report));
+    sections.push(dry::not_tried(look, report));
     let sections: Vec<String> = sections.iter().filter(|lines| !lines.is_empty()).map(|lines| text(lines)).collect();
     sections.join("\n")
 }

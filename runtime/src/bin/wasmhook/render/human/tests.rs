@@ -16,7 +16,7 @@ fn live(look: Look, events: &[Event]) -> String {
 }
 
 fn summary(look: Look, events: &[Event]) -> String {
-    summary::render(look, &Report::fold(events))
+    summary::render(look, &Report::fold(events), false)
 }
 
 #[test]
@@ -239,7 +239,7 @@ fn a_run_that_died_asks_what_became_of_its_hook() {
 
 #[test]
 fn a_run_that_never_started_says_why_and_where_to_look() {
-    let shown = |status| summary::render(UNICODE, &Report::not_started(status));
+    let shown = |status| summary::render(UNICODE, &Report::not_started(status), false);
     assert_eq!(shown(Status::Skipped), "- skipped: another run holds the lock\n");
     insta::assert_snapshot!(shown(Status::Locked), @r#"
     ✗ locked by another run: nothing ran
