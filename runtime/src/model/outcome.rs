@@ -170,7 +170,7 @@ pub enum Cause {
         /// What is wrong with it.
         message: String,
     },
-    /// The module needs something that this host doesn't have.
+    /// The module needs something that this host doesn't have; so does a native hook that was to be tried in a dry run.
     Unsupported {
         /// What it needs.
         needs: String,
