@@ -223,6 +223,16 @@ fn a_huge_or_hostile_text_is_refused_in_bounded_time() {
     }
 }
 
+#[test]
+fn s5_39_a_native_hook_may_find_directories_elsewhere() {
+    let dirs = "dirs = [{ path = \"data\", guest = \"/data\", mode = \"read\" }, { guest = \"/cache\", mode = \"scratch\" }]";
+    let text = format!("schema = 1\n[[hook]]\nid = \"h\"\nphase = \"pre-deploy\"\nrun = \"true\"\n{dirs}\n");
+    let (manifest, found) = parse("wasmhook.toml", &text);
+    assert!(found.is_empty(), "{found:?}");
+    let guests: Vec<_> = manifest.hooks[0].dirs.iter().map(|dir| dir.guest.as_deref()).collect();
+    assert_eq!(guests, [Some("/data"), Some("/cache")]);
+}
+
 proptest::proptest! {
     #[test]
     fn no_text_makes_the_reader_panic_or_show_control_characters(text in "\\PC*|(?s).{0,200}|(schema = 1\n)?(\\[\\[?(hook|policy|env)\\]?\\]\n|(id|run|wasm|dirs|fallback|timeout) = (1|'a'|\\[\\]|\\{\\}|\"\\\\u001b\")\n){0,12}") {

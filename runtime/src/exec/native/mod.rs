@@ -9,6 +9,8 @@ mod confine;
 mod environment;
 mod kernel;
 mod launch;
+mod mounts;
+mod places;
 mod prepare;
 mod private;
 mod process;
@@ -107,8 +109,7 @@ impl NativeExecutor {
             return Err(NotRun::Ended(Outcome::Cancelled));
         }
         crate::exec::dirs::check_nesting(&job.dirs)?;
-        confine::check(&job.dirs)?;
-        let prepared = self.prepare(job, guest)?;
+        let prepared = self.prepare(job, guest, around)?;
         let execution = match prepared.run(&job.limits, around).await? {
             Run::Finished(finished) => verdict::execution(job, &finished, &prepared, around),
             Run::Failed(failure) => Execution::not_started(prepared.explain(failure)?),
@@ -143,6 +144,11 @@ impl NotRun {
     fn spawn(message: String) -> Self {
         Self::Ended(Outcome::Failed { cause: Cause::Spawn { message } })
     }
+
+    /// It can't be tried in a dry run, for want of this.
+    fn untriable(needs: String) -> Self {
+        Self::Ended(Outcome::Failed { cause: Cause::Unsupported { needs } })
+    }
 }
 
 impl From<ExecError> for NotRun {
@@ -161,6 +167,7 @@ impl From<Unconfined> for NotRun {
     fn from(unconfined: Unconfined) -> Self {
         match unconfined {
             Unconfined::Denied(denial) => denial.into(),
+            Unconfined::Untriable(needs) => Self::untriable(needs),
             Unconfined::Broken(error) => error.into(),
         }
     }

@@ -8,6 +8,7 @@ use crate::model::job::Script;
 use rustix::fs::{CWD, Mode, OFlags, StatVfsMountFlags};
 use std::fs::{OpenOptions, Permissions};
 use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -21,6 +22,7 @@ const OUTPUTS: &str = ".wasmhook-output";
 pub(super) struct Private {
     home: PathBuf,
     script: Option<PlacedScript>,
+    dirs: Vec<PathBuf>,
 }
 
 struct PlacedScript {
@@ -38,12 +40,31 @@ impl Private {
         // Resolved now: what the hook is told and what a grant is compared with are the same path.
         let home = scratch.canonicalize().and_then(|scratch| make_dir(&scratch));
         let home = home.map_err(|error| ExecError::new(format!("making a private directory in {}", scratch.display()), error))?;
-        Ok(Self { home, script: None })
+        Ok(Self { home, script: None, dirs: Vec::new() })
     }
 
     /// The private HOME and TMPDIR, in which the hook may do as it likes.
     pub(super) fn home(&self) -> &Path {
         &self.home
+    }
+
+    /// The private HOME, opened as a place.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(super) fn open_home(&self) -> io::Result<OwnedFd> {
+        Ok(rustix::fs::openat(CWD, &self.home, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?)
+    }
+
+    /// Makes one more private directory, beside HOME: empty, and the hook's to write to.
+    ///
+    /// # Errors
+    /// What the system says, with the directory.
+    pub(super) fn add_dir(&mut self) -> Result<&Path, ExecError> {
+        let beside = self.home.parent().unwrap_or(&self.home);
+        let dir = make_dir(beside).map_err(|error| ExecError::new(format!("making a private directory in {}", beside.display()), error))?;
+        self.dirs.push(dir);
+        Ok(self.dirs.last().map_or(&self.home, |dir| dir))
     }
 
     /// The file for `KEY=value` lines; the hook makes it.
@@ -89,7 +110,7 @@ impl Private {
     /// # Errors
     /// Itself, if there is something.
     pub(super) fn remove_empty(self) -> Result<(), Self> {
-        if self.script.is_some() || std::fs::remove_dir(&self.home).is_err() { Err(self) } else { Ok(()) }
+        if self.script.is_some() || !self.dirs.is_empty() || std::fs::remove_dir(&self.home).is_err() { Err(self) } else { Ok(()) }
     }
 
     /// The bytes that the hook wrote to its outputs file: none if it made none. A link, or anything else that isn't a file, is not read.
@@ -128,7 +149,7 @@ pub(super) struct Outputs {
 impl Drop for Private {
     fn drop(&mut self) {
         let script = self.script.as_ref().map(|script| script.dir.as_path());
-        script.into_iter().chain([self.home.as_path()]).for_each(remove);
+        script.into_iter().chain(self.dirs.iter().map(PathBuf::as_path)).chain([self.home.as_path()]).for_each(remove);
     }
 }
 
