@@ -2,6 +2,7 @@
 
 pub mod dirs;
 pub mod in_code;
+mod lease;
 pub mod mock;
 pub mod native;
 pub mod output;

@@ -35,6 +35,7 @@ use confine::Unconfined;
 use kernel::Kernel;
 use process::Run;
 use std::path::PathBuf;
+use std::sync::{Arc, Once};
 
 /// Where private directories are made unless the embedder names another place.
 const DEFAULT_SCRATCH: &str = "/tmp";
@@ -45,6 +46,8 @@ pub struct NativeExecutor {
     operator_env: Vec<(String, String)>,
     system_dirs: Vec<PathBuf>,
     scratch: PathBuf,
+    /// Whether what killed processes left in `scratch` was looked for.
+    swept: Arc<Once>,
     kernel: Kernel,
 }
 
@@ -73,7 +76,8 @@ impl NativeExecutorBuilder {
     }
 
     /// Where private directories (HOME, TMPDIR, scripts) are made: a directory that exists, on a file system that allows programs. `/tmp` by default.
-    /// A confined hook whose grant contains it is refused.
+    /// A confined hook whose grant contains it is refused. The first job also removes there, on a thread of its own, what killed processes of this
+    /// user left behind.
     #[must_use]
     pub fn scratch(mut self, dir: impl Into<PathBuf>) -> Self {
         self.scratch = Some(dir.into());
@@ -87,6 +91,7 @@ impl NativeExecutorBuilder {
             operator_env: self.operator_env,
             system_dirs: self.system_dirs,
             scratch: self.scratch.unwrap_or_else(|| PathBuf::from(DEFAULT_SCRATCH)),
+            swept: Arc::new(Once::new()),
             kernel: Kernel::detect(),
         }
     }

@@ -9,7 +9,7 @@ use super::private::Private;
 use super::process::{self, Run, Setup};
 use super::wire::{Failure, Stage};
 use super::{NativeExecutor, NotRun, program, streams};
-use crate::exec::{ExecError, Surroundings};
+use crate::exec::{ExecError, Surroundings, lease};
 use crate::model::job::{Job, NativeGuest};
 use crate::model::limits::Limits;
 use crate::model::outcome::{Cause, Outcome};
@@ -84,7 +84,12 @@ impl NativeExecutor {
     /// Hooks always have private directories; a host step has them if it needs a file there.
     fn private(&self, job: &Job, guest: &NativeGuest) -> Result<Option<Private>, ExecError> {
         let needed = guest.sandbox.is_some() || guest.script.is_some() || job.collect_outputs;
-        needed.then(|| Private::create(&self.scratch)).transpose()
+        if !needed {
+            return Ok(None);
+        }
+        let private = Private::create(&self.scratch)?;
+        self.swept.call_once(|| lease::sweep_meanwhile(&self.scratch));
+        Ok(Some(private))
     }
 
     fn environment(&self, job: &Job, guest: &NativeGuest, private: Option<&Private>) -> Environment {
