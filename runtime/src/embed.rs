@@ -31,7 +31,7 @@ mod builder;
 mod ledgers;
 mod not_run;
 
-pub use builder::Builder;
+pub use builder::{Builder, STAGES};
 
 use crate::engine::staging;
 use crate::engine::{Clock, Error as RunError, Executors, Prepared, Readiness, Runner, Sink, Stages, Stop, Writers};

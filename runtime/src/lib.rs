@@ -7,7 +7,7 @@ pub mod diagnostic;
 pub mod discover;
 mod document;
 #[cfg(feature = "wasm")]
-mod embed;
+pub mod embed;
 pub mod engine;
 pub mod exec;
 pub mod ledger;

@@ -3,9 +3,9 @@
 use super::gate::{self, Decisions};
 use super::job::{self, Supplies};
 use super::journal::Journal;
+use super::keep::{self, Done, Held, Keep};
 use super::lines::{self, Words};
 use super::machine::{At, Effect, Input, LockState, Machine, Record};
-use super::keep::{self, Done, Held, Keep};
 use super::salvage::Salvaged;
 use super::stop::Stop;
 use super::{Checks, Executors, lifecycle};

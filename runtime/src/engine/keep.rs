@@ -329,7 +329,9 @@ pub fn places(plan: &Plan, label: &Label) -> Vec<Place> {
         Of::Hook { place } => vec![place.clone()],
         Of::Phase { step } => {
             let named = plan.steps.iter().enumerate().filter(|(_, it)| it.name == *step);
-            named.flat_map(|(index, it)| lifecycle::slots(&it.kind).map(move |slot| lifecycle::place(plan, At::main(index, slot)))).collect()
+            named
+                .flat_map(|(index, it)| lifecycle::slots(&it.kind).map(move |slot| lifecycle::place(plan, At::main(index, slot))))
+                .collect()
         }
         Of::DryRun | Of::Guest => Vec::new(),
     }

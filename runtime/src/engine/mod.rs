@@ -91,7 +91,9 @@ pub enum Error {
     #[error("nothing was tried: {0}")]
     NotStaged(crate::model::outcome::Cause),
     /// What a run that died left in staged directories can't be brought to an end.
-    #[error("what a run that died left in staged directories can't be brought to an end: {0}; mend that and run again: nothing works on them before")]
+    #[error(
+        "what a run that died left in staged directories can't be brought to an end: {0}; mend that and run again: nothing works on them before"
+    )]
     NotRecovered(#[source] StageError),
     /// The plan of a run that died can't be read.
     #[error("the plan of run {run}, which died, can't be read: {source}")]

@@ -367,8 +367,9 @@ fn inner(view: &OwnedFd, below: &Path, host: &Path) -> Result<OwnedFd, Cause> {
     use rustix::fs::{Mode, OFlags, ResolveFlags};
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-    rustix::fs::openat2(view, below, flags, Mode::empty(), resolve)
-        .map_err(|error| Cause::Stage { message: format!("cannot open {} in its stage: {error}; create it, or correct the grant", host.display()) })
+    rustix::fs::openat2(view, below, flags, Mode::empty(), resolve).map_err(|error| Cause::Stage {
+        message: format!("cannot open {} in its stage: {error}; create it, or correct the grant", host.display()),
+    })
 }
 
 fn staging(error: &StageError) -> Cause {

@@ -24,7 +24,9 @@ impl FileChanges {
     /// These and others, of other directories.
     #[must_use]
     pub fn and(mut self, others: Self) -> Self {
-        for (list, more) in [(&mut self.created, others.created), (&mut self.modified, others.modified), (&mut self.deleted, others.deleted)] {
+        for (list, more) in
+            [(&mut self.created, others.created), (&mut self.modified, others.modified), (&mut self.deleted, others.deleted)]
+        {
             list.extend(more);
             list.sort();
         }

@@ -161,9 +161,8 @@ impl Report {
     #[must_use]
     pub fn not_tried(&self) -> Vec<String> {
         let steps = self.steps.iter().filter(|step| step.skip_reason.as_ref().is_some_and(|skip| skip.why == SkipReason::DryRun));
-        let hooks = self.hooks.iter().filter(|hook| {
-            hook.skip_reason.as_ref().is_some_and(|skip| matches!(skip.why, SkipReason::NotTried { .. }))
-        });
+        let hooks =
+            self.hooks.iter().filter(|hook| hook.skip_reason.as_ref().is_some_and(|skip| matches!(skip.why, SkipReason::NotTried { .. })));
         steps.map(|step| step.step.to_string()).chain(hooks.map(HookReport::name)).collect()
     }
 

@@ -63,7 +63,8 @@ impl Private {
     /// What the system says, with the directory.
     pub(super) fn add_dir(&mut self) -> Result<&Path, ExecError> {
         let beside = self.home().parent().unwrap_or(self.home());
-        let dir = Lease::create(beside).map_err(|error| ExecError::new(format!("making a private directory in {}", beside.display()), error))?;
+        let dir =
+            Lease::create(beside).map_err(|error| ExecError::new(format!("making a private directory in {}", beside.display()), error))?;
         self.dirs.push(dir);
         Ok(self.dirs.last().unwrap_or(&self.home).path())
     }

@@ -26,8 +26,7 @@ pub fn changes(look: Look, report: &Report, diffs: bool) -> Vec<Line> {
 }
 
 fn listed(look: Look, sign: &str, style: Style, paths: &[String], most: usize) -> Vec<Line> {
-    let mut lines: Vec<Line> =
-        paths.iter().take(most).map(|path| Line::new(look).space(2).add(style, sign).space(1).plain(path)).collect();
+    let mut lines: Vec<Line> = paths.iter().take(most).map(|path| Line::new(look).space(2).add(style, sign).space(1).plain(path)).collect();
     if paths.len() > most {
         lines.push(Line::new(look).space(2).add(style, sign).add(Style::Dim, &format!(" and {} more", paths.len() - most)));
     }
