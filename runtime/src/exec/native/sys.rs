@@ -330,6 +330,7 @@ pub(super) const CALLS: Option<u32> = if cfg!(target_arch = "x86_64") {
 ///
 /// # Errors
 /// What the system says.
+#[expect(clippy::cast_possible_truncation, reason = "small numbers of the kernel's, which C's headers give as larger types")]
 pub(super) fn refuse_sockets_that_lead_out() -> io::Result<()> {
     /// Offsets in the kernel's `struct seccomp_data`: the call's number, its table, the lower half of its first argument.
     const NUMBER: u32 = 0;
