@@ -18,6 +18,7 @@ pub mod model;
 pub mod plan;
 pub mod profile;
 pub mod report;
+pub mod stage;
 #[cfg(feature = "cli")]
 pub mod testcase;
 #[cfg(feature = "cli")]
