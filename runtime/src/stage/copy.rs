@@ -109,7 +109,7 @@ impl Copier<'_> {
             Kind::Socket | Kind::Device => None,
             Kind::Dir => Some(base),
             _ if self.bytes > self.limits.bytes => None,
-            _ => Some(copy_meta(from.handle(at)?, to.handle(at)?, &base)?),
+            _ => Some(copy_meta(&from.handle(at)?, &to.handle(at)?, &base)?),
         };
         self.snapshot.insert(at.to_owned(), Copied { base, copy });
         Ok(Some(base))
@@ -130,21 +130,21 @@ impl Copier<'_> {
     fn finish_dirs(&mut self) -> Result<()> {
         let (mut from, mut to) = (Tree::new(self.from), Tree::new(self.to));
         for (at, copied) in self.snapshot.iter_mut().rev().filter(|(_, copied)| copied.base.is_dir()) {
-            copied.copy = Some(copy_meta(from.handle(at)?, to.handle(at)?, &copied.base)?);
+            copied.copy = Some(copy_meta(&from.handle(at)?, &to.handle(at)?, &copied.base)?);
         }
         Ok(())
     }
 }
 
 /// Gives a copy all that belongs to the original besides its content, and tells what the copy is then.
-fn copy_meta(from: OwnedFd, to: OwnedFd, base: &Node) -> Result<Node> {
-    let mut meta = Meta::of(&from, base)?;
+fn copy_meta(from: &OwnedFd, to: &OwnedFd, base: &Node) -> Result<Node> {
+    let mut meta = Meta::of(from, base)?;
     if !rustix::process::geteuid().is_root() {
-        let own = Node::open(&to)?;
+        let own = Node::open(to)?;
         (meta.uid, meta.gid) = (own.uid, own.gid);
     }
-    meta.set(&to)?;
-    Node::open(&to)
+    meta.set(to)?;
+    Node::open(to)
 }
 
 fn errno(error: &io::Error) -> Errno {

@@ -105,11 +105,11 @@ impl Walk<'_> {
         let mut dirs = vec![(PathBuf::new(), under)];
         while let Some((dir, under)) = dirs.pop() {
             self.at.clone_from(&dir);
-            let names = self.staged.names(&dir)?;
+            let entries = self.staged.names(&dir)?;
             if under == Under::Hidden {
-                self.hidden(&dir, &names)?;
+                self.hidden(&dir, &entries)?;
             }
-            for name in names.iter().filter(|name| !place::is_ours(name)) {
+            for name in entries.iter().filter(|name| !place::is_ours(name)) {
                 self.at = dir.join(name);
                 if let Some(below) = self.entry(&dir.join(name), under)? {
                     dirs.push((dir.join(name), below));

@@ -87,15 +87,11 @@ pub(super) fn steps(changes: &[Change]) -> Vec<Step> {
             steps.push(Step::Remove { at: at.clone(), inode: node.ino, dir: node.is_dir(), for_good: !filled.contains(at.as_path()) });
         }
     }
-    let new = |before: &Option<Node>| before.is_none();
-    steps.extend(
-        changes.iter().filter_map(|Change { at, act, before, .. }| {
-            matches!(act, Act::Make(_)).then(|| Step::Make { at: at.clone(), new: new(before) })
-        }),
-    );
-    steps.extend(changes.iter().filter_map(|Change { at, act, before, .. }| {
-        matches!(act, Act::Put(_)).then(|| Step::Put { at: at.clone(), from: at.clone(), new: new(before) })
-    }));
+    let new = |change: &Change| change.before.is_none();
+    let made = changes.iter().filter(|change| matches!(change.act, Act::Make(_)));
+    steps.extend(made.map(|change| Step::Make { at: change.at.clone(), new: new(change) }));
+    let put = changes.iter().filter(|change| matches!(change.act, Act::Put(_)));
+    steps.extend(put.map(|change| Step::Put { at: change.at.clone(), from: change.at.clone(), new: new(change) }));
     steps.extend(changes.iter().rev().filter_map(|Change { at, act, .. }| match act {
         Act::Make(meta) => Some(Step::Adapt { at: at.clone(), meta: meta.clone(), named: false }),
         Act::Adapt { meta, named } => Some(Step::Adapt { at: at.clone(), meta: meta.clone(), named: *named }),

@@ -124,16 +124,9 @@ fn unescaped(field: &[u8]) -> PathBuf {
     let mut rest = field;
     while let Some((first, after)) = rest.split_first() {
         let digits = after.get(..3).and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 8).ok());
-        match digits.filter(|_| *first == b'\\') {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &after[3..];
-            }
-            None => {
-                bytes.push(*first);
-                rest = after;
-            }
-        }
+        let escaped = digits.filter(|_| *first == b'\\');
+        bytes.push(escaped.unwrap_or(*first));
+        rest = if escaped.is_some() { &after[3..] } else { after };
     }
     OsString::from_vec(bytes).into()
 }

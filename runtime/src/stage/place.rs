@@ -57,7 +57,7 @@ impl Place {
                 Ok((Some(owner), dir)) => {
                     let record = Owner { schema: 1, label: label.to_owned(), home: home.unwrap_or(&path).to_owned() };
                     disk.write(&owner, &serde_json::to_vec(&record).map_err(|_| Errno::INVAL)?)?;
-                    return Ok(Self { dir, parent, owner, path });
+                    return Ok(Self { path, dir, parent, owner });
                 }
                 // Somebody who cleans up took it for rubbish, and will remove it: under another name, then.
                 Ok((None, _)) | Err(Errno::NOENT) => path.as_mut_os_string().push("x"),
@@ -81,7 +81,7 @@ impl Place {
             dir => dir?,
         };
         match lock(disk, &dir) {
-            Ok(Some(owner)) => Ok(Some(Self { dir, parent, owner, path })),
+            Ok(Some(owner)) => Ok(Some(Self { path, dir, parent, owner })),
             Ok(None) | Err(Errno::NOENT) => Ok(None),
             Err(error) => Err(error),
         }

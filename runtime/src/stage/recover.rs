@@ -97,15 +97,13 @@ fn claim_all(bases: &BTreeSet<PathBuf>, scratch: &Path, disk: &Disk) -> Result<B
 fn settle(home: &Path, mut places: Vec<Place>, bases: &BTreeSet<PathBuf>, disk: &Disk) -> Result<Option<Recovered>, StageError> {
     if places.first().is_none_or(|place| place.path != home) {
         // Beside a directory that this run doesn't name.
-        match Place::claim(disk, home.to_owned()).at("recover", home)? {
-            Some(place) => places.insert(0, place),
+        let Some(place) = Place::claim(disk, home.to_owned()).at("recover", home)? else {
             // Removed before the others: nothing in them counts. Or alive after all, and then it removes them itself.
-            None => {
-                let is_gone = !home.exists();
-                places.into_iter().filter(|_| is_gone).try_for_each(|place| place.vanish(disk))?;
-                return Ok(None);
-            }
-        }
+            let is_gone = !home.exists();
+            places.into_iter().filter(|_| is_gone).try_for_each(|place| place.vanish(disk))?;
+            return Ok(None);
+        };
+        places.insert(0, place);
     }
     let Some(place) = places.first() else { return Ok(None) };
     let owner = place.record().at("read", home)?;

@@ -50,7 +50,12 @@ pub(super) struct Node {
 pub(super) type Time = (i64, i64);
 
 impl Node {
-    #[expect(clippy::cast_sign_loss, clippy::useless_conversion, reason = "sizes are positive; the types differ by platform")]
+    #[expect(
+        clippy::cast_sign_loss,
+        clippy::cast_possible_wrap,
+        clippy::useless_conversion,
+        reason = "sizes are positive, and nanoseconds few"
+    )]
     fn of(stat: &Stat) -> Self {
         let kind = match FileType::from_raw_mode(stat.st_mode) {
             FileType::RegularFile => Kind::File,
@@ -95,11 +100,6 @@ impl Node {
     /// Whether it is the mark that overlayfs leaves for something deleted.
     pub(super) fn is_whiteout(&self) -> bool {
         self.kind == Kind::Device && self.rdev == 0
-    }
-
-    /// Whether this is still the same thing, unchanged.
-    pub(super) fn is(&self, other: &Self) -> bool {
-        self == other
     }
 }
 
@@ -251,9 +251,9 @@ impl Meta {
 }
 
 /// Sets the time of the last change of an open entry (of a link, the link's own), and leaves that of the last access.
-pub(super) fn set_mtime(file: impl AsFd, (tv_sec, tv_nsec): Time) -> Result<()> {
+pub(super) fn set_mtime(file: impl AsFd, time: Time) -> Result<()> {
     let omit = Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_OMIT };
-    let times = Timestamps { last_access: omit, last_modification: Timespec { tv_sec, tv_nsec } };
+    let times = Timestamps { last_access: omit, last_modification: Timespec { tv_sec: time.0, tv_nsec: time.1 } };
     rustix::fs::utimensat(CWD, own_path(&file), &times, AtFlags::empty())
 }
 

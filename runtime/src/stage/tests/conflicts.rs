@@ -91,7 +91,7 @@ fn what_others_change_elsewhere_is_no_conflict() {
 
 #[test]
 fn what_was_written_just_before_the_stage_is_no_conflict() {
-    for round in 0..50 {
+    for round in 0..12 {
         for backend in backends() {
             let house = House::new().with(&[("a", "a")]);
             fs::write(house.app().join("a"), "just now").unwrap();
@@ -104,7 +104,7 @@ fn what_was_written_just_before_the_stage_is_no_conflict() {
 
 #[test]
 fn what_is_written_just_after_the_stage_began_is_a_conflict() {
-    for round in 0..50 {
+    for round in 0..12 {
         for backend in backends() {
             let house = House::new().with(&[("a", "a")]);
             let stage = house.open(backend);
