@@ -51,7 +51,7 @@ pub fn run(args: &ExecArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliErr
     let (stop, cancel) = (Stop::new(), CancellationToken::new());
     cancel_on_signals(&stop, &cancel)?;
     let around = Surroundings::new(Arc::new(PassThrough), cancel);
-    let execution = executor.run_blocking(&job, &around).map_err(|error| CliError::with(Exit::Software, error))?;
+    let execution = executor.run_blocking(&job, &around).map_err(CliError::internal)?;
     // The process ends: taking threads and mappings down one by one first takes as long as a hook.
     std::mem::forget(executor);
     said(&execution, &job.limits, &stop, ui)
@@ -66,7 +66,7 @@ pub fn executor(places: &Places, settings: &Settings) -> Result<WasmExecutor, Cl
         Ok(cache) => builder = builder.cache(cache),
         Err(error) => tracing::warn!(%error, "the compile cache can't be used"),
     }
-    builder.build().map_err(|error| CliError::with(Exit::Software, error))
+    builder.build().map_err(CliError::internal)
 }
 
 fn limits(args: &ExecArgs) -> Result<Limits, CliError> {
@@ -216,7 +216,7 @@ fn said(execution: &Execution, limits: &Limits, stop: &Stop, ui: &Ui) -> Result<
         }
         Outcome::Cancelled => Ok(Exit::Interrupted(stop.signal().unwrap_or(libc::SIGINT))),
         Outcome::Failed { cause } => Err(refused(cause, execution.denials.as_deref().unwrap_or_default())),
-        outcome @ (Outcome::Skipped { .. } | Outcome::Unknown) => Err(CliError::with(Exit::Software, anyhow::anyhow!("{outcome}"))),
+        outcome @ (Outcome::Skipped { .. } | Outcome::Unknown) => Err(CliError::internal(anyhow::anyhow!("{outcome}"))),
     }
 }
 
