@@ -18,6 +18,7 @@ use crate::model::policy::Files;
 use crate::plan::{Plan, PlanStepKind};
 use crate::stage::{Applied, Backend, StageError};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// The stages of one run.
@@ -44,6 +45,8 @@ pub struct Use {
     staging: Arc<Staging>,
     /// Whether it is this job's alone, and ends with it.
     is_own: bool,
+    /// Directories of a shared stage that a real run would commit only if the job succeeds.
+    txn: Vec<PathBuf>,
 }
 
 /// How a job ended, with what it did in staged directories.
@@ -128,17 +131,19 @@ impl Keep {
         };
         let kept: Vec<DirGrant> = job.dirs.iter().filter(|dir| self.is_kept(dir)).cloned().collect();
         let mut uses = match phase {
-            Some(staging) => staging.into_iter().map(|staging| Use { staging, is_own: false }).collect(),
+            Some(staging) => staging.into_iter().map(|staging| Use { staging, is_own: false, txn: Vec::new() }).collect(),
             None => {
                 let own = Staging::of(&kept, &self.label(Of::Hook { place: place.clone() }), &self.stages)?;
-                own.into_iter().map(|own| Use { staging: Arc::new(own), is_own: true }).collect::<Vec<_>>()
+                own.into_iter().map(|own| Use { staging: Arc::new(own), is_own: true, txn: Vec::new() }).collect::<Vec<_>>()
             }
         };
         if self.is_dry {
+            let txn =
+                job.dirs.iter().filter(|dir| dir.mode == DirMode::Txn).filter_map(|dir| dir.host.as_deref().map(PathBuf::from)).collect();
             for dir in job.dirs.iter_mut().filter(|dir| matches!(dir.mode, DirMode::Write | DirMode::Txn)) {
                 dir.mode = DirMode::Discard;
             }
-            uses.extend(self.dry.clone().map(|staging| Use { staging, is_own: false }));
+            uses.extend(self.dry.clone().map(|staging| Use { staging, is_own: false, txn }));
         }
         Ok(uses)
     }
@@ -271,7 +276,7 @@ pub async fn carry_out(executor: &dyn Executor, job: &Job, around: Surroundings,
 /// # Errors
 /// [`ExecError`] as in [`carry_out`].
 pub async fn commit(staging: Option<Arc<Staging>>) -> Result<Done, ExecError> {
-    let uses = staging.into_iter().map(|staging| Use { staging, is_own: true }).collect::<Vec<_>>();
+    let uses = staging.into_iter().map(|staging| Use { staging, is_own: true, txn: Vec::new() }).collect::<Vec<_>>();
     let ended = blocking("committing a phase", move || end(&uses, true)).await?;
     settle(Execution::not_started(Outcome::Succeeded), ended)
 }
@@ -297,7 +302,7 @@ fn end(uses: &[Use], succeeded: bool) -> Ended {
     let mut observed = Vec::new();
     let mut end = Ok(None);
     for used in uses {
-        match used.staging.observe() {
+        match used.staging.observe(if succeeded { &[] } else { &used.txn }) {
             Ok(seen) => observed.push(seen),
             Err(cause) => end = Err(NotCommitted::Refused(cause)),
         }

@@ -10,7 +10,7 @@ use crate::model::id::{AppName, EnvironmentName, RunId, StepName};
 use crate::model::outcome::Cause;
 use crate::stage::{self, Applied, Backend, Base, Changes, CommitError, Disk, Ends, Limits, Stage, StageError};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -105,6 +105,8 @@ pub struct Staging {
     open: Mutex<Option<Stage>>,
     /// How the staged files stood when the last execution ended, for telling what the next one changes.
     seen: Mutex<Seen>,
+    /// What only a failed execution changed, where a real run would have dropped it.
+    undone: Mutex<BTreeSet<(usize, PathBuf)>>,
 }
 
 /// Files that a stage changes, with what tells one content from another.
@@ -154,7 +156,7 @@ impl Staging {
             return Ok(None);
         }
         let label = serde_json::to_string(label).map_err(|error| Cause::Stage { message: error.to_string() })?;
-        Ok(Some(Self { stages: stages.clone(), label, areas, open: Mutex::default(), seen: Mutex::default() }))
+        Ok(Some(Self { stages: stages.clone(), label, areas, open: Mutex::default(), seen: Mutex::default(), undone: Mutex::default() }))
     }
 
     /// A view for each staged grant of a job. Blocks.
@@ -170,17 +172,26 @@ impl Staging {
         dirs.iter().filter(|dir| is_staged(dir.mode)).filter_map(|dir| self.view(stage, dir)).collect()
     }
 
-    /// What the execution that has just ended changed. Blocks.
+    /// What the execution that has just ended changed. What it wrote below `dropped` wouldn't be there after a real run. Blocks.
     ///
     /// # Errors
     /// [`Cause::Stage`] if the stage can't be read.
-    pub fn observe(&self) -> Result<Observed, Cause> {
+    pub fn observe(&self, dropped: &[PathBuf]) -> Result<Observed, Cause> {
         let open = lock(&self.open);
         let Some(stage) = open.as_ref() else { return Ok(Observed::default()) };
         let changes = stage.changes().map_err(|error| staging(&error))?;
         let now = seen(stage, &changes);
         let before = std::mem::replace(&mut *lock(&self.seen), now.clone());
-        Ok(Observed { files: self.shown(difference(&before, &now)), backend: stage.backend(0) })
+        let changed = difference(&before, &now);
+        let mut undone = lock(&self.undone);
+        for (path, _) in &changed {
+            if dropped.iter().any(|host| self.areas[path.0].base.host.join(&path.1).starts_with(host)) {
+                undone.extend((!before.contains_key(path)).then(|| path.clone()));
+            } else {
+                undone.remove(path);
+            }
+        }
+        Ok(Observed { files: self.shown(changed), backend: stage.backend(0) })
     }
 
     /// Everything that the stage changes so far. Blocks.
@@ -191,7 +202,10 @@ impl Staging {
         let open = lock(&self.open);
         let Some(stage) = open.as_ref() else { return Ok(FileChanges::default()) };
         let changes = stage.changes().map_err(|error| staging(&error))?;
-        Ok(self.shown(difference(&Seen::new(), &seen(stage, &changes))))
+        let mut now = seen(stage, &changes);
+        let undone = lock(&self.undone);
+        now.retain(|path, _| !undone.contains(path));
+        Ok(self.shown(difference(&Seen::new(), &now)))
     }
 
     /// A file as it was and as it is staged, by the path that [`changes`](Self::changes) gave it; none where there is no regular file.

@@ -58,7 +58,7 @@ pub fn run(args: &ExecArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliErr
         None => executor.run_blocking(&job, &around),
         Some(staged) => staged.run(&executor, &job, around),
     }
-    .map_err(|error| CliError::with(Exit::Software, error))?;
+    .map_err(CliError::internal)?;
     // The process ends: taking threads and mappings down one by one first takes as long as a hook.
     std::mem::forget(executor);
     said(&execution, &job.limits, &stop, ui)
@@ -70,7 +70,7 @@ struct StagedGuest(Staging);
 impl StagedGuest {
     /// What the last guest left in these directories is brought to an end first.
     fn open(dirs: &[DirGrant], state: &Path) -> Result<Option<Self>, CliError> {
-        let failed = |error: &dyn std::fmt::Display| CliError::with(Exit::Software, anyhow::anyhow!("{error}"));
+        let failed = |error: &dyn std::fmt::Display| CliError::internal(anyhow::anyhow!("{error}"));
         let stages = Stages::new(state.join(STAGES));
         let Some(staging) = Staging::of(dirs, &Label::of_guest(), &stages).map_err(|cause| refused(&cause, &[]))? else { return Ok(None) };
         staging::make_scratch(&stages).map_err(|error| failed(&error))?;
@@ -112,7 +112,7 @@ pub fn executor(places: &Places, settings: &Settings) -> Result<WasmExecutor, Cl
         Ok(cache) => builder = builder.cache(cache),
         Err(error) => tracing::warn!(%error, "the compile cache can't be used"),
     }
-    builder.build().map_err(|error| CliError::with(Exit::Software, error))
+    builder.build().map_err(CliError::internal)
 }
 
 fn limits(args: &ExecArgs) -> Result<Limits, CliError> {
@@ -259,7 +259,7 @@ fn said(execution: &Execution, limits: &Limits, stop: &Stop, ui: &Ui) -> Result<
         }
         Outcome::Cancelled => Ok(Exit::Interrupted(stop.signal().unwrap_or(libc::SIGINT))),
         Outcome::Failed { cause } => Err(refused(cause, execution.denials.as_deref().unwrap_or_default())),
-        outcome @ (Outcome::Skipped { .. } | Outcome::Unknown) => Err(CliError::with(Exit::Software, anyhow::anyhow!("{outcome}"))),
+        outcome @ (Outcome::Skipped { .. } | Outcome::Unknown) => Err(CliError::internal(anyhow::anyhow!("{outcome}"))),
     }
 }
 

@@ -30,7 +30,7 @@ pub fn run(args: &RunArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliErro
     })
     .map_err(|failed| refused(failed, ui))
     .and_then(|(report, signal)| {
-        ui.summary_with(&report, args.diff)?;
+        ui.summary(&report)?;
         Ok(Exit::of(report.status, signal))
     })
 }
