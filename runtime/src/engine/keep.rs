@@ -130,12 +130,12 @@ impl Keep {
             None => None,
         };
         let kept: Vec<DirGrant> = job.dirs.iter().filter(|dir| self.is_kept(dir)).cloned().collect();
-        let mut uses = match phase {
-            Some(staging) => staging.into_iter().map(|staging| Use { staging, is_own: false, txn: Vec::new() }).collect(),
-            None => {
-                let own = Staging::of(&kept, &self.label(Of::Hook { place: place.clone() }), &self.stages)?;
-                own.into_iter().map(|own| Use { staging: Arc::new(own), is_own: true, txn: Vec::new() }).collect::<Vec<_>>()
-            }
+        let shared = |staging| Use { staging, is_own: false, txn: Vec::new() };
+        let mut uses: Vec<Use> = if let Some(staging) = phase {
+            staging.into_iter().map(shared).collect()
+        } else {
+            let own = Staging::of(&kept, &self.label(Of::Hook { place: place.clone() }), &self.stages)?;
+            own.into_iter().map(|own| Use { is_own: true, ..shared(Arc::new(own)) }).collect()
         };
         if self.is_dry {
             let txn =
@@ -196,8 +196,7 @@ impl Keep {
     const fn is_kept(&self, dir: &DirGrant) -> bool {
         match dir.mode {
             DirMode::Discard => true,
-            DirMode::Txn => !self.is_dry,
-            DirMode::Write => !self.is_dry,
+            DirMode::Txn | DirMode::Write => !self.is_dry,
             DirMode::Read | DirMode::Scratch => false,
         }
     }
@@ -269,6 +268,21 @@ pub async fn carry_out(executor: &dyn Executor, job: &Job, around: Surroundings,
     let succeeded = execution.said_outcome().is_ok();
     let ended = blocking("ending a stage", move || end(&uses, succeeded)).await?;
     settle(execution, ended)
+}
+
+/// Runs `job` over stages of its own, outside of any run.
+///
+/// # Errors
+/// [`ExecError`] as in [`carry_out`], or if the stage can't be removed.
+pub async fn carry_out_alone(executor: &dyn Executor, job: &Job, around: Surroundings, stages: &Stages) -> Result<Execution, ExecError> {
+    let own = match Staging::of(&job.dirs, &Label::of_guest(), stages) {
+        Ok(own) => own,
+        Err(cause) => return Ok(Execution::not_started(Outcome::Failed { cause })),
+    };
+    let uses = own.into_iter().map(|own| Use { staging: Arc::new(own), is_own: true, txn: Vec::new() }).collect();
+    let done = carry_out(executor, job, around, uses).await?;
+    done.applied.map_or(Ok(()), Applied::forget).map_err(|error| ExecError::new("removing a stage", error))?;
+    Ok(done.execution)
 }
 
 /// Commits the stage of a whole phase.

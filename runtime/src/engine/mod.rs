@@ -5,7 +5,7 @@ mod dry;
 pub mod gate;
 pub mod job;
 pub mod journal;
-mod keep;
+pub(crate) mod keep;
 pub mod lifecycle;
 pub mod lines;
 pub mod machine;

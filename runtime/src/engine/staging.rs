@@ -138,10 +138,10 @@ impl Staging {
     /// [`Cause::Stage`] if they can't be staged together.
     pub fn of(dirs: &[DirGrant], label: &Label, stages: &Stages) -> Result<Option<Self>, Cause> {
         let mut areas: Vec<Area> = Vec::new();
-        let mut staged: Vec<(&Path, DirMode)> = dirs.iter().filter(|dir| is_staged(dir.mode)).filter_map(host).collect();
+        let mut wanted: Vec<(&Path, DirMode)> = dirs.iter().filter(|dir| is_staged(dir.mode)).filter_map(host).collect();
         // The outermost first: what lies in it is a part of its view.
-        staged.sort_by_key(|(path, _)| *path);
-        for (path, mode) in staged {
+        wanted.sort_by_key(|(path, _)| *path);
+        for (path, mode) in wanted {
             match areas.iter().find(|area| path.starts_with(&area.base.host)) {
                 Some(outer) if outer.base.ends == ends(mode) => {}
                 Some(outer) => return Err(mixed(&outer.base.host, path)),
@@ -182,16 +182,16 @@ impl Staging {
         let changes = stage.changes().map_err(|error| staging(&error))?;
         let now = seen(stage, &changes);
         let before = std::mem::replace(&mut *lock(&self.seen), now.clone());
-        let changed = difference(&before, &now);
+        let by_this = difference(&before, &now);
         let mut undone = lock(&self.undone);
-        for (path, _) in &changed {
+        for (path, _) in &by_this {
             if dropped.iter().any(|host| self.areas[path.0].base.host.join(&path.1).starts_with(host)) {
                 undone.extend((!before.contains_key(path)).then(|| path.clone()));
             } else {
                 undone.remove(path);
             }
         }
-        Ok(Observed { files: self.shown(changed), backend: stage.backend(0) })
+        Ok(Observed { files: self.shown(by_this), backend: stage.backend(0) })
     }
 
     /// Everything that the stage changes so far. Blocks.

@@ -174,7 +174,9 @@ mod tests {
         let (root, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let target = left_behind(outside.path());
         let others = ["wasmhook-abc", "mine", "wasmhook-privat"].map(|name| root.path().join(name));
-        others.iter().for_each(|dir| fs::create_dir(dir).unwrap());
+        for dir in &others {
+            fs::create_dir(dir).unwrap();
+        }
         let link = root.path().join(format!("{PREFIX}link"));
         std::os::unix::fs::symlink(&target, &link).unwrap();
         let file = root.path().join(format!("{PREFIX}file"));

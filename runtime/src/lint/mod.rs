@@ -162,7 +162,9 @@ mod tests {
     fn a_grant_without_a_mode_has_the_profile_s() {
         let hook = "[[hook]]\nid = 'a'\nwasm = 'a.wasm'\ndirs = [{ path = '.' }, { path = 'data', mode = 'read' }]\n";
         assert_eq!(codes_for("tenant-upgrade", hook), [codes::IMPOSSIBLE_GRANT]);
-        assert_eq!(codes_for("default", &hook.replace("wasm =", "phase = 'pre-deploy'\nwasm =")), [codes::NOT_AVAILABLE]);
+        assert_eq!(codes_for("default", &hook.replace("wasm =", "phase = 'pre-deploy'\nwasm =")), [codes::IMPOSSIBLE_GRANT]);
+        let nested = hook.replace("'data', mode = 'read'", "'data', mode = 'txn'").replace("wasm =", "phase = 'pre-deploy'\nwasm =");
+        assert_eq!(codes_for("default", &nested), [""; 0], "it is as wide as the profile's mode");
     }
 
     #[test]

@@ -316,7 +316,7 @@ mod tests {
             "schema = 1\n[[hook]]\nrun = 'a'",
             "schema = 1\n[[hook]]\nid = 'a'\nrun = 'a'\nnet = []",
             "schema = 1\n[[hook]]\nid = 'a'\nrun = 'a'\ntimeout = true",
-            "schema = 1\n[[hook]]\nid = 'a'\nrun = 'a'\ndirs = [{ path = 'a', mode = 'txn' }]",
+            "schema = 1\n[[hook]]\nid = 'a'\nrun = 'a'\ndirs = [{ path = 'a', mode = 'rw' }]",
             "schema = 1\n[host_step.a]\nrun = 'a'\nresume = 'ask'",
             "schema = 1\n[services.web]\nenv = {}",
         ] {

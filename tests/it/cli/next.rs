@@ -13,7 +13,7 @@ fn next(stdout: &str) -> Vec<String> {
 }
 
 /// Types `line` into a shell where `wasmhook` is the program.
-fn pasted(call: Command, line: &str) -> (Option<i32>, String) {
+fn pasted(call: &Command, line: &str) -> (Option<i32>, String) {
     let program = std::path::PathBuf::from(call.get_program());
     let mut shell = Command::new("sh");
     shell.args(["-c", line]).env_clear().envs(call.get_envs().filter_map(|(name, value)| Some((name, value?))));
@@ -35,9 +35,9 @@ fn commands_after_a_failure_work_when_they_are_pasted() {
     let failed = call().run().exits(1);
     let commands = next(&failed.stdout);
     assert_eq!(commands.len(), 2, "{commands:?}");
-    let (code, shown) = pasted(call().command(), &commands[0]);
+    let (code, shown) = pasted(&call().command(), &commands[0]);
     assert!(code == Some(0) && shown.contains("pre-deploy/fails"), "{}: {code:?} {shown}", commands[0]);
-    let (code, said) = pasted(call().command(), &commands[1]);
+    let (code, said) = pasted(&call().command(), &commands[1]);
     assert_eq!(code, Some(1), "{}: {said}", commands[1]);
     assert_eq!(there.read("the app's/log"), "again\nagain\n", "the same hook of the same release ran again");
     let status = place.args(["status", "--state", "a state", "--format", "json"]).current_dir(there.path()).run().exits(0).json();
@@ -56,6 +56,6 @@ fn commands_after_a_refusal_work_too_and_its_reason_has_the_sign_of_a_failure() 
     let refused = call().run().exits(3);
     assert!(refused.said().contains("✗ hook h changed") && !refused.said().contains('⚠'), "{}", refused.said());
     let commands = next(&refused.stdout);
-    let (code, said) = pasted(call().command(), &commands[0]);
+    let (code, said) = pasted(&call().command(), &commands[0]);
     assert!(code == Some(3) && said.contains("error[hook-changed]"), "{}: {code:?} {said}", commands[0]);
 }

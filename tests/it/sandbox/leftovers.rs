@@ -8,7 +8,7 @@ use wasmhook_tests::project::hook;
 use wasmhook_tests::{Place, Project};
 
 /// Far more than a busy machine needs.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A hook that is told by a file whether to hang, and leaves something in its private HOME.
 fn project(hangs: bool) -> Project {

@@ -108,8 +108,7 @@ impl From<LoadError> for CliError {
             error @ LoadError::NoManifest(_) => Self::finding(Exit::Usage, codes::NO_MANIFEST, error.to_string()),
             error @ LoadError::Io { .. } => Self::finding(Exit::Usage, codes::UNREADABLE, error.to_string()),
             LoadError::Target(error) => error.into(),
-            LoadError::Git(error) => error.into(),
-            LoadError::Source(SourceError::Git(error)) => error.into(),
+            LoadError::Git(error) | LoadError::Source(SourceError::Git(error)) => error.into(),
             LoadError::Source(error) => Self::finding(Exit::Refused, codes::RELEASE_UNREADABLE, error.to_string()),
             error => Self::internal(error),
         }

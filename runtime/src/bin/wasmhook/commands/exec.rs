@@ -25,7 +25,7 @@ use wasmhook::model::job::{Execution, Guest, Job, WasmGuest};
 use wasmhook::model::limits::{FUEL_PER_SECOND, Limits};
 use wasmhook::model::outcome::{Cause, Outcome, TimeLimit};
 use wasmhook::model::units::{parse_duration, parse_size, show_duration};
-use wasmhook::stage::{Applied, Ending, StageError};
+use wasmhook::stage::{Applied, Ending};
 
 /// The exit code of a guest that a trap or a limit ended.
 const TRAPPED: i32 = 134;
@@ -89,7 +89,11 @@ impl StagedGuest {
             Err(cause) => return Ok(Execution::not_started(Outcome::Failed { cause })),
         };
         let mut execution = executor.run_blocking(job, &around.staging(views))?;
-        let ended = if execution.outcome == Outcome::Succeeded { self.0.commit() } else { self.0.discard().map(|()| None).map_err(broken) };
+        let ended = if execution.outcome == Outcome::Succeeded {
+            self.0.commit()
+        } else {
+            self.0.discard().map(|()| None).map_err(|error| NotCommitted::Broken(error.to_string()))
+        };
         match ended {
             Ok(applied) => applied.map_or(Ok(()), Applied::forget).map_err(|error| ExecError::new("removing a stage", error))?,
             Err(NotCommitted::Refused(cause)) => execution.outcome = Outcome::Failed { cause },
@@ -97,10 +101,6 @@ impl StagedGuest {
         }
         Ok(execution)
     }
-}
-
-fn broken(error: StageError) -> NotCommitted {
-    NotCommitted::Broken(error.to_string())
 }
 
 /// The sandbox, with the cache and out of reach of it.

@@ -39,16 +39,26 @@ impl Given {
         let Places { state, cache } = places;
         let mut words = Words::default();
         words.path("-C", Some(dir.as_path()).filter(|dir| *dir != Path::new(".")));
-        manifests.iter().for_each(|file| words.path("--manifest", Some(file)));
+        for file in manifests {
+            words.path("--manifest", Some(file));
+        }
         words.path("--policy", policy.as_deref());
         words.text("--app", app.as_deref());
         words.text("--profile", profile.as_deref());
         words.path("--app-dir", app_dir.as_deref());
         words.path("--data-dir", data_dir.as_deref());
-        env_files.iter().for_each(|file| words.path("--env-file", Some(file)));
-        instances.iter().for_each(|instance| words.text("--instance", Some(instance)));
-        phases.iter().for_each(|phase| words.text("--phase", Some(phase)));
-        only.iter().for_each(|hook| words.text("--only", Some(hook)));
+        for file in env_files {
+            words.path("--env-file", Some(file));
+        }
+        for instance in instances {
+            words.text("--instance", Some(instance));
+        }
+        for phase in phases {
+            words.text("--phase", Some(phase));
+        }
+        for hook in only {
+            words.text("--only", Some(hook));
+        }
         let flags = [
             (selectors.from_env, "--from-env"),
             (selectors.ignore_marker, "--ignore-marker"),
