@@ -8,5 +8,6 @@ mod first_hook;
 mod programs;
 mod reference;
 mod sandbox;
+mod staging;
 mod tenant_upgrade;
 mod test_command;
