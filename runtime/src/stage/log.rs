@@ -211,7 +211,14 @@ impl Step {
                 if staged.node(from)?.is_none() {
                     return Ok(());
                 }
-                disk.rename(staged.place(from)?, base.place(at)?)
+                match disk.rename(staged.place(from)?, base.place(at)?) {
+                    // The hook closed the directory that it wrote it in. Its mode stands in a later step of the log.
+                    Err(Errno::ACCESS) => {
+                        disk.unlock(staged.place(from)?.0)?;
+                        disk.rename(staged.place(from)?, base.place(at)?)
+                    }
+                    renamed => renamed,
+                }
             }
             Self::Adapt { at, meta, .. } => match base.node(at)? {
                 Some(node) if node.is_dir() => disk.set_meta(base.handle(at)?, meta),

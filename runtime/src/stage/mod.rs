@@ -247,10 +247,10 @@ impl Stage {
     /// What the system says.
     pub fn sides(&self, index: usize, path: &Path) -> Result<(Option<std::fs::File>, Option<std::fs::File>), StageError> {
         let part = self.parts.get(index).ok_or(Errno::INVAL).at("read", path)?;
-        let open = |root: &OwnedFd| match tree::open_below(root, path, OFlags::RDONLY | OFlags::NONBLOCK) {
-            Ok(file) if tree::Node::open(&file).at("read", path)?.kind == Kind::File => Ok(Some(file.into())),
-            Ok(_) | Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::NXIO) => Ok(None),
-            Err(error) => Err(error).at("read", part.base.join(path)),
+        let open = |root: &OwnedFd| -> Result<Option<std::fs::File>, StageError> {
+            let node = tree::Tree::new(root.as_fd()).node(path).at("read", part.base.join(path))?;
+            let file = node.filter(|node| node.kind == Kind::File).map(|_| tree::open_below(root, path, OFlags::RDONLY | OFlags::NONBLOCK));
+            file.transpose().at("read", part.base.join(path)).map(|file| file.map(Into::into))
         };
         let staged = part.staged()?;
         let after = open(&staged)?;

@@ -2,7 +2,11 @@
 
 mod commits;
 mod conflicts;
+mod faults;
+mod figures;
+mod properties;
 mod recovers;
+mod unprivileged;
 mod views;
 
 use super::{Backend, Base, Changes, Disk, Ends, Limits, NotPrepared, Request, Stage, StageError};
@@ -28,7 +32,20 @@ pub(super) const LIMITS: Limits = Limits { bytes: 1 << 30, files: 100_000 };
 
 impl House {
     pub(super) fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        Self::at(tempfile::tempdir().unwrap())
+    }
+
+    /// On a file system in memory, where there is one that can hold a stage: for tests of many rounds, in which syncing takes the time.
+    pub(super) fn in_memory() -> Self {
+        let holds_attributes = |dir: &TempDir| {
+            let flags = rustix::fs::XattrFlags::empty();
+            rustix::fs::setxattr(dir.path(), "user.test", b"", flags).is_ok()
+        };
+        let memory = tempfile::tempdir_in("/dev/shm").ok().filter(holds_attributes);
+        Self::at(memory.unwrap_or_else(|| tempfile::tempdir().unwrap()))
+    }
+
+    fn at(dir: TempDir) -> Self {
         fs::create_dir(dir.path().join("app")).unwrap();
         fs::create_dir(dir.path().join("scratch")).unwrap();
         Self { dir }
@@ -68,6 +85,19 @@ impl House {
 
     pub(super) fn open(&self, backend: Backend) -> Stage {
         self.open_all(backend, &[self.base()], &Disk::default()).unwrap()
+    }
+
+    /// Waits until nobody holds its stages any more. A process that another test is just starting has all descriptors until its program runs.
+    pub(super) fn let_go(&self) {
+        let begun = std::time::Instant::now();
+        let is_held = |stage: &PathBuf| {
+            let owner = fs::File::open(stage.join("owner"));
+            owner.is_ok_and(|owner| owner.try_lock().is_err())
+        };
+        while self.rubbish().iter().any(is_held) {
+            assert!(begun.elapsed() < std::time::Duration::from_mins(1), "nobody lets go of the stage");
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
     }
 
     /// Every name beside the app and in it that is a stage's.

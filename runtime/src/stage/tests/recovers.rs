@@ -17,10 +17,13 @@ fn a_stage_that_was_not_decided_is_dropped_with_its_label() {
         in_view(&stage, 0, |app| fs::write(app.join("a"), "new").unwrap());
         assert!(recovered(&house).is_empty(), "{backend}: its owner lives");
         drop(stage);
+        house.let_go();
         for _ in 0..2 {
             let found = recovered(&house);
             assert_eq!(found.len(), 1, "{backend}: until it is forgotten");
             assert_eq!((found[0].label.as_str(), &found[0].ending), ("run-1/hook", &Ending::Dropped), "{backend}");
+            drop(found);
+            house.let_go();
         }
         recovered(&house).pop().unwrap().forget().unwrap();
         assert!(recovered(&house).is_empty(), "{backend}");
@@ -40,6 +43,7 @@ fn a_decided_stage_is_finished_and_told_with_its_changes() {
             write(&app.join("c/d"), "d");
         });
         drop(stage.prepare().unwrap());
+        house.let_go();
         assert_eq!(fs::read_to_string(house.app().join("a")).unwrap(), "old", "{backend}");
         for _ in 0..2 {
             let found = recovered(&house);
@@ -47,6 +51,8 @@ fn a_decided_stage_is_finished_and_told_with_its_changes() {
             assert_eq!(changes[0].created, paths(&["c", "c/d"]), "{backend}");
             assert_eq!(changes[0].deleted, paths(&["b"]), "{backend}");
             assert_eq!(fs::read_to_string(house.app().join("a")).unwrap(), "new", "{backend}");
+            drop(found);
+            house.let_go();
         }
         recovered(&house).pop().unwrap().forget().unwrap();
         assert_eq!(house.rubbish(), paths(&[]), "{backend}");
@@ -63,6 +69,7 @@ fn a_kept_stage_stays_until_it_is_forgotten() {
         let refused = stage.prepare().unwrap_err();
         let kept = refused.stage.unwrap().keep(&refused.error.to_string()).unwrap();
         assert!(kept[0].is_dir(), "{backend}");
+        house.let_go();
         let found = recovered(&house).pop().unwrap();
         let Ending::Kept(why) = &found.ending else { panic!("{backend}: {:?}", found.ending) };
         assert!(why.contains("somebody else changed") && why.contains("app/a (modified)"), "{why}");
@@ -80,6 +87,7 @@ fn a_forged_stage_reaches_no_other_directory() {
     let stage = house.open(super::super::Backend::Copy);
     in_view(&stage, 0, |app| fs::write(app.join("a"), "new").unwrap());
     drop(stage.prepare().unwrap());
+    house.let_go();
     // The log now speaks of the victim, beside which no stage lies.
     let log = house.path().join(".wasmhook-stage-t-0/commit");
     let text = fs::read_to_string(&log).unwrap().replace(house.app().to_str().unwrap(), victim.app().to_str().unwrap());
