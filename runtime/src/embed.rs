@@ -30,15 +30,17 @@
 mod builder;
 mod ledgers;
 mod not_run;
+mod resolve;
 
 pub use builder::Builder;
+pub use resolve::{ResolveError, Resolved};
 
-use crate::engine::{Clock, Error as RunError, Executors, Prepared, Readiness, Runner, Sink, Stop, Writers};
+use crate::engine::{Clock, Error as RunError, Executors, Prepared, Readiness, Runner, Sink, Stop, Writers, resume};
 use crate::exec::Hold;
 use crate::ledger::lock::{Attempt, Holder, Lock, LockError, Owner};
 use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{Ledger, LedgerError, Target};
-use crate::load::{self, Declared, LoadError, Probe, Request};
+use crate::load::{self, Declared, LoadError, Previous, Probe, Request};
 use crate::model::event::Status;
 use crate::model::id::{Digest, RunId, StepName};
 use crate::model::policy::OnLocked;
@@ -144,8 +146,8 @@ impl Engine {
         let request = self.complete(request);
         let declared = load::declare(&request)?;
         let ledger = self.ledgers.look()?;
-        let previous = previous_version(ledger.as_deref(), &target(&declared))?;
-        let prepared = Box::pin(load::prepare(declared, &request, self.new_run(), previous, &self.probe)).await?;
+        let request = going_on(request, ledger.as_deref(), &target(&declared))?;
+        let prepared = Box::pin(load::prepare(declared, &request, self.new_run(), &self.probe)).await?;
         let runner = Runner::new(self.executors.clone(), Writers { ledger, sinks: Vec::new(), clock: self.clock.clone() });
         let readiness = runner.readiness(&prepared)?;
         Ok(Preview { prepared, readiness })
@@ -173,8 +175,8 @@ impl Engine {
             Attempt::Busy(holder) => return Ok(Turn::Theirs(holder)),
         };
         let ledger = self.ledgers.open()?;
-        let previous = previous_version(Some(&*ledger), target)?;
-        let prepared = load::prepare(declared, request, self.new_run(), previous, &self.probe).await?;
+        let request = going_on(request.clone(), Some(&*ledger), target)?;
+        let prepared = load::prepare(declared, &request, self.new_run(), &self.probe).await?;
         Ok(Turn::Ours { lock, ledger, prepared: Box::new(prepared) })
     }
 
@@ -207,6 +209,20 @@ impl Engine {
 
 fn target(declared: &Declared) -> Target {
     Target { app: declared.app.clone(), environment: declared.environment.clone() }
+}
+
+/// The request with what only the ledger knows: the version that is live, and what the run that it goes on with was for.
+fn going_on(request: Request, ledger: Option<&dyn Ledger>, target: &Target) -> Result<Request, Error> {
+    let partial = !request.phases.is_empty() || !request.only.is_empty();
+    let base = match ledger.filter(|_| request.resume) {
+        Some(ledger) => resume::base(ledger, target, partial)?,
+        None => None,
+    };
+    let Some(base) = base else {
+        return Ok(Request { previous: Previous::Remembered(previous_version(ledger, target)?), ..request });
+    };
+    let named = request.tag.is_some() || request.commit.is_some();
+    Ok(Request { tag: if named { request.tag } else { base.plan.tag }, previous: Previous::AsItWas(base.plan.previous_version), ..request })
 }
 
 /// The version that is live, as the newest run left it: a run that failed half-way may have checked a tree out that isn't.

@@ -11,6 +11,7 @@ mod exec_streams;
 mod formats;
 mod later;
 mod lock;
+mod resume;
 mod run;
 mod selectors;
 mod shown;

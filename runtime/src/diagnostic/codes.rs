@@ -17,6 +17,7 @@ codes! {
     BAD_PATH = "bad-path": "A path can't be what it stands for.";
     BAD_PROFILE = "bad-profile": "A limit of the profile can't be read.";
     BAD_VALUE = "bad-value": "A value has the right type and breaks its rule.";
+    DEPLOY_FAILED = "deploy-failed": "The run succeeded, and the deployment that it was part of was not completed.";
     DUPLICATE_ID = "duplicate-id": "Two hooks of one phase have the same id.";
     DUPLICATE_NAME = "duplicate-name": "A name that must be unique is written twice.";
     EMPTY_FILE = "empty-file": "The file says nothing.";
@@ -38,14 +39,17 @@ codes! {
     NO_EFFECT = "no-effect": "A key that nothing would enforce here.";
     NO_MANIFEST = "no-manifest": "There is no manifest.";
     NOT_AVAILABLE = "not-available": "A known feature that this version doesn't have.";
+    NOTHING_TO_RESUME = "nothing-to-resume": "There is no run to go on with.";
     ONE_FILE = "one-file": "Author and operator share one file.";
     OTHER_RELEASE = "other-release": "Hooks of a release in between are not run.";
+    PLAN_CHANGED = "plan-changed": "The run can't be resumed, since its plan changed.";
     POLICY_ELSEWHERE = "policy-elsewhere": "The manifest's own policy is not used.";
     PRECOMPILED = "precompiled": "A precompiled artefact is native code and never a hook.";
     REFUSED_GRANT = "refused-grant": "A hook asks for a right that it doesn't get.";
     RELEASE_FILE = "release-file": "A file of the release folder is not run as it stands.";
     RERUN_AFTER_CRASH = "rerun-after-crash": "A hook that was running when the engine died runs again.";
     RESERVED_NAME = "reserved-name": "A variable that the engine itself sets.";
+    RESOLVED = "resolved": "Somebody said what became of an execution.";
     RUN_DIED = "run-died": "An earlier run died; its pending steps run first.";
     SCHEMA_VERSION = "schema-version": "The file is written in a format version that this program doesn't read.";
     STOPPED_EARLY = "stopped-early": "The run was stopped before anything of it ran.";

@@ -4,7 +4,7 @@ use super::gate::{self, Decisions};
 use super::job::{self, Supplies};
 use super::journal::Journal;
 use super::lines::{self, Words};
-use super::machine::{At, Effect, Input, LockState, Machine, Record};
+use super::machine::{At, Decision, Effect, Input, LockState, Machine, Record};
 use super::stop::Stop;
 use super::{Checks, Executors, lifecycle};
 use crate::diagnostic::codes;
@@ -15,7 +15,6 @@ use crate::model::grant::{Capability, Denial, DirGrant};
 use crate::model::id::Digest;
 use crate::model::job::{Execution, Guest, Job, Stream};
 use crate::model::outcome::{Cause, Outcome, SkipReason, Verdict};
-use crate::model::policy::Gate;
 use crate::plan::{Plan, PlanHook, PlanStepKind};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -171,7 +170,7 @@ impl Driver<'_, '_> {
 
     fn preflight(&self, step: usize) -> Vec<(usize, Vec<String>)> {
         let PlanStepKind::Phase { hooks, .. } = &self.setting.plan.steps[step].kind else { return Vec::new() };
-        let runs = |slot: &usize| self.setting.decisions.by_step[step][*slot] == super::machine::Decision::Run;
+        let runs = |slot: &usize| self.setting.decisions.by_step[step][*slot] == Decision::Run;
         let findings = |hook: &PlanHook| {
             let mut findings: Vec<String> = hook.unusable.iter().cloned().collect();
             findings.extend(job::missing(hook, &self.setting.supplies).iter().map(ToString::to_string));
@@ -306,7 +305,8 @@ impl Driver<'_, '_> {
             None,
             Durability::Later,
         )?;
-        if verdict != Verdict::Abort && self.setting.decisions.by_step[step].contains(&super::machine::Decision::Run) {
+        let is_done = |decision: &Decision| matches!(decision, Decision::Run | Decision::Skip(SkipReason::AlreadyDone { .. }));
+        if verdict != Verdict::Abort && self.setting.decisions.by_step[step].iter().any(is_done) {
             self.done.push(step);
         }
         let is_phase = |kind: &PlanStepKind| matches!(kind, PlanStepKind::Phase { .. });
@@ -323,7 +323,7 @@ impl Driver<'_, '_> {
     /// The profile's line for a host step; steps without a command say nothing.
     fn host_line(&self, step: usize, moment: Moment) -> Option<String> {
         let PlanStepKind::Host { policy, command: Some(_) } = &self.setting.plan.steps[step].kind else { return None };
-        if self.setting.decisions.by_step[step] != [super::machine::Decision::Run] {
+        if self.setting.decisions.by_step[step] != [Decision::Run] {
             return None;
         }
         let template = match moment {
@@ -436,10 +436,6 @@ pub fn bury(setting: &Setting<'_>, remains: &super::replay::Remains, journal: &m
 fn key(setting: &Setting<'_>, at: At) -> (Key, Digest) {
     let plan = setting.plan;
     let place = lifecycle::place(plan, at);
-    let (gate, digest) = match &plan.steps[at.step].kind {
-        PlanStepKind::Phase { policy, hooks } => (gate::gate_of(policy.gate, &hooks[at.slot]), hooks[at.slot].digest.clone()),
-        PlanStepKind::Host { command, .. } => (Gate::None, Digest::of_json(command)),
-        PlanStepKind::Fact { .. } => (Gate::None, Digest::of(b"")),
-    };
+    let (gate, digest) = lifecycle::identity(plan, at);
     (gate::key_of(plan, gate, place, setting.supplies.run), digest)
 }

@@ -2,7 +2,9 @@
 
 use super::sqlite::SqliteLedger;
 use super::{Durability, Ledger, sample};
-use crate::model::event::{Event, Finished, GuestKind, Place, PlannedHook, PlannedStep, Role, RunHeader, SCHEMA, Status, StepKind, What};
+use crate::model::event::{
+    Event, Finished, GuestKind, Place, PlannedHook, PlannedStep, Resolution, Role, RunHeader, SCHEMA, Status, StepKind, What,
+};
 use crate::model::grant::{Capability, Denial};
 use crate::model::id::{Commit, Digest, HookId, NameError, RunId, StepName};
 use crate::model::job::Stream;
@@ -23,10 +25,12 @@ fn index(what: &What) -> usize {
         What::StepFinished { .. } => 5,
         What::Warning { .. } => 6,
         What::Interrupted { .. } => 7,
-        What::RunFinished { .. } => 8,
+        What::Resolved { .. } => 8,
+        What::RunFinished { .. } => 9,
+        What::DeployFailed { .. } => 10,
     }
 }
-const KINDS: usize = 9;
+const KINDS: usize = 11;
 
 fn name<T: TryFrom<String, Error = NameError> + std::fmt::Debug>() -> impl Strategy<Value = T> {
     "[a-zA-Z0-9_äß€'\"%:][a-zA-Z0-9_+@:'\"%äß€🎉-]{0,12}".prop_map(|text| T::try_from(text).unwrap())
@@ -115,8 +119,12 @@ fn skip_reason() -> impl Strategy<Value = SkipReason> {
             SkipReason::Disabled,
             SkipReason::NotConfigured,
             SkipReason::NotSelected,
-            SkipReason::Aborted
+            SkipReason::Aborted,
+            SkipReason::Retried,
+            SkipReason::MarkedNotRun,
+            SkipReason::Reverted
         ]),
+        text().prop_map(|run| SkipReason::Passed { run }),
         text().prop_map(|message| SkipReason::SaidByHook { message }),
     ]
 }
@@ -162,8 +170,8 @@ fn result() -> impl Strategy<Value = Finished> {
 }
 
 fn header() -> impl Strategy<Value = RunHeader> {
-    (name(), name(), text(), of(name()), of(commit()), of(text()), digest(), any::<bool>()).prop_map(
-        |(app, environment, profile, tag, commit, previous_version, plan_digest, dry_run)| RunHeader {
+    (name(), name(), text(), of(name()), of(commit()), of(text()), digest(), any::<bool>(), of(name())).prop_map(
+        |(app, environment, profile, tag, commit, previous_version, plan_digest, dry_run, resumes)| RunHeader {
             app,
             environment,
             profile,
@@ -172,6 +180,7 @@ fn header() -> impl Strategy<Value = RunHeader> {
             previous_version,
             plan_digest,
             dry_run,
+            resumes,
         },
     )
 }
@@ -191,7 +200,8 @@ fn planned_step() -> impl Strategy<Value = PlannedStep> {
 
 fn what(kind: usize) -> BoxedStrategy<What> {
     let stream = one_of(&[Stream::Stdout, Stream::Stderr]);
-    let status = one_of(&[Status::Success, Status::Failed, Status::Refused, Status::Interrupted, Status::Skipped, Status::Locked]);
+    let status = one_of(Status::ALL);
+    let resolution = one_of(&[Resolution::Retry, Resolution::MarkDone, Resolution::MarkNotRun]);
     match kind {
         0 => (header(), vec(planned_step(), 0..3)).prop_map(|(header, steps)| What::RunStarted { header: Box::new(header), steps }).boxed(),
         1 => (name(), of(text())).prop_map(|(step, detail)| What::StepStarted { step, detail }).boxed(),
@@ -201,6 +211,10 @@ fn what(kind: usize) -> BoxedStrategy<What> {
         5 => (name(), verdict(), of(text())).prop_map(|(step, verdict, detail)| What::StepFinished { step, verdict, detail }).boxed(),
         6 => (text(), text()).prop_map(|(code, message)| What::Warning { code, message }).boxed(),
         7 => of(any::<i32>()).prop_map(|signal| What::Interrupted { signal }).boxed(),
+        8 => (place(), text(), resolution, text())
+            .prop_map(|(place, release, resolution, by)| What::Resolved { place, release, resolution, by })
+            .boxed(),
+        10 => (text(), text()).prop_map(|(by, detail)| What::DeployFailed { by, detail }).boxed(),
         _ => (status, of(text())).prop_map(|(status, detail)| What::RunFinished { status, detail }).boxed(),
     }
 }
@@ -235,6 +249,7 @@ proptest! {
         let target = super::Target { app: header.app.clone(), environment: header.environment.clone() };
         let mut expected: Vec<Event> = events.into_iter().zip(0..).map(|(event, seq)| Event { seq, run: run.clone(), ..event }).collect();
         expected[0].what = What::RunStarted { header: Box::new(header), steps: Vec::new() };
+        expected[9].what = What::RunFinished { status: Status::Success, detail: None };
         prop_assert!(expected.iter().map(|event| index(&event.what)).eq(0..KINDS));
 
         let mut ledger = SqliteLedger::open(state.path()).unwrap();

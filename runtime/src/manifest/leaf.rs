@@ -2,7 +2,6 @@
 
 use crate::document::{Problems, Read, Value, not_available, words};
 use crate::model::grant::DirMode;
-use crate::model::policy::Resume;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
 use toml::de::DeValue;
@@ -70,32 +69,5 @@ impl JsonSchema for AvailableMode {
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "type": "string", "enum": Self::ALL })
-    }
-}
-
-/// A way to go on after a crash that this version has: running again.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct AvailableResume;
-
-impl Read for AvailableResume {
-    fn read(value: &Value<'_>, problems: &mut Problems) -> Option<Self> {
-        let resume = words(Resume::ALL, value, problems)?;
-        if resume == Resume::Rerun {
-            return Some(Self);
-        }
-        problems.push(not_available("`resume` other than `rerun`").at(value.at(problems)));
-        None
-    }
-}
-
-impl JsonSchema for AvailableResume {
-    fn inline_schema() -> bool {
-        true
-    }
-    fn schema_name() -> Cow<'static, str> {
-        "Resume".into()
-    }
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "const": "rerun" })
     }
 }

@@ -3,6 +3,7 @@
 use super::entry::{HookReport, OutcomeWord, StepReport, UsageReport};
 use super::failure::{Failure, FirstError, Skip};
 use super::{Notice, Report};
+use crate::diagnostic::codes;
 use crate::model::event::{Event, Finished, Place, PlannedHook, PlannedStep, Role, RunHeader, Status, What};
 use crate::model::id::{HookId, StepName};
 use crate::model::outcome::{Outcome, SkipReason, Verdict};
@@ -58,6 +59,16 @@ impl Folder {
             What::Warning { code, message } => {
                 self.report.warnings += 1;
                 self.report.notices.push(Notice { code: code.clone(), message: message.clone() });
+            }
+            What::Resolved { place, release, resolution, by } => {
+                let message = format!("{place} of release {release} {} by {by}", resolution.words());
+                self.report.notices.push(Notice { code: codes::RESOLVED.to_owned(), message });
+            }
+            What::DeployFailed { by, detail } => {
+                self.report.status = Status::SucceededButDeployFailed;
+                self.report.notices.push(Notice { code: codes::DEPLOY_FAILED.to_owned(), message: format!("{detail} (said by {by})") });
+                self.detail(Some(detail));
+                self.report.left_half_way = Some(detail.clone());
             }
             What::Interrupted { signal } => self.report.signal = *signal,
             What::RunFinished { status, detail } => {

@@ -14,8 +14,7 @@ fn refused(args: &[&str], project: &Project, what: &str) {
 #[test]
 fn commands_of_later_versions() {
     let project = Project::new("");
-    let commands: [&[&str]; 12] = [
-        &["resolve", "hook", "--retry"],
+    let commands: [&[&str]; 11] = [
         &["import", "Boxfile", "--as", "pagoda", "-o", "wasmhook.toml"],
         &["new", "hook", "--lang", "rust"],
         &["build"],
@@ -36,12 +35,11 @@ fn commands_of_later_versions() {
 #[test]
 fn options_of_later_versions() {
     let project = Project::new("").file("ok.wat", "(module (func (export \"_start\")))");
-    let options: [(&[&str], &str); 10] = [
+    let options: [(&[&str], &str); 9] = [
         (&["exec", "--net", "db:5432", "ok.wat"], "--net"),
         (&["exec", "--dir", ".:txn", "ok.wat"], "directory mode `txn`"),
         (&["exec", "--dir", ".::/g:discard", "ok.wat"], "directory mode `discard`"),
         (&["run", "--dry-run"], "--dry-run"),
-        (&["run", "--resume"], "--resume"),
         (&["run", "--dialect", "pagoda"], "--dialect"),
         (&["run", "--format", "junit"], "--format junit"),
         (&["plan", "--format", "junit"], "--format junit"),

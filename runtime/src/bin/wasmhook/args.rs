@@ -1,6 +1,6 @@
 //! The command line, as it is typed. Nothing here looks at files, the environment or the clock.
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -46,6 +46,8 @@ pub enum Command {
     Status(StatusArgs),
     /// Show the report of a run (the newest, if none is named).
     Show(ShowArgs),
+    /// Say what became of a hook that was running when the engine died, or that stopped a run.
+    Resolve(ResolveArgs),
     /// Explain a code that a message named.
     Explain(ExplainArgs),
     /// Run the test cases (`*.test.toml`) beside hooks.
@@ -71,9 +73,6 @@ pub enum Command {
 /// Commands whose mechanism comes with a later version: they are refused by name.
 #[derive(Debug, Subcommand)]
 pub enum Later {
-    /// (not in this version) Say what became of a hook that was running when the engine died.
-    #[command(hide = true)]
-    Resolve(Rest),
     /// (not in this version) Import a foreign format.
     #[command(hide = true)]
     Import(Rest),
@@ -113,7 +112,6 @@ impl Later {
     /// The command's name.
     pub const fn name(&self) -> &'static str {
         match self {
-            Self::Resolve(_) => "resolve",
             Self::Import(_) => "import",
             Self::New(_) => "new",
             Self::Build(_) => "build",
@@ -263,8 +261,8 @@ pub struct RunArgs {
     /// (not in this version) Run everything on stages that are dropped.
     #[arg(long, hide = true)]
     pub dry_run: bool,
-    /// (not in this version) Go on after the last finished step.
-    #[arg(long, hide = true)]
+    /// Go on with the last run that was cut off or failed: only what is missing of it runs.
+    #[arg(long)]
     pub resume: bool,
     /// (not in this version) Print a platform's exact lines.
     #[arg(long, value_name = "PROFILE", hide = true)]
@@ -322,6 +320,32 @@ pub struct StatusArgs {
 pub struct ShowArgs {
     /// The run.
     pub run: Option<String>,
+    #[command(flatten)]
+    pub selectors: Selectors,
+    /// How to write it.
+    #[arg(long, value_name = "F", default_value = "human")]
+    pub format: Format,
+}
+
+/// `wasmhook resolve`.
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("word").required(true))]
+pub struct ResolveArgs {
+    /// What it is about: `phase/hook[@instance]`, a host step, or a hook's id if only one has it.
+    #[arg(required_unless_present = "deploy_failed", conflicts_with = "deploy_failed")]
+    pub hook: Option<String>,
+    /// It may run again.
+    #[arg(long, group = "word")]
+    pub retry: bool,
+    /// It is done and must not run again.
+    #[arg(long, group = "word")]
+    pub mark_done: bool,
+    /// It didn't run, or what it did was undone: it runs again.
+    #[arg(long, group = "word")]
+    pub mark_not_run: bool,
+    /// This run succeeded, and what came after it failed: its effects are kept, and it doesn't count as a success.
+    #[arg(long, value_name = "RUN", group = "word")]
+    pub deploy_failed: Option<String>,
     #[command(flatten)]
     pub selectors: Selectors,
     /// How to write it.

@@ -1,6 +1,7 @@
 //! Errors of the program, each with its exit code; one place maps the library's errors to codes.
 
 use crate::exit::Exit;
+use wasmhook::ResolveError;
 use wasmhook::diagnostic::{Diagnostic, codes};
 use wasmhook::engine::{DriveError, Error as RunError};
 use wasmhook::ledger::LedgerError;
@@ -102,6 +103,33 @@ impl From<LoadError> for CliError {
             error @ LoadError::Target(_) => Self::with(Exit::Usage, error),
             // Git or the release can't be read: nothing has run.
             error => Self::with(Exit::Refused, error),
+        }
+    }
+}
+
+impl From<ResolveError> for CliError {
+    fn from(error: ResolveError) -> Self {
+        let message = error.to_string();
+        match error {
+            ResolveError::Engine(error) => error.into(),
+            ResolveError::Locked(_) => Self::finding(Exit::Locked, codes::LOCKED, message),
+            ResolveError::Unknown { could, .. } if could.is_empty() => {
+                Self::finding(Exit::Usage, codes::UNKNOWN_HOOK, message).help("nothing waits for it, and nothing is remembered")
+            }
+            ResolveError::Unknown { could, .. } => {
+                Self::finding(Exit::Usage, codes::UNKNOWN_HOOK, message).help(&format!("what can be resolved so: {}", could.join(", ")))
+            }
+            ResolveError::Ambiguous { .. } => Self::finding(Exit::Usage, codes::UNKNOWN_HOOK, message),
+            error => Self::with(Exit::Refused, error),
+        }
+    }
+}
+
+impl From<RunError> for CliError {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Ledger(error) => error.into(),
+            error => Self::with(Exit::Software, error),
         }
     }
 }

@@ -7,6 +7,7 @@ mod exec;
 mod explain;
 mod list;
 mod plan;
+mod resolve;
 mod run;
 mod show;
 mod status;
@@ -17,6 +18,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::settings::Settings;
 use crate::ui::{Format, Ui};
+use wasmhook::ledger::lock::Holder;
 use wasmhook::model::id::{AppName, EnvironmentName};
 
 /// Runs a command.
@@ -32,6 +34,7 @@ pub fn run(command: Command, settings: &Settings, ui: &Ui) -> Result<Exit, CliEr
         Command::List(args) => list::run(&args, settings, ui),
         Command::Status(args) => status::run(&args, settings, ui),
         Command::Show(args) => show::run(&args, settings, ui),
+        Command::Resolve(args) => resolve::run(&args, settings, ui),
         Command::Explain(args) => explain::run(&args, ui),
         Command::Test(args) => test::run(&args, settings, ui),
         Command::Cache(args) => cache::run(&args, settings, ui),
@@ -49,6 +52,7 @@ pub fn format(command: &Command) -> Format {
         Command::List(args) => args.format,
         Command::Status(args) => args.format,
         Command::Show(args) => args.format,
+        Command::Resolve(args) => args.format,
         Command::Cache(args) => args.format,
         Command::Check(args) => args.format,
         _ => Asked::Human,
@@ -83,4 +87,13 @@ fn target(selectors: &crate::args::Selectors, settings: &Settings) -> Result<was
         None => wasmhook::load::declare(&settings.request(selectors)?)?.app,
     };
     Ok(wasmhook::ledger::Target { app, environment })
+}
+
+/// Says for whom one waits.
+fn waiting(holder: &Holder) {
+    let who = match holder {
+        Holder::Known(owner) => format!("{} on {} (process {}, since {})", owner.user, owner.host, owner.pid, owner.since),
+        Holder::Unknown => "another run".to_owned(),
+    };
+    tracing::warn!("waiting for the lock: {who} holds it");
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use wasmhook::model::event::Status;
 use wasmhook::model::outcome::{Cause, TimeLimit};
 use wasmhook::model::units::{show_duration, show_size};
-use wasmhook::report::{End, Failure, Report, UsageReport, Why};
+use wasmhook::report::{End, Failure, HookReport, OutcomeWord, Report, UsageReport, Why};
 
 /// What can be done about `failure`, most likely first; empty if its own sentence says all there is.
 pub fn advice(failure: &Failure, usage: &UsageReport) -> Vec<String> {
@@ -14,8 +14,8 @@ pub fn advice(failure: &Failure, usage: &UsageReport) -> Vec<String> {
         Why::End(End::Cancelled) => Vec::new(),
         Why::End(End::Unknown) | Why::Cause(Cause::Unresolved) => {
             vec![
-                "find out what it did; if it may run a second time, write idempotent = true in the hook and run again".to_owned(),
-                "if it is done and must not run again, set enabled = false for this release".to_owned(),
+                "find out what it did, and say so with one of the commands below: nothing of this release runs before that".to_owned(),
+                "if it may always run a second time, write idempotent = true in the hook: then it restarts by itself".to_owned(),
             ]
         }
         Why::Cause(cause) => on_cause(cause),
@@ -76,19 +76,36 @@ fn size(bytes: u64) -> String {
 
 /// The next commands to type, each with what it is for.
 pub fn next(report: &Report) -> Vec<(String, &'static str)> {
-    let last = match report.status {
-        Status::Success | Status::Skipped => return Vec::new(),
+    let mut next: Vec<(String, &'static str)> = shows(report).into_iter().chain(resolves(report)).collect();
+    match report.status {
+        Status::Success | Status::Skipped | Status::SucceededButDeployFailed => return Vec::new(),
         Status::Locked => return vec![(command("status", report), "who holds the lock")],
-        Status::Refused => (command("plan", report), "what would run, and why it is refused"),
-        Status::Interrupted => (command("run", report), "again: what is done is skipped"),
-        Status::Failed => (command("run", report), "again, after the fix"),
-    };
-    let mut next = Vec::new();
-    if let Some(run) = &report.run_id {
-        next.push((format!("wasmhook show {}", word(run.as_str())), "all that it wrote"));
+        Status::Refused => next.push((command("plan", report), "what would run, and why it is refused")),
+        Status::Interrupted | Status::Failed => {
+            next.push((command("run --resume", report), "only what is missing"));
+            next.push((command("run", report), "from the first step"));
+        }
     }
-    next.push(last);
     next
+}
+
+fn shows(report: &Report) -> Option<(String, &'static str)> {
+    report.run_id.as_ref().map(|run| (format!("wasmhook show {}", word(run.as_str())), "all that it wrote"))
+}
+
+/// What can be said of each hook that nobody knows the end of.
+fn resolves(report: &Report) -> Vec<(String, &'static str)> {
+    let unknown = report.hooks.iter().filter(|hook| hook.outcome == OutcomeWord::Unknown).map(HookReport::name);
+    let steps = report.steps.iter().filter(|step| step.outcome == Some(OutcomeWord::Unknown)).map(|step| step.step.to_string());
+    let commands = |name: String| {
+        let name = word(&name).into_owned();
+        [
+            (command(&format!("resolve {name} --retry"), report), "it may run again"),
+            (command(&format!("resolve {name} --mark-done"), report), "it is done"),
+            (command(&format!("resolve {name} --mark-not-run"), report), "it did nothing"),
+        ]
+    };
+    unknown.chain(steps).flat_map(commands).collect()
 }
 
 /// A command about the same release, as far as the report knows it.

@@ -51,6 +51,7 @@ fn ending(report: &Report) -> (Symbol, String) {
         (Status::Success, 0) => (Symbol::Done, "succeeded".to_owned()),
         (Status::Success, 1) => (Symbol::Warning, "succeeded with 1 warning".to_owned()),
         (Status::Success, n) => (Symbol::Warning, format!("succeeded with {n} warnings")),
+        (Status::SucceededButDeployFailed, _) => (Symbol::Failed, "succeeded, but the deployment was not completed".to_owned()),
         (Status::Failed, _) => (Symbol::Failed, "failed".to_owned()),
         (Status::Refused, _) => (Symbol::Failed, "refused: nothing ran".to_owned()),
         (Status::Interrupted, _) => (Symbol::Failed, "interrupted".to_owned()),

@@ -124,7 +124,8 @@ fn summary_of_a_failure_at_80_columns() {
 
     Next:
       wasmhook show 01JFAKE  # all that it wrote
-      wasmhook run --tag v0.4.0 --env-name testsite  # again, after the fix
+      wasmhook run --resume --tag v0.4.0 --env-name testsite  # only what is missing
+      wasmhook run --tag v0.4.0 --env-name testsite  # from the first step
     "#);
 }
 
@@ -154,7 +155,8 @@ fn summary_of_a_failure_at_200_columns() {
 
     Next:
       wasmhook show 01JFAKE  # all that it wrote
-      wasmhook run --tag v0.4.0 --env-name testsite  # again, after the fix
+      wasmhook run --resume --tag v0.4.0 --env-name testsite  # only what is missing
+      wasmhook run --tag v0.4.0 --env-name testsite  # from the first step
     "#);
 }
 
@@ -194,8 +196,11 @@ fn summary_of_a_failure_at_40_columns() {
     Next:
       wasmhook show 01JFAKE  # all that it
         wrote
+      wasmhook run --resume --tag v0.4.0
+        --env-name testsite  # only what is
+        missing
       wasmhook run --tag v0.4.0 --env-name
-        testsite  # again, after the fix
+        testsite  # from the first step
     "#);
 }
 
@@ -223,17 +228,24 @@ fn a_run_that_died_asks_what_became_of_its_hook() {
       it was running when the engine died
       its last lines:
         │ === Release hook: v0.4.0 ===
-      → find out what it did; if it may run a second time, write idempotent = true
-        in the hook and run again
-      → if it is done and must not run again, set enabled = false for this release
+      → find out what it did, and say so with one of the commands below: nothing of
+        this release runs before that
+      → if it may always run a second time, write idempotent = true in the hook:
+        then it restarts by itself
 
     Did not run because of it: post-migrate/verify, update-version, start-services.
     The new version is not live.
 
     Next:
       wasmhook show 01JFAKE  # all that it wrote
-      wasmhook run --tag v0.4.0 --env-name testsite  # again: what is done is
-        skipped
+      wasmhook resolve post-pull/v0.4.0 --retry --tag v0.4.0 --env-name testsite  #
+        it may run again
+      wasmhook resolve post-pull/v0.4.0 --mark-done --tag v0.4.0 --env-name testsite
+        # it is done
+      wasmhook resolve post-pull/v0.4.0 --mark-not-run --tag v0.4.0 --env-name
+        testsite  # it did nothing
+      wasmhook run --resume --tag v0.4.0 --env-name testsite  # only what is missing
+      wasmhook run --tag v0.4.0 --env-name testsite  # from the first step
     "#);
 }
 
