@@ -47,7 +47,7 @@ use crate::model::policy::OnLocked;
 use crate::report::Report;
 use ledgers::Ledgers;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 /// Hears of whoever is waited for.
@@ -102,7 +102,7 @@ pub struct Preview {
 
 /// What has to be there before a run begins.
 enum Turn {
-    Ours { lock: Hold, ledger: Box<dyn Ledger>, prepared: Box<Prepared> },
+    Ours { lock: Arc<Lock>, ledger: Box<dyn Ledger>, prepared: Box<Prepared> },
     Theirs(Holder),
 }
 
@@ -135,7 +135,12 @@ impl Engine {
             Turn::Theirs(holder) => return Ok(not_run::locked_out(&target, on_locked, &holder)),
         };
         let writers = Writers { ledger: Some(ledger), sinks: self.sinks.clone(), clock: self.clock.clone() };
-        Ok(Runner::new(self.executors.clone(), writers).holding(lock).run(&prepared, stop).await?)
+        let heart = Arc::downgrade(&lock);
+        let mut runner = Runner::new(self.executors.clone(), writers).holding(Hold::of(lock));
+        tokio::select! {
+            report = runner.run(&prepared, stop) => Ok(report?),
+            never = beat(heart) => match never {},
+        }
     }
 
     /// What [`run`](Self::run) would do now, without doing it. Takes no lock and writes nothing but what git fetches, where `request` says so.
@@ -171,7 +176,7 @@ impl Engine {
     /// The lock, and under it the ledger and the plan.
     async fn turn(&self, declared: Declared, request: &Request, target: &Target) -> Result<Turn, Error> {
         let lock = match self.lock(target, declared.profile.on_locked).await? {
-            Attempt::Held(lock) => Hold::of(lock),
+            Attempt::Held(lock) => Arc::new(lock),
             Attempt::Busy(holder) => return Ok(Turn::Theirs(holder)),
         };
         let ledger = self.ledgers.open()?;
@@ -204,6 +209,19 @@ impl Engine {
         let text =
             format!("{}-{}", now.strftime("%Y%m%d-%H%M%S"), &Digest::of(&[&salt[..], now.to_string().as_bytes()].concat()).hex()[..6]);
         RunId::new(text).unwrap_or_else(|_| unreachable!("digits, letters and dashes make a name"))
+    }
+}
+
+/// How often the owner of a lock gives a sign of life.
+const HEARTBEAT: Duration = Duration::from_secs(10);
+
+/// Signs of life for as long as this is waited for.
+async fn beat(lock: Weak<Lock>) -> std::convert::Infallible {
+    loop {
+        tokio::time::sleep(HEARTBEAT).await;
+        if let Some(lock) = lock.upgrade() {
+            lock.beat();
+        }
     }
 }
 

@@ -63,6 +63,7 @@ codes! {
     UNKNOWN_PHASE = "unknown-phase": "A hook names a phase that the profile doesn't have.";
     UNKNOWN_PROFILE = "unknown-profile": "No built-in profile has this name.";
     UNKNOWN_SERVICE = "unknown-service": "A hook names a service that the manifest doesn't declare.";
+    UNLOCKED = "unlocked": "Somebody took the lock away from a run.";
     UNREADABLE = "unreadable": "A file or directory that was named can't be used.";
     UNUSABLE_HOOK = "unusable-hook": "A hook can't run, whatever happens before it.";
     WRONG_TYPE = "wrong-type": "A value has another type than its key takes.";

@@ -21,7 +21,7 @@ pub enum ResolveError {
     Engine(#[from] Error),
     /// Another run has the lock.
     #[error("another run holds the lock: wait for its end")]
-    Locked(Holder),
+    Locked(Box<Holder>),
     /// Nothing ever ran.
     #[error("there is no run of {} in {} yet, so there is nothing to resolve", .0.app, .0.environment)]
     NoRun(Target),
@@ -121,10 +121,26 @@ impl Engine {
             }
         }
         let detail = "effects kept, deployment not completed".to_owned();
-        self.afterwards(ledger, run, |journal, by| journal.record(What::DeployFailed { by, detail }, None, Durability::Now))
+        Ok(self.afterwards(ledger, run, |journal, by| journal.record(What::DeployFailed { by, detail }, None, Durability::Now))?)
     }
 
-    fn say(&self, ledger: Box<dyn Ledger>, execution: &Execution, resolution: Resolution) -> Result<(), ResolveError> {
+    /// Takes the lock away from whoever holds it, and records that in the journal of the run that is cut off. `None` if nobody holds it.
+    ///
+    /// # Errors
+    /// [`Error`] if the lock or the ledger can't be used.
+    pub fn unlock(&self, target: &Target) -> Result<Option<Holder>, Error> {
+        let Some(holder) = Lock::break_open(&self.state, target)? else { return Ok(None) };
+        let ledger = self.ledgers.open()?;
+        let Some(cut_off) = ledger.unfinished(target)? else { return Ok(Some(holder)) };
+        let owner = match &holder {
+            Holder::Known(owner) => format!("{}@{} (process {}, since {})", owner.user, owner.host, owner.pid, owner.since),
+            Holder::Unknown => "an unknown owner".to_owned(),
+        };
+        self.afterwards(ledger, &cut_off.run, |journal, by| journal.record(What::Unlocked { by, owner }, None, Durability::Now))?;
+        Ok(Some(holder))
+    }
+
+    fn say(&self, ledger: Box<dyn Ledger>, execution: &Execution, resolution: Resolution) -> Result<(), Error> {
         let Execution { key, digest, run, .. } = execution;
         self.afterwards(ledger, run, |journal, by| {
             let what = What::Resolved { place: key.place.clone(), release: key.release.clone(), resolution, by };
@@ -138,20 +154,19 @@ impl Engine {
         ledger: Box<dyn Ledger>,
         run: &RunId,
         add: impl FnOnce(&mut Journal<'_>, String) -> Result<(), crate::ledger::LedgerError>,
-    ) -> Result<(), ResolveError> {
-        let next = ledger.events(run).map_err(Error::from)?.last().map_or(0, |event: &Event| event.seq + 1);
+    ) -> Result<(), Error> {
+        let next = ledger.events(run)?.last().map_or(0, |event: &Event| event.seq + 1);
         let owner = Owner::of_this_process(&self.command, (self.clock)());
         let mut writers = Writers { ledger: Some(ledger), sinks: self.sinks.clone(), clock: self.clock.clone() };
         let mut journal = Journal::new(&mut writers, run.clone(), next);
-        add(&mut journal, format!("{}@{}", owner.user, owner.host)).map_err(Error::from)?;
-        Ok(())
+        Ok(add(&mut journal, format!("{}@{}", owner.user, owner.host))?)
     }
 
     /// The lock, for a moment.
     async fn alone(&self, target: &Target, on_locked: OnLocked) -> Result<Lock, ResolveError> {
         match self.lock(target, on_locked).await.map_err(Error::from)? {
             Attempt::Held(lock) => Ok(lock),
-            Attempt::Busy(holder) => Err(ResolveError::Locked(holder)),
+            Attempt::Busy(holder) => Err(ResolveError::Locked(Box::new(holder))),
         }
     }
 }

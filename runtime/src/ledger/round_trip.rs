@@ -27,11 +27,12 @@ fn index(what: &What) -> usize {
         What::Warning { .. } => 6,
         What::Interrupted { .. } => 7,
         What::Resolved { .. } => 8,
-        What::RunFinished { .. } => 9,
-        What::DeployFailed { .. } => 10,
+        What::Unlocked { .. } => 9,
+        What::RunFinished { .. } => 10,
+        What::DeployFailed { .. } => 11,
     }
 }
-const KINDS: usize = 11;
+const KINDS: usize = 12;
 
 fn name<T: TryFrom<String, Error = NameError> + std::fmt::Debug>() -> impl Strategy<Value = T> {
     "[a-zA-Z0-9_äß€'\"%:][a-zA-Z0-9_+@:'\"%äß€🎉-]{0,12}".prop_map(|text| T::try_from(text).unwrap())
@@ -232,7 +233,8 @@ fn what(kind: usize) -> BoxedStrategy<What> {
         8 => (place(), text(), resolution, text())
             .prop_map(|(place, release, resolution, by)| What::Resolved { place, release, resolution, by })
             .boxed(),
-        10 => (text(), text()).prop_map(|(by, detail)| What::DeployFailed { by, detail }).boxed(),
+        9 => (text(), text()).prop_map(|(by, owner)| What::Unlocked { by, owner }).boxed(),
+        11 => (text(), text()).prop_map(|(by, detail)| What::DeployFailed { by, detail }).boxed(),
         _ => (status, of(text())).prop_map(|(status, detail)| What::RunFinished { status, detail }).boxed(),
     }
 }
@@ -267,7 +269,7 @@ proptest! {
         let target = super::Target { app: header.app.clone(), environment: header.environment.clone() };
         let mut expected: Vec<Event> = events.into_iter().zip(0..).map(|(event, seq)| Event { seq, run: run.clone(), ..event }).collect();
         expected[0].what = What::RunStarted { header: Box::new(header), steps: Vec::new() };
-        expected[9].what = What::RunFinished { status: Status::Success, detail: None };
+        expected[10].what = What::RunFinished { status: Status::Success, detail: None };
         prop_assert!(expected.iter().map(|event| index(&event.what)).eq(0..KINDS));
 
         let mut ledger = SqliteLedger::open(state.path()).unwrap();

@@ -104,6 +104,13 @@ pub enum What {
         /// What that means for the run's effects, in one sentence.
         detail: String,
     },
+    /// Somebody took the lock away from the run. If it is still on, it can't record anything any more, and stops.
+    Unlocked {
+        /// Who: `user@host`.
+        by: String,
+        /// Who held it, as its record says.
+        owner: String,
+    },
     /// The run was asked to stop.
     Interrupted {
         /// The signal's number, if it was one.

@@ -70,6 +70,10 @@ impl Folder {
                 self.detail(Some(detail));
                 self.report.left_half_way = Some(detail.clone());
             }
+            What::Unlocked { by, owner } => {
+                let message = format!("{by} took the lock away from {owner}");
+                self.report.notices.push(Notice { code: codes::UNLOCKED.to_owned(), message });
+            }
             What::Interrupted { signal } => self.report.signal = *signal,
             What::RunFinished { status, detail } => {
                 self.report.status = *status;

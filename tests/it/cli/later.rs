@@ -14,7 +14,7 @@ fn refused(args: &[&str], project: &Project, what: &str) {
 #[test]
 fn commands_of_later_versions() {
     let project = Project::new("");
-    let commands: [&[&str]; 11] = [
+    let commands: [&[&str]; 10] = [
         &["import", "Boxfile", "--as", "pagoda", "-o", "wasmhook.toml"],
         &["new", "hook", "--lang", "rust"],
         &["build"],
@@ -25,7 +25,6 @@ fn commands_of_later_versions() {
         &["doctor"],
         &["grants", "suggest"],
         &["approve"],
-        &["unlock"],
     ];
     for command in commands {
         refused(command, &project, &format!("`wasmhook {}`", command[0]));

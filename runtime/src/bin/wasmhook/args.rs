@@ -48,6 +48,8 @@ pub enum Command {
     Show(ShowArgs),
     /// Say what became of a hook that was running when the engine died, or that stopped a run.
     Resolve(ResolveArgs),
+    /// Say who holds the lock, or take it away.
+    Unlock(UnlockArgs),
     /// Explain a code that a message named.
     Explain(ExplainArgs),
     /// Run the test cases (`*.test.toml`) beside hooks.
@@ -103,9 +105,6 @@ pub enum Later {
     /// (not in this version) Approve a change of grants.
     #[command(hide = true)]
     Approve(Rest),
-    /// (not in this version) Break a lock.
-    #[command(hide = true)]
-    Unlock(Rest),
 }
 
 impl Later {
@@ -122,7 +121,6 @@ impl Later {
             Self::Doctor(_) => "doctor",
             Self::Grants(_) => "grants",
             Self::Approve(_) => "approve",
-            Self::Unlock(_) => "unlock",
         }
     }
 }
@@ -255,6 +253,9 @@ pub struct RunArgs {
     /// Don't fetch: use the tags that are there.
     #[arg(long)]
     pub no_fetch: bool,
+    /// How long to wait for another run's lock (`5m`), where the profile waits [default: for ever].
+    #[arg(long, value_name = "D")]
+    pub lock_timeout: Option<String>,
     /// What to write to standard output at the end.
     #[arg(long, value_name = "F", default_value = "human")]
     pub format: Format,
@@ -351,6 +352,16 @@ pub struct ResolveArgs {
     /// How to write it.
     #[arg(long, value_name = "F", default_value = "human")]
     pub format: Format,
+}
+
+/// `wasmhook unlock`.
+#[derive(Debug, Args)]
+pub struct UnlockArgs {
+    /// Take the lock away, whoever holds it: a run that is still on stops when it next records something.
+    #[arg(long)]
+    pub force: bool,
+    #[command(flatten)]
+    pub selectors: Selectors,
 }
 
 /// `wasmhook explain`.

@@ -12,13 +12,14 @@ mod run;
 mod show;
 mod status;
 mod test;
+mod unlock;
 
 use crate::args::{Command, Format as Asked};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::settings::Settings;
 use crate::ui::{Format, Ui};
-use wasmhook::ledger::lock::Holder;
+use wasmhook::ledger::lock::{Holder, Life};
 use wasmhook::model::id::{AppName, EnvironmentName};
 
 /// Runs a command.
@@ -35,6 +36,7 @@ pub fn run(command: Command, settings: &Settings, ui: &Ui) -> Result<Exit, CliEr
         Command::Status(args) => status::run(&args, settings, ui),
         Command::Show(args) => show::run(&args, settings, ui),
         Command::Resolve(args) => resolve::run(&args, settings, ui),
+        Command::Unlock(args) => unlock::run(&args, settings, ui),
         Command::Explain(args) => explain::run(&args, ui),
         Command::Test(args) => test::run(&args, settings, ui),
         Command::Cache(args) => cache::run(&args, settings, ui),
@@ -91,9 +93,16 @@ fn target(selectors: &crate::args::Selectors, settings: &Settings) -> Result<was
 
 /// Says for whom one waits.
 fn waiting(holder: &Holder) {
-    let who = match holder {
-        Holder::Known(owner) => format!("{} on {} (process {}, since {})", owner.user, owner.host, owner.pid, owner.since),
-        Holder::Unknown => "another run".to_owned(),
+    tracing::warn!("waiting for the lock: {} holds it", who(holder));
+}
+
+/// Who holds a lock, since when, for what, and whether it is still there.
+fn who(holder: &Holder) -> String {
+    let Holder::Known(owner) = holder else { return "another run".to_owned() };
+    let life = match owner.life() {
+        Life::Alive => "alive",
+        Life::Dead => "dead",
+        Life::Unknown => "on another machine",
     };
-    tracing::warn!("waiting for the lock: {who} holds it");
+    format!("{} on {} (process {}, {life}, since {}: {})", owner.user, owner.host, owner.pid, owner.since, owner.command)
 }

@@ -11,6 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use wasmhook::diagnostic::Diagnostic;
 use wasmhook::engine::{Sink, Stop};
 use wasmhook::model::event::{Event, Status};
+use wasmhook::model::units::parse_duration;
 use wasmhook::report::{Notice, Report};
 use wasmhook::{Engine, Request};
 
@@ -66,6 +67,9 @@ fn engine(args: &RunArgs, settings: &Settings, screen: Arc<dyn Sink>) -> Result<
         .interrupt_signal(INTERRUPT_SIGNAL)
         .on_wait(super::waiting)
         .sink(screen);
+    if let Some(patience) = &args.lock_timeout {
+        builder = builder.lock_patience(parse_duration(patience).map_err(|error| CliError::usage(format!("--lock-timeout: {error}")))?);
+    }
     if let Some(scratch) = settings.get("TMPDIR") {
         builder = builder.scratch(scratch);
     }

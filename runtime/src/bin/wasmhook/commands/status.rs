@@ -25,6 +25,8 @@ struct StatusJson<'a> {
     environment: Option<&'a str>,
     locked_by: Option<wasmhook::ledger::lock::Owner>,
     locked: bool,
+    /// When the owner of the lock last gave a sign of life; null if nobody holds it.
+    last_sign: Option<jiff::Timestamp>,
     runs: Vec<RunJson<'a>>,
     /// What nobody knows the end of.
     unresolved: Vec<UnresolvedJson>,
@@ -70,6 +72,7 @@ pub fn run(args: &StatusArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliE
             environment: None,
             locked_by: None,
             locked: false,
+            last_sign: None,
             runs: Vec::new(),
             unresolved: Vec::new(),
             owed: Vec::new(),
@@ -90,7 +93,8 @@ pub fn run(args: &StatusArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliE
             Some(ledger) => wasmhook::engine::pending::of(&*ledger, target)?,
             None => Pending::default(),
         };
-        one(target, &runs, holder.as_ref(), &pending, args.format, ui)?;
+        let last_sign = holder.as_ref().map(|_| Lock::last_sign(&state, target)).transpose()?.flatten();
+        one(target, &runs, (holder.as_ref(), last_sign), &pending, args.format, ui)?;
     }
     Ok(Exit::Done)
 }
@@ -101,7 +105,14 @@ fn named(args: &StatusArgs) -> bool {
     selectors.app.is_some() || !selectors.manifests.is_empty() || selectors.dir.join("wasmhook.toml").exists()
 }
 
-fn one(target: &Target, runs: &[RunRecord], holder: Option<&Holder>, pending: &Pending, format: Format, ui: &Ui) -> Result<(), CliError> {
+fn one(
+    target: &Target,
+    runs: &[RunRecord],
+    (holder, last_sign): (Option<&Holder>, Option<jiff::Timestamp>),
+    pending: &Pending,
+    format: Format,
+    ui: &Ui,
+) -> Result<(), CliError> {
     let state = |index: usize, run: &RunRecord| match run.status {
         Some(status) => RunState::Ended(status),
         None if index == 0 && holder.is_some() => RunState::Running,
@@ -150,6 +161,7 @@ fn one(target: &Target, runs: &[RunRecord], holder: Option<&Holder>, pending: &P
         app: Some(target.app.as_str()),
         environment: Some(target.environment.as_str()),
         locked: holder.is_some(),
+        last_sign,
         locked_by,
         runs: rows.collect(),
         unresolved: pending.unresolved.iter().map(|open| unresolved(target, open)).collect(),

@@ -57,6 +57,7 @@ impl Live {
                 self.warning(&format!("{place} of release {release} {} by {by}", resolution.words()))
             }
             What::DeployFailed { by, detail } => self.warning(&format!("{detail} (said by {by})")),
+            What::Unlocked { by, owner } => self.warning(&format!("{by} took the lock away from {owner}")),
             What::Interrupted { signal: Some(signal) } => self.warning(&format!("interrupted by signal {signal}: ending what runs")),
             What::Interrupted { signal: None } => self.warning("interrupted: ending what runs"),
             What::RunFinished { detail: Some(detail), .. } => self.warning(detail),
