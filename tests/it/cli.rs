@@ -14,6 +14,7 @@ mod formats;
 mod later;
 mod lock;
 mod next;
+mod resume;
 mod run;
 mod selectors;
 mod shown;

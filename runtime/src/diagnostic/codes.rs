@@ -18,6 +18,7 @@ codes! {
     BAD_PROFILE = "bad-profile": "A limit of the profile can't be read.";
     BAD_VALUE = "bad-value": "A value has the right type and breaks its rule.";
     CACHE = "cache": "The compile cache can't be used.";
+    DEPLOY_FAILED = "deploy-failed": "The run succeeded, and the deployment that it was part of was not completed.";
     DUPLICATE_ID = "duplicate-id": "Two hooks of one phase have the same id.";
     DUPLICATE_NAME = "duplicate-name": "A name that must be unique is written twice.";
     EMPTY_FILE = "empty-file": "The file says nothing.";
@@ -43,8 +44,10 @@ codes! {
     NO_RUN = "no-run": "There is no such run.";
     NO_TARGET = "no-target": "Nothing says what to deploy.";
     NOT_AVAILABLE = "not-available": "A known feature that this version doesn't have.";
+    NOTHING_TO_RESUME = "nothing-to-resume": "There is no run to go on with.";
     ONE_FILE = "one-file": "Author and operator share one file.";
     OTHER_RELEASE = "other-release": "Hooks of a release in between are not run.";
+    PLAN_CHANGED = "plan-changed": "The run can't be resumed, since its plan changed.";
     POLICY_ELSEWHERE = "policy-elsewhere": "The manifest's own policy is not used.";
     PRECOMPILED = "precompiled": "A precompiled artefact is native code and never a hook.";
     REFUSED_GRANT = "refused-grant": "A hook asks for a right that it doesn't get.";
@@ -52,6 +55,7 @@ codes! {
     RELEASE_UNREADABLE = "release-unreadable": "A file of the release can't be read.";
     RERUN_AFTER_CRASH = "rerun-after-crash": "A hook that was running when the engine died runs again.";
     RESERVED_NAME = "reserved-name": "A variable that the engine itself sets.";
+    RESOLVED = "resolved": "Somebody said what became of an execution.";
     RUN_DIED = "run-died": "An earlier run died; its pending steps run first.";
     SCHEMA_VERSION = "schema-version": "The file is written in a format version that this program doesn't read.";
     STAGE_LEFT = "stage-left": "A stage could not be removed; the next run in that directory removes it.";
@@ -68,6 +72,7 @@ codes! {
     UNKNOWN_PROFILE = "unknown-profile": "No built-in profile has this name.";
     UNKNOWN_SERVICE = "unknown-service": "A hook names a service that the manifest doesn't declare.";
     UNKNOWN_TARGET = "unknown-target": "The tag or commit that was given doesn't exist.";
+    UNLOCKED = "unlocked": "Somebody took the lock away from a run.";
     UNREADABLE = "unreadable": "A file or directory that was named can't be used.";
     UNUSABLE_HOOK = "unusable-hook": "A hook can't run, whatever happens before it.";
     USAGE = "usage": "A call that can't be carried out as it is written.";

@@ -5,19 +5,18 @@ use super::job::{self, Supplies};
 use super::journal::Journal;
 use super::keep::{self, Done, Held, Keep};
 use super::lines::{self, Words};
-use super::machine::{At, Effect, Input, LockState, Machine, Record};
+use super::machine::{At, Decision, Effect, Input, LockState, Machine, Record};
 use super::salvage::Salvaged;
 use super::stop::Stop;
 use super::{Checks, Executors, lifecycle};
 use crate::diagnostic::codes;
 use crate::exec::{ExecError, Executor, Hold, OutputSink, Surroundings};
 use crate::ledger::{Durability, Key, LedgerError};
-use crate::model::event::{Finished, Place, Status, What};
+use crate::model::event::{Finished, Place, Resolution, Status, What};
 use crate::model::grant::{Capability, Denial, DirGrant};
 use crate::model::id::Digest;
 use crate::model::job::{Execution, Guest, Job, Stream};
 use crate::model::outcome::{Cause, Outcome, SkipReason, Verdict};
-use crate::model::policy::Gate;
 use crate::plan::{Plan, PlanHook, PlanStepKind};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -189,7 +188,7 @@ impl Driver<'_, '_> {
 
     fn preflight(&self, step: usize) -> Vec<(usize, Vec<String>)> {
         let PlanStepKind::Phase { hooks, .. } = &self.setting.plan.steps[step].kind else { return Vec::new() };
-        let runs = |slot: &usize| self.setting.decisions.by_step[step][*slot] == super::machine::Decision::Run;
+        let runs = |slot: &usize| self.setting.decisions.by_step[step][*slot] == Decision::Run;
         let findings = |hook: &PlanHook| {
             let mut findings: Vec<String> = hook.unusable.iter().cloned().collect();
             findings.extend(job::missing(hook, &self.setting.supplies).iter().map(ToString::to_string));
@@ -332,7 +331,7 @@ impl Driver<'_, '_> {
         let remembered = if holds_back { None } else { Some((&key, &digest)) };
         self.journal.record(What::Finished { place, result: Box::new(finished) }, remembered, durability)?;
         if holds_back {
-            self.held.hold_back(at.step, key);
+            self.held.hold_back(at.step, key, digest);
         }
         Ok(())
     }
@@ -363,7 +362,8 @@ impl Driver<'_, '_> {
             None,
             Durability::Later,
         )?;
-        if verdict != Verdict::Abort && self.setting.decisions.by_step[step].contains(&super::machine::Decision::Run) {
+        let is_done = |decision: &Decision| matches!(decision, Decision::Run | Decision::Skip(SkipReason::AlreadyDone { .. }));
+        if verdict != Verdict::Abort && self.setting.decisions.by_step[step].iter().any(is_done) {
             self.done.push(step);
         }
         let is_phase = |kind: &PlanStepKind| matches!(kind, PlanStepKind::Phase { .. });
@@ -380,7 +380,7 @@ impl Driver<'_, '_> {
     /// The profile's line for a host step; steps without a command say nothing.
     fn host_line(&self, step: usize, moment: Moment) -> Option<String> {
         let PlanStepKind::Host { policy, command: Some(_) } = &self.setting.plan.steps[step].kind else { return None };
-        if self.setting.decisions.by_step[step] != [super::machine::Decision::Run] {
+        if self.setting.decisions.by_step[step] != [Decision::Run] {
             return None;
         }
         let template = match moment {
@@ -486,10 +486,10 @@ pub fn bury(
         journal.record(What::Finished { place, result: Box::new(finished) }, Some((&key, &digest)), durability)?;
     }
     // Hooks of a phase that was committed as one whole had ended, and now count.
-    let target = super::target(setting.plan);
     let counted = remains.ended.iter().filter(|at| keep::is_committed_as_one(setting.plan, **at));
     for at in counted.filter(|at| salvaged.committed(&lifecycle::place(setting.plan, **at)).is_some()) {
-        journal.settle(&target, &key(setting, *at).0, &Outcome::Succeeded)?;
+        let (key, digest) = key(setting, *at);
+        keep::counts(journal, key, &digest, Resolution::MarkDone)?;
     }
     Ok(())
 }
@@ -498,10 +498,6 @@ pub fn bury(
 fn key(setting: &Setting<'_>, at: At) -> (Key, Digest) {
     let plan = setting.plan;
     let place = lifecycle::place(plan, at);
-    let (gate, digest) = match &plan.steps[at.step].kind {
-        PlanStepKind::Phase { policy, hooks } => (gate::gate_of(policy.gate, &hooks[at.slot]), hooks[at.slot].digest.clone()),
-        PlanStepKind::Host { command, .. } => (Gate::None, Digest::of_json(command)),
-        PlanStepKind::Fact { .. } => (Gate::None, Digest::of(b"")),
-    };
+    let (gate, digest) = lifecycle::identity(plan, at);
     (gate::key_of(plan, gate, place, setting.supplies.run), digest)
 }

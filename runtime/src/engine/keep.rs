@@ -7,11 +7,11 @@ use super::staging::{Label, NotCommitted, Observed, Of, Stages, Staging};
 use super::{dry, lifecycle};
 use crate::diagnostic::codes;
 use crate::exec::{ExecError, Executor, Surroundings};
-use crate::ledger::{Key, LedgerError, Target};
-use crate::model::event::{Place, What};
+use crate::ledger::{Durability, Key, LedgerError, Target};
+use crate::model::event::{Place, Resolution, What};
 use crate::model::files::FileChanges;
 use crate::model::grant::{DirGrant, DirMode};
-use crate::model::id::{RunId, StepName};
+use crate::model::id::{Digest, RunId, StepName};
 use crate::model::job::{Execution, Job};
 use crate::model::outcome::{Cause, Outcome, SkipReason};
 use crate::model::policy::Files;
@@ -189,7 +189,8 @@ impl Keep {
     /// # Errors
     /// [`LedgerError`] if it could not be recorded.
     pub fn phase_ended(&self, step: usize, outcome: &Outcome, journal: &mut Journal<'_>, held: &mut Held) -> Result<(), LedgerError> {
-        held.back.remove(&step).unwrap_or_default().iter().try_for_each(|key| journal.settle(&self.target, key, outcome))
+        let resolution = if outcome.is_ok() { Resolution::MarkDone } else { Resolution::MarkNotRun };
+        held.back.remove(&step).unwrap_or_default().into_iter().try_for_each(|(key, digest)| counts(journal, key, &digest, resolution))
     }
 
     /// Whether writes through a grant end with its hook or its phase; those that would last are a dry run's.
@@ -218,13 +219,22 @@ pub fn is_committed_as_one(plan: &Plan, at: At) -> bool {
     matches!(&plan.steps[at.step].kind, PlanStepKind::Phase { policy, .. } if policy.files == Files::Commit && !at.revert)
 }
 
+/// Records whether a hook of a phase that is committed as one whole counts.
+///
+/// # Errors
+/// [`LedgerError`] if it could not be recorded.
+pub fn counts(journal: &mut Journal<'_>, key: Key, digest: &Digest, resolution: Resolution) -> Result<(), LedgerError> {
+    let what = What::Resolved { place: key.place.clone(), release: key.release.clone(), resolution, by: None };
+    journal.record(what, Some((&key, digest)), Durability::Now)
+}
+
 /// What waits for something else to be durable.
 #[derive(Default)]
 pub struct Held {
     /// Commits that are done: forgotten when the outcomes of their hooks are durable.
     applied: Vec<Applied>,
     /// Executions that count when their phase is committed.
-    back: BTreeMap<usize, Vec<Key>>,
+    back: BTreeMap<usize, Vec<(Key, Digest)>>,
 }
 
 impl Held {
@@ -234,8 +244,8 @@ impl Held {
     }
 
     /// Keeps an execution until its phase is over.
-    pub fn hold_back(&mut self, step: usize, key: Key) {
-        self.back.entry(step).or_default().push(key);
+    pub fn hold_back(&mut self, step: usize, key: Key, digest: Digest) {
+        self.back.entry(step).or_default().push((key, digest));
     }
 
     /// Forgets the commits whose outcomes are durable; what can't be removed is said.

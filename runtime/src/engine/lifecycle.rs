@@ -1,9 +1,10 @@
 //! Plan + decisions → what the machine sees, and back from its indices to the names of the plan.
 
-use super::gate::Decisions;
+use super::gate::{self, Decisions};
 use super::machine::{At, Lifecycle, SlotSpec, StepSpec};
 use crate::model::event::{GuestKind, Place, PlannedHook, PlannedStep, Role, StepKind};
-use crate::model::policy::{Files, OnTimeout, Sandbox};
+use crate::model::id::Digest;
+use crate::model::policy::{Files, Gate, OnTimeout, Sandbox};
 use crate::plan::{Plan, PlanGuest, PlanStep, PlanStepKind};
 
 /// The machine's view of a plan.
@@ -64,6 +65,16 @@ pub fn place(plan: &Plan, at: At) -> Place {
     match &step.kind {
         PlanStepKind::Phase { hooks, .. } => Place { role, ..hooks[at.slot].place(&step.name) },
         PlanStepKind::Host { .. } | PlanStepKind::Fact { .. } => Place { role, ..Place::step(step.name.clone()) },
+    }
+}
+
+/// What decides under which identity an execution is remembered: the gate that holds for it, and the digest of what runs.
+#[must_use]
+pub fn identity(plan: &Plan, at: At) -> (Gate, Digest) {
+    match &plan.steps[at.step].kind {
+        PlanStepKind::Phase { policy, hooks } => (gate::gate_of(policy.gate, &hooks[at.slot]), hooks[at.slot].digest.clone()),
+        PlanStepKind::Host { command, .. } => (Gate::None, Digest::of_json(command)),
+        PlanStepKind::Fact { .. } => (Gate::None, Digest::of(b"")),
     }
 }
 

@@ -9,7 +9,10 @@ pub(crate) mod keep;
 pub mod lifecycle;
 pub mod lines;
 pub mod machine;
+pub mod pending;
 pub mod replay;
+pub mod resolve;
+pub mod resume;
 mod salvage;
 pub mod staging;
 pub mod stop;
@@ -23,12 +26,13 @@ pub use journal::{Clock, Sink, Writers};
 pub use staging::Stages;
 pub use stop::Stop;
 
+use crate::diagnostic::codes;
 use crate::exec::{Executor, Hold};
-use crate::ledger::{LedgerError, Target};
+use crate::ledger::{LedgerError, RunRecord, Target};
 use crate::model::event::{Place, RunHeader, Status, What};
 use crate::model::id::RunId;
 use crate::model::outcome::SkipReason;
-use crate::plan::{Notice, Plan, PlanHook};
+use crate::plan::{Notice, Plan, PlanHook, difference};
 use crate::report::Report;
 use crate::stage::StageError;
 use driver::Setting;
@@ -37,6 +41,7 @@ use job::Supplies;
 use journal::Journal;
 use keep::Keep;
 use machine::Machine;
+use resume::Base;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -75,6 +80,8 @@ pub struct Prepared {
     pub checks: Box<dyn Checks>,
     /// Whether a tag that points to another commit than before is taken as it is.
     pub accept_moved_tag: bool,
+    /// Whether it goes on with the last unfinished run.
+    pub resume: bool,
 }
 
 /// Why a run could not be carried out. A hook's failure is none: it stands in the report.
@@ -95,9 +102,9 @@ pub enum Error {
         "what a run that died left in staged directories can't be brought to an end: {0}; mend that and run again: nothing works on them before"
     )]
     NotRecovered(#[source] StageError),
-    /// The plan of a run that died can't be read.
-    #[error("the plan of run {run}, which died, can't be read: {source}")]
-    DeadPlan {
+    /// The plan of an earlier run can't be read.
+    #[error("the plan of run {run} can't be read: {source}")]
+    OldPlan {
         /// The run.
         run: RunId,
         /// Why.
@@ -141,12 +148,20 @@ impl Runner {
     /// # Errors
     /// [`Error`] if the ledger can't be read.
     pub fn readiness(&self, prepared: &Prepared) -> Result<Readiness, Error> {
+        Ok(match self.base(prepared)? {
+            Ok(base) => self.decided(prepared, base.as_ref())?,
+            Err(reason) => Readiness::Refused(vec![reason]),
+        })
+    }
+
+    fn decided(&self, prepared: &Prepared, base: Option<&Base>) -> Result<Readiness, Error> {
         let snapshot = self.snapshot(prepared)?;
         if let Some(moved) = self.moved_tag(prepared)? {
             return Ok(Readiness::Refused(vec![moved]));
         }
         Ok(match gate::decide(&prepared.plan, &snapshot) {
             Ok(decisions) => {
+                let decisions = base.map_or_else(|| decisions.clone(), |base| base.over(decisions.clone()));
                 let hopeless = gate::hopeless(&prepared.plan, &decisions);
                 if hopeless.is_empty() { Readiness::Ready(decisions) } else { Readiness::Refused(hopeless) }
             }
@@ -175,7 +190,11 @@ impl Runner {
     }
 
     async fn carry_out(&mut self, prepared: &Prepared, stop: &Stop, mut keep: Keep) -> Result<Report, Error> {
-        let decisions = match self.readiness(prepared)? {
+        let base = match self.base(prepared)? {
+            Ok(base) => base,
+            Err(reason) => return Ok(refused(prepared, vec![reason])),
+        };
+        let decisions = match self.decided(prepared, base.as_ref())? {
             Readiness::Ready(decisions) => decisions,
             Readiness::Refused(reasons) => return Ok(refused(prepared, reasons)),
         };
@@ -185,7 +204,7 @@ impl Runner {
             self.writers.ledger = None;
         }
         let mut journal = Journal::new(&mut self.writers, prepared.run.clone(), 0);
-        open(&mut journal, prepared, &decisions, keep.is_dry())?;
+        open(&mut journal, prepared, base.map(|base| base.run), &decisions, keep.is_dry())?;
         let machine = Machine::new(lifecycle::of(&prepared.plan, &decisions));
         let is_dry = keep.is_dry();
         let marker = || if is_dry { Ok(()) } else { write_marker(prepared, &decisions) };
@@ -214,7 +233,7 @@ impl Runner {
         let Some(dead) = ledger.unfinished(&target(&prepared.plan))? else {
             return salvage::salvage(&prepared.plan, None, &self.stages)?.forget().map_err(Error::NotRecovered);
         };
-        let plan: Plan = serde_json::from_str(&dead.plan).map_err(|source| Error::DeadPlan { run: dead.run.clone(), source })?;
+        let plan = plan_of(&dead)?;
         let events = ledger.events(&dead.run)?;
         let remains = replay::remains(&plan, &events);
         let decisions = Decisions { by_step: replay::everything_runs(&plan), notices: Vec::new() };
@@ -246,6 +265,15 @@ impl Runner {
         let ended = if remains.began { remains.ended } else { replay::all(&plan) };
         driver::drive(Machine::recover(lifecycle::of(&plan, &decisions), ended), setting, &mut journal).await?;
         Ok(())
+    }
+
+    /// The run to go on with, if that was asked for; or why there is none.
+    fn base(&self, prepared: &Prepared) -> Result<Result<Option<Base>, Notice>, Error> {
+        let Some(ledger) = self.writers.ledger.as_ref().filter(|_| prepared.resume) else { return Ok(Ok(None)) };
+        let plan = &prepared.plan;
+        let Some(base) = resume::base(&**ledger, &target(plan), plan.partial)? else { return Ok(Err(nothing_to_resume(plan))) };
+        let changed = difference::differences(&base.plan, plan);
+        Ok(if changed.is_empty() { Ok(Some(base)) } else { Err(plan_changed(&base.run, &changed)) })
     }
 
     fn snapshot(&self, prepared: &Prepared) -> Result<Snapshot, LedgerError> {
@@ -293,8 +321,35 @@ fn refused(prepared: &Prepared, reasons: Vec<Notice>) -> Report {
     report
 }
 
-fn started(prepared: &Prepared, dry_run: bool) -> What {
-    What::RunStarted { header: Box::new(header(prepared, dry_run)), steps: lifecycle::planned_steps(&prepared.plan) }
+/// The plan that a run was begun with.
+///
+/// # Errors
+/// [`Error::OldPlan`] if it isn't one.
+pub fn plan_of(record: &RunRecord) -> Result<Plan, Error> {
+    serde_json::from_str(&record.plan).map_err(|source| Error::OldPlan { run: record.run.clone(), source })
+}
+
+fn nothing_to_resume(plan: &Plan) -> Notice {
+    let message = format!(
+        "there is nothing to resume: no run of {} in {} was cut off or failed since the last success; run without --resume",
+        plan.app, plan.environment
+    );
+    Notice { code: codes::NOTHING_TO_RESUME.to_owned(), message }
+}
+
+fn plan_changed(run: &RunId, changed: &[String]) -> Notice {
+    let message = format!(
+        "run {run} can't be resumed, since the plan changed: {}; undo that, or run without --resume to start from the first step",
+        changed.join("; ")
+    );
+    Notice { code: codes::PLAN_CHANGED.to_owned(), message }
+}
+
+fn started(prepared: &Prepared, resumes: Option<RunId>, dry_run: bool) -> What {
+    What::RunStarted {
+        header: Box::new(RunHeader { resumes, ..header(prepared, dry_run) }),
+        steps: lifecycle::planned_steps(&prepared.plan),
+    }
 }
 
 fn header(prepared: &Prepared, dry_run: bool) -> RunHeader {
@@ -308,6 +363,7 @@ fn header(prepared: &Prepared, dry_run: bool) -> RunHeader {
         previous_version: plan.previous_version.clone(),
         plan_digest: plan.digest(),
         dry_run,
+        resumes: None,
     }
 }
 
@@ -319,11 +375,11 @@ fn died(run: &RunId, remains: &replay::Remains) -> What {
 }
 
 /// Opens the run in the journal, with everything a person should know about it.
-fn open(journal: &mut Journal<'_>, prepared: &Prepared, decisions: &Decisions, dry_run: bool) -> Result<(), Error> {
+fn open(journal: &mut Journal<'_>, prepared: &Prepared, resumes: Option<RunId>, decisions: &Decisions, dry_run: bool) -> Result<(), Error> {
     let plan = &prepared.plan;
-    let json = serde_json::to_string(plan).map_err(|source| Error::DeadPlan { run: prepared.run.clone(), source })?;
+    let json = serde_json::to_string(plan).map_err(|source| Error::OldPlan { run: prepared.run.clone(), source })?;
     let release = gate::release_of(plan, crate::model::policy::Gate::Once, &prepared.run);
-    journal.open(&target(plan), &release, &json, started(prepared, dry_run))?;
+    journal.open(&target(plan), &release, &json, started(prepared, resumes, dry_run))?;
     for Notice { code, message } in plan.warnings.iter().chain(&decisions.notices).cloned() {
         journal.record(What::Warning { code, message }, None, crate::ledger::Durability::Later)?;
     }

@@ -14,6 +14,8 @@ use crate::plan::{HostCommand, PlanGuest, PlanStep, PlanStepKind, SCHEMA};
 use crate::report::OutcomeWord;
 use std::sync::Mutex;
 
+mod resume;
+
 #[derive(Default)]
 struct Tape(Mutex<Vec<Event>>);
 
@@ -94,6 +96,7 @@ fn prepared(run: &str, steps: Vec<PlanStep>) -> Prepared {
         write_marker: Box::new(|| Ok(())),
         checks: Box::new(NoChecks),
         accept_moved_tag: false,
+        resume: false,
     }
 }
 

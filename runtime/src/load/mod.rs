@@ -17,6 +17,7 @@ mod within;
 pub(crate) use checks::Preflight;
 pub use declare::{Declared, declare};
 pub use prepare::prepare;
+pub(crate) use request::Previous;
 pub use request::{Probe, Request};
 
 use crate::diagnostic::Diagnostic;

@@ -186,5 +186,6 @@ pub(super) fn host_step(doc: HostStepDoc, name: &Located<String>, problems: &mut
         env: doc.env.into_iter().map(|name| name.value).collect(),
         set: doc.set.0.into_iter().map(|(name, value)| (name.value, value)).collect(),
         limits: limits(asked, problems),
+        resume: doc.resume,
     })
 }

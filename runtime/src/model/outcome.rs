@@ -103,6 +103,17 @@ pub enum SkipReason {
     NotSelected,
     /// The run was aborted before it.
     Aborted,
+    /// It ended in the run that is resumed, badly, and that run went on all the same.
+    Passed {
+        /// That run.
+        run: String,
+    },
+    /// A person said that it may run again (`resolve --retry`): only in memory, never in a report.
+    Retried,
+    /// A person said that it didn't run (`resolve --mark-not-run`): only in memory, never in a report.
+    MarkedNotRun,
+    /// Its revert took it back: only in memory, never in a report.
+    Reverted,
     /// The hook itself said so.
     SaidByHook {
         /// Its reason.
@@ -127,6 +138,10 @@ impl fmt::Display for SkipReason {
             Self::NotConfigured => f.write_str("not configured"),
             Self::NotSelected => f.write_str("not selected"),
             Self::Aborted => f.write_str("the run was aborted before it"),
+            Self::Passed { run } => write!(f, "run {run}, which goes on here, is past it"),
+            Self::Retried => f.write_str("to be run again"),
+            Self::MarkedNotRun => f.write_str("marked as not run"),
+            Self::Reverted => f.write_str("taken back by its revert"),
             Self::SaidByHook { message } => f.write_str(message),
             Self::DryRun => f.write_str("dry run"),
             Self::NotTried { why } => write!(f, "not tried: {why}"),

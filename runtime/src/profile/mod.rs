@@ -186,7 +186,7 @@ pub struct HostPolicy {
     /// Whether the new version is live once it succeeded.
     #[serde(default)]
     pub makes_live: bool,
-    /// How it goes on after a crash.
+    /// What `run --resume` does with it.
     #[serde(default)]
     pub resume: Resume,
     /// Limits unless the operator says otherwise.

@@ -8,7 +8,7 @@ use crate::diagnostic::{Diagnostic, codes};
 use crate::document::{Fields, Problems, Read, Table, Value, document, not_available, quote, suggest, words};
 use crate::model::grant::DirMode;
 use crate::model::id::StepName;
-use crate::model::policy::{OnFailure, Resume};
+use crate::model::policy::OnFailure;
 use crate::model::units::{UnitError, parse_duration, parse_size};
 use schemars::generate::SchemaSettings;
 use serde::Serialize;
@@ -195,9 +195,6 @@ fn phase(read: &PhasePolicy, table: &Table<'_>, problems: &mut Problems) {
 fn host(read: &HostPolicy, table: &Table<'_>, problems: &mut Problems) {
     if read.on_failure == OnFailure::Revert {
         refuse("`on_failure = \"revert\"`", "on_failure", table, problems);
-    }
-    if read.resume != Resume::Rerun {
-        refuse("`resume` other than `rerun`", "resume", table, problems);
     }
 }
 

@@ -3,6 +3,7 @@
 use super::entry::{HookReport, OutcomeWord, StepReport, UsageReport};
 use super::failure::{Failure, FirstError, Skip};
 use super::{Notice, Report, WouldChange};
+use crate::diagnostic::codes;
 use crate::model::event::{Event, Finished, Place, PlannedHook, PlannedStep, Role, RunHeader, Status, What};
 use crate::model::id::{HookId, StepName};
 use crate::model::outcome::{Outcome, SkipReason, Verdict};
@@ -61,6 +62,21 @@ impl Folder {
             }
             What::WouldChange { files, diffs } => {
                 self.report.would_change = Some(WouldChange { files: files.clone(), diffs: diffs.clone() });
+            }
+            What::Resolved { by: None, .. } => {}
+            What::Resolved { place, release, resolution, by: Some(by) } => {
+                let message = format!("{place} of release {release} {} by {by}", resolution.words());
+                self.report.notices.push(Notice { code: codes::RESOLVED.to_owned(), message });
+            }
+            What::DeployFailed { by, detail } => {
+                self.report.status = Status::SucceededButDeployFailed;
+                self.report.notices.push(Notice { code: codes::DEPLOY_FAILED.to_owned(), message: format!("{detail} (said by {by})") });
+                self.detail(Some(detail));
+                self.report.left_half_way = Some(detail.clone());
+            }
+            What::Unlocked { by, owner } => {
+                let message = format!("{by} took the lock away from {owner}");
+                self.report.notices.push(Notice { code: codes::UNLOCKED.to_owned(), message });
             }
             What::Interrupted { signal } => self.report.signal = *signal,
             What::RunFinished { status, detail } => {

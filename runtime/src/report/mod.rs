@@ -72,6 +72,9 @@ pub struct Report {
     pub left_half_way: Option<String>,
     /// The signal that interrupted the run.
     pub signal: Option<i32>,
+    /// The run that this one went on with.
+    #[serde(default)]
+    pub resumes: Option<RunId>,
     /// When the run started, in UTC.
     #[schemars(with = "Option<String>")]
     pub started_at: Option<jiff::Timestamp>,
@@ -123,6 +126,7 @@ impl Report {
             plan_digest: None,
             dry_run: false,
             new_version_live: None,
+            resumes: None,
             first_error: None,
             warnings: 0,
             previous_version: None,
@@ -151,6 +155,7 @@ impl Report {
         self.commit.clone_from(&header.commit);
         self.plan_digest = Some(header.plan_digest.clone());
         self.dry_run = header.dry_run;
+        self.resumes.clone_from(&header.resumes);
         self.previous_version.clone_from(&header.previous_version);
         let tag = header.tag.as_ref().map(Tag::as_str);
         self.new_version = tag.or(header.commit.as_ref().map(Commit::as_str)).map(str::to_owned);

@@ -14,8 +14,7 @@ fn refused(args: &[&str], project: &Project, what: &str) {
 #[test]
 fn commands_of_later_versions() {
     let project = Project::new("");
-    let commands: [&[&str]; 12] = [
-        &["resolve", "hook", "--retry"],
+    let commands: [&[&str]; 10] = [
         &["import", "Boxfile", "--as", "pagoda", "-o", "wasmhook.toml"],
         &["new", "hook", "--lang", "rust"],
         &["build"],
@@ -26,7 +25,6 @@ fn commands_of_later_versions() {
         &["doctor"],
         &["grants", "suggest"],
         &["approve"],
-        &["unlock"],
     ];
     for command in commands {
         refused(command, &project, &format!("`wasmhook {}`", command[0]));
@@ -36,9 +34,8 @@ fn commands_of_later_versions() {
 #[test]
 fn options_of_later_versions() {
     let project = Project::new("").file("ok.wat", "(module (func (export \"_start\")))");
-    let options: [(&[&str], &str); 7] = [
+    let options: [(&[&str], &str); 6] = [
         (&["exec", "--net", "db:5432", "ok.wat"], "--net"),
-        (&["run", "--resume"], "--resume"),
         (&["run", "--dialect", "pagoda"], "--dialect"),
         (&["run", "--format", "junit"], "--format junit"),
         (&["plan", "--format", "junit"], "--format junit"),

@@ -7,7 +7,11 @@ use wasmhook_tests::{Place, Project};
 
 fn released() -> Project {
     let lines = [
-        hook("one", "pre-deploy", "wasm = \"files.wasm\"\nargs = [\"write\", \"/d/x\", \"1\\n\", \"remove\", \"/d/old.txt\"]\ndirs = [{ path = \"data\", guest = \"/d\" }]"),
+        hook(
+            "one",
+            "pre-deploy",
+            "wasm = \"files.wasm\"\nargs = [\"write\", \"/d/x\", \"1\\n\", \"remove\", \"/d/old.txt\"]\ndirs = [{ path = \"data\", guest = \"/d\" }]",
+        ),
         hook("two", "pre-deploy", "run = \"sh -c 'cat data/x; echo 2 >> data/x'\"\ndirs = [{ path = \"data\", mode = \"write\" }]"),
         hook("late", "post-deploy", "run = \"sh -c 'cat data/x'\"\ndirs = [{ path = \"data\", mode = \"read\" }]"),
         "[host_step.deploy]\nrun = \"sh -c 'echo deployed > deployed'\"\n".to_owned(),
@@ -77,7 +81,8 @@ fn the_exit_code_is_that_of_what_ran_and_a_failed_hook_s_writes_do_not_count() {
         hook("two", "pre-deploy", "run = \"sh -c 'echo lost > data/lost; exit 3'\"\ndirs = [{ path = \"data\" }]"),
     ];
     let project = project(&lines.concat());
-    let ran = Place::new().args(["run", "-C", "app", "--tag", "v1", "--dry-run", "--format", "json"]).current_dir(project.path()).run().exits(1);
+    let ran =
+        Place::new().args(["run", "-C", "app", "--tag", "v1", "--dry-run", "--format", "json"]).current_dir(project.path()).run().exits(1);
     let report = ran.report();
     assert_eq!(report["would_change"]["files"]["created"], serde_json::json!(["kept"]));
     assert_eq!(report["first_error"]["hook"], "two");

@@ -19,7 +19,11 @@ fn writes(id: &str, shell: &str) -> String {
 #[test]
 fn s1_15_s2_5_hooks_of_a_phase_share_one_stage_that_is_dropped_at_its_end() {
     let lines = [
-        hook("one", "release", "wasm = \"files.wasm\"\nargs = [\"write\", \"/d/x\", \"seen\"]\ndirs = [{ path = \"data\", guest = \"/d\" }]"),
+        hook(
+            "one",
+            "release",
+            "wasm = \"files.wasm\"\nargs = [\"write\", \"/d/x\", \"seen\"]\ndirs = [{ path = \"data\", guest = \"/d\" }]",
+        ),
         writes("two", "cat data/x; rm data/old.txt"),
     ];
     let project = with_profile("discard", &lines.concat());

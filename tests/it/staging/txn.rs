@@ -6,7 +6,9 @@ use wasmhook_tests::project::hook;
 
 /// The same work by each kind of guest: two files written, one removed, then `end`.
 fn works(end: &str) -> [String; 3] {
-    let args = |more: &str| format!("args = [\"write\", \"data/a.txt\", \"new\", \"append\", \"data/b.txt\", \"b\", \"remove\", \"data/old.txt\"{more}]");
+    let args = |more: &str| {
+        format!("args = [\"write\", \"data/a.txt\", \"new\", \"append\", \"data/b.txt\", \"b\", \"remove\", \"data/old.txt\"{more}]")
+    };
     let more = if end == "fail" { ", \"read\", \"data/absent\"" } else { "" };
     let code = if end == "fail" { 3 } else { 0 };
     [
@@ -62,9 +64,17 @@ fn a_hook_out_of_time_has_changed_nothing() {
 #[test]
 fn later_hooks_see_what_earlier_ones_committed() {
     let lines = [
-        hook("one", "pre-deploy", "wasm = \"files.wasm\"\nargs = [\"write\", \"/d/x\", \"1\"]\ndirs = [{ path = \"data\", guest = \"/d\" }]"),
+        hook(
+            "one",
+            "pre-deploy",
+            "wasm = \"files.wasm\"\nargs = [\"write\", \"/d/x\", \"1\"]\ndirs = [{ path = \"data\", guest = \"/d\" }]",
+        ),
         hook("two", "pre-deploy", "run = \"sh -c 'cat data/x; echo 2 >> data/x'\"\ndirs = [{ path = \"data\" }]"),
-        hook("three", "post-deploy", "wasm = \"files-p2.wasm\"\nargs = [\"read\", \"/d/x\"]\ndirs = [{ path = \"data\", guest = \"/d\", mode = \"read\" }]"),
+        hook(
+            "three",
+            "post-deploy",
+            "wasm = \"files-p2.wasm\"\nargs = [\"read\", \"/d/x\"]\ndirs = [{ path = \"data\", guest = \"/d\", mode = \"read\" }]",
+        ),
     ];
     let project = project(&lines.concat());
     let ran = Place::new().args(["run", "-C", "app", "--tag", "v1"]).current_dir(project.path()).run().exits(0);
@@ -88,7 +98,8 @@ fn a_change_by_somebody_else_meanwhile_is_a_conflict_and_what_the_hook_wrote_is_
     assert_eq!(cause["why"]["kind"].as_str().or(cause["kind"].as_str()), Some("conflict"), "{cause}");
     let kept = cause["why"]["kept"].as_str().or(cause["kept"].as_str()).unwrap().to_owned();
     assert!(ran.stderr.contains("data/old.txt"), "{}", ran.stderr);
-    let written = std::fs::read_to_string(format!("{kept}/upper/old.txt")).or_else(|_| std::fs::read_to_string(format!("{kept}/tree/old.txt")));
+    let written =
+        std::fs::read_to_string(format!("{kept}/upper/old.txt")).or_else(|_| std::fs::read_to_string(format!("{kept}/tree/old.txt")));
     assert_eq!(written.unwrap(), "mine\n", "it is kept for somebody to look at");
 }
 

@@ -1,6 +1,7 @@
 //! Errors of the program, each with its exit code; one place maps the library's errors to codes.
 
 use crate::exit::Exit;
+use wasmhook::ResolveError;
 use wasmhook::diagnostic::{Diagnostic, codes};
 use wasmhook::discover::target::TargetError;
 use wasmhook::discover::{GitError, SourceError};
@@ -137,6 +138,33 @@ impl From<GitError> for CliError {
 impl From<CacheError> for CliError {
     fn from(error: CacheError) -> Self {
         Self::finding(Exit::Refused, codes::CACHE, error.to_string())
+    }
+}
+
+impl From<ResolveError> for CliError {
+    fn from(error: ResolveError) -> Self {
+        let message = error.to_string();
+        match error {
+            ResolveError::Engine(error) => error.into(),
+            ResolveError::Locked(_) => Self::finding(Exit::Locked, codes::LOCKED, message),
+            ResolveError::Unknown { could, .. } if could.is_empty() => {
+                Self::finding(Exit::Usage, codes::UNKNOWN_HOOK, message).help("nothing waits for it, and nothing is remembered")
+            }
+            ResolveError::Unknown { could, .. } => {
+                Self::finding(Exit::Usage, codes::UNKNOWN_HOOK, message).help(&format!("what can be resolved so: {}", could.join(", ")))
+            }
+            ResolveError::Ambiguous { .. } => Self::finding(Exit::Usage, codes::UNKNOWN_HOOK, message),
+            error => Self::finding(Exit::Refused, codes::USAGE, error.to_string()),
+        }
+    }
+}
+
+impl From<RunError> for CliError {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Ledger(error) => error.into(),
+            error => Self::internal(error),
+        }
     }
 }
 

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 use wasmhook::diagnostic::Diagnostic;
 use wasmhook::engine::{Sink, Stop};
-use wasmhook::ledger::lock::Holder;
 use wasmhook::model::event::{Event, Status};
+use wasmhook::model::units::parse_duration;
 use wasmhook::report::{Notice, Report};
 use wasmhook::{Engine, Request};
 
@@ -21,6 +21,7 @@ pub const INTERRUPT_SIGNAL: i32 = libc::SIGURG;
 pub fn run(args: &RunArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliError> {
     refuse_what_comes_later(args)?;
     let mut request = settings.request(&args.selectors)?;
+    request.resume = args.resume;
     request.fetch = (!args.no_fetch).then_some(FETCH_DEADLINE);
     std::thread::scope(|scope| {
         // The screen has a thread of its own: a slow terminal must not slow the run down.
@@ -60,19 +61,15 @@ async fn drive(request: &Request, args: &RunArgs, settings: &Settings, screen: A
 
 fn engine(args: &RunArgs, settings: &Settings, screen: Arc<dyn Sink>) -> Result<Engine, CliError> {
     let places = &args.selectors.places;
-    let waiting = |holder: &Holder| {
-        let who = match holder {
-            Holder::Known(owner) => format!("{} on {} (process {}, since {})", owner.user, owner.host, owner.pid, owner.since),
-            Holder::Unknown => "another run".to_owned(),
-        };
-        tracing::warn!("waiting for the lock: {who} holds it");
-    };
     let mut builder = Engine::builder(settings.state(places)?, settings.cache(places)?)
         .command(settings.command.clone())
         .operator_env(settings.env.clone())
         .interrupt_signal(INTERRUPT_SIGNAL)
-        .on_wait(waiting)
+        .on_wait(super::waiting)
         .sink(screen);
+    if let Some(patience) = &args.lock_timeout {
+        builder = builder.lock_patience(parse_duration(patience).map_err(|error| CliError::usage(format!("--lock-timeout: {error}")))?);
+    }
     if let Some(scratch) = settings.get("TMPDIR") {
         builder = builder.scratch(scratch);
     }
@@ -97,7 +94,7 @@ pub async fn stop_on_signals(stop: Stop) {
 
 fn refuse_what_comes_later(args: &RunArgs) -> Result<(), CliError> {
     check_format(args.format)?;
-    let later = [(args.resume, "--resume"), (args.dialect.is_some(), "--dialect")];
+    let later = [(args.dialect.is_some(), "--dialect")];
     match later.iter().find(|(asked, _)| *asked) {
         Some((_, option)) => Err(CliError::not_available(option)),
         None => Ok(()),

@@ -54,6 +54,7 @@ fn ending(report: &Report) -> (Symbol, String) {
         (Status::Success, 0) => (Symbol::Done, "succeeded".to_owned()),
         (Status::Success, 1) => (Symbol::Warning, "succeeded with 1 warning".to_owned()),
         (Status::Success, n) => (Symbol::Warning, format!("succeeded with {n} warnings")),
+        (Status::SucceededButDeployFailed, _) => (Symbol::Failed, "succeeded, but the deployment was not completed".to_owned()),
         (Status::Failed, _) => (Symbol::Failed, "failed".to_owned()),
         (Status::Refused, _) => (Symbol::Failed, "refused: nothing ran".to_owned()),
         (Status::Interrupted, _) => (Symbol::Failed, "interrupted".to_owned()),
@@ -133,7 +134,7 @@ fn notices(look: Look, report: &Report) -> Vec<Line> {
     let symbol = match report.status {
         Status::Refused | Status::Locked => Symbol::Failed,
         Status::Skipped => Symbol::Skipped,
-        Status::Success | Status::Failed | Status::Interrupted => Symbol::Warning,
+        Status::Success | Status::SucceededButDeployFailed | Status::Failed | Status::Interrupted => Symbol::Warning,
     };
     let mark = |text: &str| Line::new(look).symbol(symbol).space(1).plain(text).fold(look.width, 2);
     let unenforced = report.hooks.iter().flat_map(|hook| {

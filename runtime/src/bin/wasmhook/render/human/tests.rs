@@ -125,7 +125,8 @@ fn summary_of_a_failure_at_80_columns() {
 
     Next:
       wasmhook show 01JFAKE  # all that it wrote
-      wasmhook run --tag v0.4.0 --env-name testsite  # again, after the fix
+      wasmhook run --resume --tag v0.4.0 --env-name testsite  # only what is missing
+      wasmhook run --tag v0.4.0 --env-name testsite  # from the first step
     "#);
 }
 
@@ -155,7 +156,8 @@ fn summary_of_a_failure_at_200_columns() {
 
     Next:
       wasmhook show 01JFAKE  # all that it wrote
-      wasmhook run --tag v0.4.0 --env-name testsite  # again, after the fix
+      wasmhook run --resume --tag v0.4.0 --env-name testsite  # only what is missing
+      wasmhook run --tag v0.4.0 --env-name testsite  # from the first step
     "#);
 }
 
@@ -225,9 +227,10 @@ fn a_run_that_died_asks_what_became_of_its_hook() {
       it was running when the engine died
       its last lines:
         │ === Release hook: v0.4.0 ===
-      → find out what it did; if it may run a second time, write idempotent = true
-        in the hook and run again
-      → if it is done and must not run again, set enabled = false for this release
+      → find out what it did, and say so with one of the commands below: nothing of
+        this release runs before that
+      → if it may always run a second time, write idempotent = true in the hook:
+        then it restarts by itself
 
     Did not run because of it: post-migrate/verify, update-version, start-services.
     The new version is not live.
