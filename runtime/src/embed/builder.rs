@@ -158,7 +158,7 @@ impl Builder {
             let sandbox = Arc::new(self.sandbox(&protected)?);
             (Arc::clone(&sandbox) as _, sandbox)
         };
-        let native = self.native.take().unwrap_or_else(|| self.confinement());
+        let native = self.native.take().unwrap_or_else(|| self.confinement(&protected));
         Ok(Engine {
             ledgers: self.ledgers.unwrap_or_else(|| Ledgers::Sqlite(self.state.clone())),
             state: self.state,
@@ -174,8 +174,9 @@ impl Builder {
         })
     }
 
-    fn confinement(&mut self) -> Arc<dyn Executor> {
+    fn confinement(&mut self, protected: &[(&'static str, PathBuf)]) -> Arc<dyn Executor> {
         let native = NativeExecutor::builder().operator_env(std::mem::take(&mut self.operator_env));
+        let native = protected.iter().fold(native, |native, (name, path)| native.protect(*name, path));
         Arc::new(match &self.scratch {
             Some(scratch) => native.scratch(scratch).build(),
             None => native.build(),

@@ -14,6 +14,7 @@
 use super::kernel::Kernel;
 use super::private::Private;
 use crate::exec::ExecError;
+use crate::exec::dirs::Handle;
 use crate::model::grant::{Capability, Denial, DirGrant, DirMode};
 use crate::model::limits::Limits;
 use crate::model::policy::Sandbox;
@@ -21,10 +22,9 @@ use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, PathBeneath, PathFd, Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr,
     RulesetError, Scope, make_bitflags,
 };
-use rustix::fs::{CWD, Mode, OFlags};
 use rustix::process::{Resource, Rlimit};
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 /// Where programs, libraries and their configuration lie on any Linux system. `/opt`, `/srv`, `/var` and home directories are granted by name.
@@ -137,6 +137,8 @@ pub(super) struct Files<'a> {
     pub private: &'a Private,
     /// Its granted directories.
     pub dirs: &'a [DirGrant],
+    /// Those directories, as they were opened and decided about.
+    pub handles: &'a [Option<Handle>],
 }
 
 fn ruleset(files: &Files<'_>, ground: &Ground<'_>) -> Result<Option<OwnedFd>, Unconfined> {
@@ -154,8 +156,8 @@ fn ruleset(files: &Files<'_>, ground: &Ground<'_>) -> Result<Option<OwnedFd>, Un
     if let Some(script) = files.private.script() {
         allow_if_there(&mut rules, script, READ).map_err(broken)?;
     }
-    for grant in files.dirs {
-        let (dir, access) = granted(grant, files.private)?;
+    for (grant, handle) in files.dirs.iter().zip(files.handles) {
+        let (dir, access) = granted(grant, handle.as_ref(), files.private)?;
         (&mut rules).add_rule(PathBeneath::new(dir, access)).map_err(broken)?;
     }
     Ok(rules.into())
@@ -179,19 +181,21 @@ fn allow_if_there(rules: &mut RulesetCreated, path: &Path, access: BitFlags<Acce
     rules.add_rule(PathBeneath::new(file, access)).map(drop)
 }
 
-fn granted(grant: &DirGrant, private: &Private) -> Result<(OwnedFd, BitFlags<AccessFs>), Unconfined> {
+fn granted<'a>(
+    grant: &DirGrant,
+    handle: Option<&'a Handle>,
+    private: &Private,
+) -> Result<(BorrowedFd<'a>, BitFlags<AccessFs>), Unconfined> {
     let access = match grant.mode {
         DirMode::Read => READ,
         DirMode::Write => WRITE,
         DirMode::Txn | DirMode::Discard | DirMode::Scratch => return Err(Unconfined::Denied(unsupported(grant))),
     };
-    let host = Path::new(grant.host.as_deref().unwrap_or(&grant.guest));
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let dir = rustix::fs::openat(CWD, host, flags, Mode::empty()).map_err(|errno| Unconfined::Denied(unusable(grant, errno)))?;
-    if private.lies_in(host) {
+    let handle = handle.ok_or_else(|| Unconfined::Denied(unsupported(grant)))?;
+    if private.home().starts_with(handle.real_path()) {
         return Err(Unconfined::Denied(reaches_private(grant, private.home())));
     }
-    Ok((dir, access))
+    Ok((handle.as_fd(), access))
 }
 
 /// Refuses what a native hook can't be given on any kernel. It sees the host's own paths, and nothing is staged for it.
@@ -222,15 +226,6 @@ fn moved(grant: &DirGrant, host: &str) -> Denial {
         capability: Capability::Dir,
         what: format!("directory `{host}` as `{}`: a native hook sees directories at their own paths only", grant.guest),
         allow: format!("dirs = [{{ path = \"{host}\", mode = \"{}\" }}]", grant.mode),
-    }
-}
-
-fn unusable(grant: &DirGrant, error: rustix::io::Errno) -> Denial {
-    let path = grant.host.as_deref().unwrap_or(&grant.guest);
-    Denial {
-        capability: Capability::Dir,
-        what: format!("directory `{path}` can't be granted: {error}"),
-        allow: format!("mkdir -p {path}, or leave it out of `dirs`"),
     }
 }
 

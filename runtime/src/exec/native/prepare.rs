@@ -7,6 +7,7 @@ use super::private::Private;
 use super::process::{self, Run, Setup};
 use super::wire::{Failure, Stage};
 use super::{NativeExecutor, NotRun, program, streams};
+use crate::exec::dirs::Handle;
 use crate::exec::{ExecError, Surroundings};
 use crate::model::job::{Job, NativeGuest};
 use crate::model::limits::Limits;
@@ -34,11 +35,11 @@ pub(super) struct Prepared {
 }
 
 impl NativeExecutor {
-    /// Prepares `job`.
+    /// Prepares `job`, whose granted directories are open as `dirs`.
     ///
     /// # Errors
     /// [`NotRun`], with the outcome of a job that can't start.
-    pub(super) fn prepare(&self, job: &Job, guest: &NativeGuest) -> Result<Prepared, NotRun> {
+    pub(super) fn prepare(&self, job: &Job, guest: &NativeGuest, dirs: &[Option<Handle>]) -> Result<Prepared, NotRun> {
         if !guest.cwd.is_absolute() {
             return Err(NotRun::spawn(format!("working directory `{}` is not an absolute path: give one", guest.cwd.display())));
         }
@@ -47,7 +48,7 @@ impl NativeExecutor {
         let env = self.environment(job, guest, private.as_ref());
         let name = argv.first().map(String::as_str).unwrap_or_default();
         let program = program::find(name, environment::path(&env), &guest.cwd).map_err(NotRun::spawn)?;
-        let rights = self.rights(job, guest, &program, private.as_ref())?;
+        let rights = self.rights(job, guest, dirs, &program, private.as_ref())?;
         let command = Command {
             program: c_string("the program's path", program.as_os_str().to_owned())?,
             argv: argv.into_iter().map(|argument| c_string("an argument", argument.into())).collect::<Result<_, _>>()?,
@@ -81,10 +82,17 @@ impl NativeExecutor {
         env
     }
 
-    fn rights(&self, job: &Job, guest: &NativeGuest, program: &Path, private: Option<&Private>) -> Result<Rights, NotRun> {
+    fn rights(
+        &self,
+        job: &Job,
+        guest: &NativeGuest,
+        handles: &[Option<Handle>],
+        program: &Path,
+        private: Option<&Private>,
+    ) -> Result<Rights, NotRun> {
         let (Some(sandbox), Some(private)) = (guest.sandbox, private) else { return Ok(Rights::of_operator(&job.limits)) };
         let ground = Ground { kernel: self.kernel, system_dirs: &self.system_dirs };
-        Ok(confine::rights(sandbox, &job.limits, &Files { program, private, dirs: &job.dirs }, &ground)?)
+        Ok(confine::rights(sandbox, &job.limits, &Files { program, private, dirs: &job.dirs, handles }, &ground)?)
     }
 }
 
