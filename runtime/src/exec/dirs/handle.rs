@@ -32,14 +32,12 @@ impl Handle {
     /// # Errors
     /// What the system says.
     pub(super) fn open(host: &Path) -> io::Result<Self> {
-        match open_without_links(host) {
-            Some(fd) => Ok(Self { fd, path: host.components().collect() }),
-            None => {
-                let fd = openat(CWD, host, FLAGS, Mode::empty())?;
-                let path = real_path(&fd, host)?;
-                Ok(Self { fd, path })
-            }
+        if let Some(fd) = open_without_links(host) {
+            return Ok(Self { fd, path: host.components().collect() });
         }
+        let fd = openat(CWD, host, FLAGS, Mode::empty())?;
+        let path = real_path(&fd, host)?;
+        Ok(Self { fd, path })
     }
 
     /// Where the directory was, without links, when it was opened.

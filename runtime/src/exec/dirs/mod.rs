@@ -11,6 +11,7 @@ mod place;
 pub use handle::Handle;
 
 use crate::model::grant::{Capability, Denial, DirGrant, DirMode};
+use handle::Stat;
 use mounts::{Mounts, Watch};
 use place::Place;
 use std::fs;
@@ -85,31 +86,21 @@ impl Guard {
 
     fn decide(&self, dirs: &[DirGrant], handles: &[Option<Handle>]) -> Result<(), Denial> {
         check_guest_paths(dirs)?;
-        let opened: Vec<(&DirGrant, &Handle)> =
-            dirs.iter().zip(handles).filter_map(|(dir, handle)| Some((dir, handle.as_ref()?))).collect();
+        let opened = dirs.iter().zip(handles).filter_map(|(dir, handle)| Some(Opened::new(dir, handle.as_ref()?)));
+        let opened = opened.collect::<Result<Vec<_>, _>>()?;
         if opened.is_empty() {
             return Ok(());
         }
-        let (mounts, places) = self.places(&opened)?;
+        let mounts = self.mounts_under(&opened);
+        let places = opened.iter().map(|opened| opened.place(&mounts)).collect::<Result<Vec<_>, _>>()?;
         check_nesting(&places, &mounts)?;
         places.iter().try_for_each(|(dir, place)| self.check_reach(dir, place, &mounts))
     }
 
-    /// Where the opened directories are, by one and the same mount table.
-    fn places<'a>(&self, opened: &[(&'a DirGrant, &Handle)]) -> Result<(Arc<Mounts>, Vec<(&'a DirGrant, Place)>), Denial> {
+    /// The mount table as it is now, with the mounts that the directories lie on.
+    fn mounts_under(&self, opened: &[Opened<'_>]) -> Arc<Mounts> {
         let mounts = self.mounts.now();
-        let stats = opened
-            .iter()
-            .map(|(dir, handle)| handle.stat().map_err(|error| cannot_open(host(dir), &error)))
-            .collect::<Result<Vec<_>, _>>()?;
-        let is_known = |((_, handle), stat): (&(_, &Handle), &handle::Stat)| mounts.source_of(handle.real_path(), stat.mount).is_some();
-        let mounts = if opened.iter().zip(&stats).all(is_known) { mounts } else { self.mounts.anew() };
-        let place = |((dir, handle), stat): (&(&'a DirGrant, &Handle), &handle::Stat)| {
-            let place = Place::known(handle.real_path().to_owned(), stat.identity, stat.mount, &mounts);
-            place.map(|place| (*dir, place)).map_err(|error| cannot_open(host(dir), &error))
-        };
-        let places = opened.iter().zip(&stats).map(place).collect::<Result<Vec<_>, _>>()?;
-        Ok((mounts, places))
+        if opened.iter().all(|opened| opened.lies_on(&mounts)) { mounts } else { self.mounts.anew() }
     }
 
     fn check_reach(&self, dir: &DirGrant, place: &Place, mounts: &Arc<Mounts>) -> Result<(), Denial> {
@@ -125,6 +116,29 @@ impl Guard {
             }
         }
         Ok(())
+    }
+}
+
+/// A grant, its open directory, and which directory that is.
+struct Opened<'a> {
+    dir: &'a DirGrant,
+    handle: &'a Handle,
+    stat: Stat,
+}
+
+impl<'a> Opened<'a> {
+    fn new(dir: &'a DirGrant, handle: &'a Handle) -> Result<Self, Denial> {
+        let stat = handle.stat().map_err(|error| cannot_open(host(dir), &error))?;
+        Ok(Self { dir, handle, stat })
+    }
+
+    fn lies_on(&self, mounts: &Mounts) -> bool {
+        mounts.source_of(self.handle.real_path(), self.stat.mount).is_some()
+    }
+
+    fn place(&self, mounts: &Mounts) -> Result<(&'a DirGrant, Place), Denial> {
+        let place = Place::known(self.handle.real_path().to_owned(), self.stat.identity, self.stat.mount, mounts);
+        place.map(|place| (self.dir, place)).map_err(|error| cannot_open(host(self.dir), &error))
     }
 }
 
