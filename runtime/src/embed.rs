@@ -31,9 +31,10 @@ mod builder;
 mod ledgers;
 mod not_run;
 
-pub use builder::Builder;
+pub use builder::{Builder, STAGES};
 
-use crate::engine::{Clock, Error as RunError, Executors, Prepared, Readiness, Runner, Sink, Stop, Writers};
+use crate::engine::staging;
+use crate::engine::{Clock, Error as RunError, Executors, Prepared, Readiness, Runner, Sink, Stages, Stop, Writers};
 use crate::exec::Hold;
 use crate::ledger::lock::{Attempt, Holder, Lock, LockError, Owner};
 use crate::ledger::sqlite::SqliteLedger;
@@ -67,6 +68,15 @@ pub enum Error {
     /// The run could not be driven to its end.
     #[error(transparent)]
     Run(#[from] RunError),
+    /// The directory for copies of staged directories can't be made.
+    #[error("cannot make {path} for copies of staged directories: {source}")]
+    Scratch {
+        /// The directory.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
     /// The sandbox could not be set up.
     #[error("cannot set up the sandbox: {0}")]
     Sandbox(String),
@@ -87,6 +97,8 @@ pub struct Engine {
     steps_in_code: Vec<StepName>,
     protected: Vec<(&'static str, PathBuf)>,
     on_wait: Option<OnWait>,
+    stages: Stages,
+    scratch: PathBuf,
 }
 
 /// A plan that nobody has started, and what the gate says of it.
@@ -133,7 +145,7 @@ impl Engine {
             Turn::Theirs(holder) => return Ok(not_run::locked_out(&target, on_locked, &holder)),
         };
         let writers = Writers { ledger: Some(ledger), sinks: self.sinks.clone(), clock: self.clock.clone() };
-        Ok(Runner::new(self.executors.clone(), writers).holding(lock).run(&prepared, stop).await?)
+        Ok(Runner::new(self.executors.clone(), writers, self.stages.clone()).holding(lock).run(&prepared, stop).await?)
     }
 
     /// What [`run`](Self::run) would do now, without doing it. Takes no lock and writes nothing but what git fetches, where `request` says so.
@@ -146,9 +158,27 @@ impl Engine {
         let ledger = self.ledgers.look()?;
         let previous = previous_version(ledger.as_deref(), &target(&declared))?;
         let prepared = Box::pin(load::prepare(declared, &request, self.new_run(), previous, &self.probe)).await?;
-        let runner = Runner::new(self.executors.clone(), Writers { ledger, sinks: Vec::new(), clock: self.clock.clone() });
+        let writers = Writers { ledger, sinks: Vec::new(), clock: self.clock.clone() };
+        let runner = Runner::new(self.executors.clone(), writers, self.stages.clone());
         let readiness = runner.readiness(&prepared)?;
         Ok(Preview { prepared, readiness })
+    }
+
+    /// Tries what [`run`](Self::run) would do: really runs the hooks, over directories that are staged and dropped, and skips host steps. Leaves
+    /// nothing behind, fetches nothing, and takes no lock; what would have changed stands in the report.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub async fn dry_run(&self, request: &Request, stop: &Stop) -> Result<Report, Error> {
+        let request = Request { fetch: None, ..self.complete(request) };
+        let declared = load::declare(&request)?;
+        let ledger = self.ledgers.look()?;
+        let previous = previous_version(ledger.as_deref(), &target(&declared))?;
+        let prepared = Box::pin(load::prepare(declared, &request, self.new_run(), previous, &self.probe)).await?;
+        let writers = Writers { ledger, sinks: self.sinks.clone(), clock: self.clock.clone() };
+        // Its copies need not survive anything.
+        let stages = Stages { scratch: self.scratch.clone(), ..self.stages.clone() };
+        Ok(Box::pin(Runner::new(self.executors.clone(), writers, stages).dry_run(&prepared, stop)).await?)
     }
 
     /// What the engine remembers of its runs; `None` if there was none yet.
@@ -173,6 +203,7 @@ impl Engine {
             Attempt::Busy(holder) => return Ok(Turn::Theirs(holder)),
         };
         let ledger = self.ledgers.open()?;
+        staging::make_scratch(&self.stages).map_err(|source| Error::Scratch { path: self.stages.scratch.clone(), source })?;
         let previous = previous_version(Some(&*ledger), target)?;
         let prepared = load::prepare(declared, request, self.new_run(), previous, &self.probe).await?;
         Ok(Turn::Ours { lock, ledger, prepared: Box::new(prepared) })

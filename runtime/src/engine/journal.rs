@@ -3,6 +3,7 @@
 use crate::ledger::{Durability, Key, Ledger, LedgerError, Target};
 use crate::model::event::{Event, SCHEMA, What};
 use crate::model::id::{Digest, RunId};
+use crate::model::outcome::Outcome;
 use crate::report::{Folder, Report};
 use std::sync::Arc;
 
@@ -63,6 +64,17 @@ impl<'a> Journal<'a> {
         }
         self.publish(&event);
         Ok(())
+    }
+
+    /// Says what became of an execution whose attempt is open, durably.
+    ///
+    /// # Errors
+    /// [`LedgerError`] if it could not be recorded.
+    pub fn settle(&mut self, target: &Target, key: &Key, outcome: &Outcome) -> Result<(), LedgerError> {
+        match &mut self.writers.ledger {
+            Some(ledger) => ledger.resolve(target, key, outcome).map(drop),
+            None => Ok(()),
+        }
     }
 
     /// Takes in an event that was recorded before, without telling anybody again.

@@ -47,6 +47,15 @@ fn spec(step: &PlanStep, decisions: &[super::machine::Decision]) -> StepSpec {
     }
 }
 
+/// The slots of a step, whether anything stands in them or not.
+#[must_use]
+pub fn slots(kind: &PlanStepKind) -> std::ops::Range<usize> {
+    match kind {
+        PlanStepKind::Phase { hooks, .. } => 0..hooks.len(),
+        PlanStepKind::Host { .. } | PlanStepKind::Fact { .. } => 0..1,
+    }
+}
+
 /// The name of what stands at `at`.
 #[must_use]
 pub fn place(plan: &Plan, at: At) -> Place {

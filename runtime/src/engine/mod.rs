@@ -1,13 +1,17 @@
 //! The engine: takes a prepared plan and gives back a report. A hook that fails is data in the report; an engine that fails is an [`Error`].
 
 mod driver;
+mod dry;
 pub mod gate;
 pub mod job;
 pub mod journal;
+pub(crate) mod keep;
 pub mod lifecycle;
 pub mod lines;
 pub mod machine;
 pub mod replay;
+mod salvage;
+pub mod staging;
 pub mod stop;
 
 #[cfg(test)]
@@ -16,6 +20,7 @@ mod tests;
 pub use driver::DriveError;
 pub use job::Blobs;
 pub use journal::{Clock, Sink, Writers};
+pub use staging::Stages;
 pub use stop::Stop;
 
 use crate::exec::{Executor, Hold};
@@ -25,10 +30,12 @@ use crate::model::id::RunId;
 use crate::model::outcome::SkipReason;
 use crate::plan::{Notice, Plan, PlanHook};
 use crate::report::Report;
+use crate::stage::StageError;
 use driver::Setting;
 use gate::{Changed, Decisions, Snapshot};
 use job::Supplies;
 use journal::Journal;
+use keep::Keep;
 use machine::Machine;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -80,6 +87,14 @@ pub enum Error {
     /// The ledger or an executor failed while the run was on.
     #[error(transparent)]
     Drive(#[from] DriveError),
+    /// The directories of a dry run can't be staged together.
+    #[error("nothing was tried: {0}")]
+    NotStaged(crate::model::outcome::Cause),
+    /// What a run that died left in staged directories can't be brought to an end.
+    #[error(
+        "what a run that died left in staged directories can't be brought to an end: {0}; mend that and run again: nothing works on them before"
+    )]
+    NotRecovered(#[source] StageError),
     /// The plan of a run that died can't be read.
     #[error("the plan of run {run}, which died, can't be read: {source}")]
     DeadPlan {
@@ -105,13 +120,14 @@ pub struct Runner {
     executors: Executors,
     writers: Writers,
     hold: Hold,
+    stages: Stages,
 }
 
 impl Runner {
     /// A runner over these executors, writing to `writers`.
     #[must_use]
-    pub fn new(executors: Executors, writers: Writers) -> Self {
-        Self { executors, writers, hold: Hold::default() }
+    pub fn new(executors: Executors, writers: Writers, stages: Stages) -> Self {
+        Self { executors, writers, hold: Hold::default(), stages }
     }
 
     /// Keeps `hold` (the lock) until nothing is left of anything that ran, also if the run's future is dropped.
@@ -144,15 +160,35 @@ impl Runner {
     /// [`Error`] if the ledger or an executor failed; whatever was recorded by then stays.
     pub async fn run(&mut self, prepared: &Prepared, stop: &Stop) -> Result<Report, Error> {
         self.recover(prepared, stop).await?;
+        let keep = Keep::new(&self.stages, target(&prepared.plan), prepared.run.clone());
+        self.carry_out(prepared, stop, keep).await
+    }
+
+    /// Tries a plan and leaves nothing behind: what its hooks write is staged, shown and dropped, host steps are skipped, and nothing is
+    /// recorded. Needs no lock; a run that died is left for a real one.
+    ///
+    /// # Errors
+    /// [`Error`] if the ledger can't be read, or an executor failed.
+    pub async fn dry_run(&mut self, prepared: &Prepared, stop: &Stop) -> Result<Report, Error> {
+        let keep = Keep::dry(&self.stages, target(&prepared.plan), prepared.run.clone(), &prepared.plan).map_err(Error::NotStaged)?;
+        self.carry_out(prepared, stop, keep).await
+    }
+
+    async fn carry_out(&mut self, prepared: &Prepared, stop: &Stop, mut keep: Keep) -> Result<Report, Error> {
         let decisions = match self.readiness(prepared)? {
             Readiness::Ready(decisions) => decisions,
             Readiness::Refused(reasons) => return Ok(refused(prepared, reasons)),
         };
+        let decisions = if keep.is_dry() { dry::decisions(&prepared.plan, decisions) } else { decisions };
         let attempts = self.attempts(prepared)?;
+        if keep.is_dry() {
+            self.writers.ledger = None;
+        }
         let mut journal = Journal::new(&mut self.writers, prepared.run.clone(), 0);
-        open(&mut journal, prepared, &decisions)?;
+        open(&mut journal, prepared, &decisions, keep.is_dry())?;
         let machine = Machine::new(lifecycle::of(&prepared.plan, &decisions));
-        let marker = || write_marker(prepared, &decisions);
+        let is_dry = keep.is_dry();
+        let marker = || if is_dry { Ok(()) } else { write_marker(prepared, &decisions) };
         let setting = Setting {
             plan: &prepared.plan,
             decisions: &decisions,
@@ -162,16 +198,22 @@ impl Runner {
             attempts,
             stop,
             hold: &self.hold,
+            keep: &mut keep,
             after_hooks: &marker,
         };
         driver::drive(machine, setting, &mut journal).await?;
+        if let Err(error) = keep.end() {
+            journal.record(keep::left_behind(&error), None, crate::ledger::Durability::Later)?;
+        }
         Ok(journal.report())
     }
 
     /// Finishes what a dead run owes: its pending `always` steps, journaled as its own. What was in flight becomes `unknown`.
     async fn recover(&mut self, prepared: &Prepared, stop: &Stop) -> Result<(), Error> {
         let Some(ledger) = &self.writers.ledger else { return Ok(()) };
-        let Some(dead) = ledger.unfinished(&target(&prepared.plan))? else { return Ok(()) };
+        let Some(dead) = ledger.unfinished(&target(&prepared.plan))? else {
+            return salvage::salvage(&prepared.plan, None, &self.stages)?.forget().map_err(Error::NotRecovered);
+        };
         let plan: Plan = serde_json::from_str(&dead.plan).map_err(|source| Error::DeadPlan { run: dead.run.clone(), source })?;
         let events = ledger.events(&dead.run)?;
         let remains = replay::remains(&plan, &events);
@@ -180,7 +222,9 @@ impl Runner {
         for event in &events {
             journal.replay(event);
         }
+        let salvaged = salvage::salvage(&prepared.plan, Some((&dead.run, &plan)), &self.stages)?;
         let supplies = Supplies { app_env: &prepared.app_env, blobs: &prepared.blobs, run: &dead.run };
+        let mut keep = Keep::new(&self.stages, target(&prepared.plan), dead.run.clone());
         let checks = &*prepared.checks;
         let setting = Setting {
             plan: &plan,
@@ -191,9 +235,11 @@ impl Runner {
             attempts: remains.attempts.clone(),
             stop,
             hold: &self.hold,
+            keep: &mut keep,
             after_hooks: &|| Ok(()),
         };
-        driver::bury(&setting, &remains, &mut journal)?;
+        driver::bury(&setting, &remains, &salvaged, &mut journal)?;
+        salvaged.forget().map_err(Error::NotRecovered)?;
         if remains.began {
             journal.record(died(&dead.run, &remains), None, crate::ledger::Durability::Later)?;
         }
@@ -242,16 +288,16 @@ fn changed_notice(changed: &Changed) -> Notice {
 
 /// The report of a run that was refused before it began: nothing of it is recorded.
 fn refused(prepared: &Prepared, reasons: Vec<Notice>) -> Report {
-    let mut report = Report::not_started(Status::Refused).of(&header(prepared));
+    let mut report = Report::not_started(Status::Refused).of(&header(prepared, false));
     report.notices = reasons.into_iter().map(|Notice { code, message }| crate::report::Notice { code, message }).collect();
     report
 }
 
-fn started(prepared: &Prepared) -> What {
-    What::RunStarted { header: Box::new(header(prepared)), steps: lifecycle::planned_steps(&prepared.plan) }
+fn started(prepared: &Prepared, dry_run: bool) -> What {
+    What::RunStarted { header: Box::new(header(prepared, dry_run)), steps: lifecycle::planned_steps(&prepared.plan) }
 }
 
-fn header(prepared: &Prepared) -> RunHeader {
+fn header(prepared: &Prepared, dry_run: bool) -> RunHeader {
     let plan = &prepared.plan;
     RunHeader {
         app: plan.app.clone(),
@@ -261,7 +307,7 @@ fn header(prepared: &Prepared) -> RunHeader {
         commit: plan.commit.clone(),
         previous_version: plan.previous_version.clone(),
         plan_digest: plan.digest(),
-        dry_run: false,
+        dry_run,
     }
 }
 
@@ -273,11 +319,11 @@ fn died(run: &RunId, remains: &replay::Remains) -> What {
 }
 
 /// Opens the run in the journal, with everything a person should know about it.
-fn open(journal: &mut Journal<'_>, prepared: &Prepared, decisions: &Decisions) -> Result<(), Error> {
+fn open(journal: &mut Journal<'_>, prepared: &Prepared, decisions: &Decisions, dry_run: bool) -> Result<(), Error> {
     let plan = &prepared.plan;
     let json = serde_json::to_string(plan).map_err(|source| Error::DeadPlan { run: prepared.run.clone(), source })?;
     let release = gate::release_of(plan, crate::model::policy::Gate::Once, &prepared.run);
-    journal.open(&target(plan), &release, &json, started(prepared))?;
+    journal.open(&target(plan), &release, &json, started(prepared, dry_run))?;
     for Notice { code, message } in plan.warnings.iter().chain(&decisions.notices).cloned() {
         journal.record(What::Warning { code, message }, None, crate::ledger::Durability::Later)?;
     }

@@ -62,9 +62,5 @@ pub fn everything_runs(plan: &Plan) -> Vec<Vec<Decision>> {
 /// Every place of the plan: a run that launched nothing owes nothing.
 #[must_use]
 pub fn all(plan: &Plan) -> BTreeSet<At> {
-    let slots = |kind: &PlanStepKind| match kind {
-        PlanStepKind::Phase { hooks, .. } => hooks.len(),
-        PlanStepKind::Host { .. } | PlanStepKind::Fact { .. } => 1,
-    };
-    plan.steps.iter().enumerate().flat_map(|(step, it)| (0..slots(&it.kind)).map(move |slot| At::main(step, slot))).collect()
+    plan.steps.iter().enumerate().flat_map(|(step, it)| lifecycle::slots(&it.kind).map(move |slot| At::main(step, slot))).collect()
 }

@@ -109,7 +109,7 @@ fn bench(executor: MockExecutor) -> Bench {
     let executors = Executors { wasm: executor.clone(), native: executor.clone(), in_code: executor.clone() };
     let clock: Clock = Arc::new(|| jiff::Timestamp::UNIX_EPOCH);
     let writers = Writers { ledger: Some(Box::new(MemoryLedger::new())), sinks: vec![tape.clone()], clock };
-    Bench { runner: Runner::new(executors, writers), executor, tape }
+    Bench { runner: Runner::new(executors, writers, Stages::new("/tmp")), executor, tape }
 }
 
 impl Bench {

@@ -3,7 +3,7 @@
 use super::sqlite::SqliteLedger;
 use super::{Durability, Ledger, sample};
 use crate::model::event::{Event, Finished, GuestKind, Place, PlannedHook, PlannedStep, Role, RunHeader, SCHEMA, Status, StepKind, What};
-use crate::model::files::FileChanges;
+use crate::model::files::{FileChanges, TextDiff};
 use crate::model::grant::{Capability, Denial};
 use crate::model::id::{Commit, Digest, HookId, NameError, RunId, StepName};
 use crate::model::job::Stream;
@@ -24,10 +24,11 @@ fn index(what: &What) -> usize {
         What::StepFinished { .. } => 5,
         What::Warning { .. } => 6,
         What::Interrupted { .. } => 7,
-        What::RunFinished { .. } => 8,
+        What::WouldChange { .. } => 8,
+        What::RunFinished { .. } => 9,
     }
 }
-const KINDS: usize = 9;
+const KINDS: usize = 10;
 
 fn name<T: TryFrom<String, Error = NameError> + std::fmt::Debug>() -> impl Strategy<Value = T> {
     "[a-zA-Z0-9_äß€'\"%:][a-zA-Z0-9_+@:'\"%äß€🎉-]{0,12}".prop_map(|text| T::try_from(text).unwrap())
@@ -157,8 +158,8 @@ fn usage() -> impl Strategy<Value = Usage> {
 
 fn result() -> impl Strategy<Value = Finished> {
     let lists = (of(vec(denial(), 0..3)), vec(text(), 0..3), vec(text(), 0..3), vec((text(), text()), 0..3), vec(name(), 0..3));
-    (outcome(), verdict(), of(any::<i32>()), usage(), lists, of(files()), of(text())).prop_map(
-        |(outcome, verdict, exit_code, usage, (denials, unenforced, tail, outputs, after_skipped), files, detail)| Finished {
+    (outcome(), verdict(), of(any::<i32>()), usage(), lists, (of(files()), of(text())), of(text())).prop_map(
+        |(outcome, verdict, exit_code, usage, (denials, unenforced, tail, outputs, after_skipped), (files, staged), detail)| Finished {
             outcome,
             verdict,
             exit_code,
@@ -168,6 +169,7 @@ fn result() -> impl Strategy<Value = Finished> {
             tail,
             outputs,
             files,
+            staged,
             after_skipped,
             detail,
         },
@@ -219,6 +221,10 @@ fn what(kind: usize) -> BoxedStrategy<What> {
         5 => (name(), verdict(), of(text())).prop_map(|(step, verdict, detail)| What::StepFinished { step, verdict, detail }).boxed(),
         6 => (text(), text()).prop_map(|(code, message)| What::Warning { code, message }).boxed(),
         7 => of(any::<i32>()).prop_map(|signal| What::Interrupted { signal }).boxed(),
+        8 => {
+            let diff = (text(), text()).prop_map(|(path, diff)| TextDiff { path, diff });
+            (files(), vec(diff, 0..3)).prop_map(|(files, diffs)| What::WouldChange { files, diffs }).boxed()
+        }
         _ => (status, of(text())).prop_map(|(status, detail)| What::RunFinished { status, detail }).boxed(),
     }
 }

@@ -1,9 +1,10 @@
 //! The tables of `wasmhook.toml` as they are written: the one list of keys, which the reader reads and the JSON Schema is made from.
 //! What a combination of keys means is decided where they become a [`Manifest`](super::Manifest).
 
-use super::leaf::{AvailableMode, AvailableResume, CommandLine};
+use super::leaf::{AvailableResume, CommandLine};
 use crate::diagnostic::Located;
 use crate::document::{DurationText, Pairs, Problems, Read, SizeText, Table, Value, document};
+use crate::model::grant::DirMode;
 use crate::model::id::{AppName, HookId, ServiceName, StepName};
 use crate::model::policy::{FallbackWhen, OnChange, Sandbox};
 use schemars::{JsonSchema, generate::SchemaSettings};
@@ -161,7 +162,7 @@ pub(crate) struct DirDoc {
     /// The path that the guest sees; the host path if absent.
     pub(super) guest: Option<Located<String>>,
     /// What may be done there; the profile's default if absent.
-    pub(super) mode: Option<Located<AvailableMode>>,
+    pub(super) mode: Option<Located<DirMode>>,
 }
 document!(DirDoc, "`dirs`", { path: sound, guest: sound, mode: sound });
 
@@ -221,7 +222,7 @@ pub(super) struct PolicyDirDoc {
     /// The directory; may begin with `$APP_DIR` or `$DATA_DIR`.
     pub(super) path: Located<String>,
     /// The widest mode.
-    pub(super) mode: Located<AvailableMode>,
+    pub(super) mode: Located<DirMode>,
 }
 document!(PolicyDirDoc, "`dirs` of a policy", { path: required, mode: required });
 
@@ -315,7 +316,7 @@ mod tests {
             "schema = 1\n[[hook]]\nrun = 'a'",
             "schema = 1\n[[hook]]\nid = 'a'\nrun = 'a'\nnet = []",
             "schema = 1\n[[hook]]\nid = 'a'\nrun = 'a'\ntimeout = true",
-            "schema = 1\n[[hook]]\nid = 'a'\nrun = 'a'\ndirs = [{ path = 'a', mode = 'txn' }]",
+            "schema = 1\n[[hook]]\nid = 'a'\nrun = 'a'\ndirs = [{ path = 'a', mode = 'rw' }]",
             "schema = 1\n[host_step.a]\nrun = 'a'\nresume = 'ask'",
             "schema = 1\n[services.web]\nenv = {}",
         ] {

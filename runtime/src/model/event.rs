@@ -1,6 +1,6 @@
 //! What happened, in order. The journal's line *is* the event, the terminal shows it, the report folds it.
 
-use super::files::FileChanges;
+use super::files::{FileChanges, TextDiff};
 use super::grant::Denial;
 use super::id::{AppName, Commit, Digest, EnvironmentName, HookId, InstanceName, RunId, ServiceName, StepName, Tag};
 use super::job::Stream;
@@ -84,6 +84,13 @@ pub enum What {
         code: String,
         /// One sentence.
         message: String,
+    },
+    /// What the run would have changed: the last word of a dry run.
+    WouldChange {
+        /// Everything that it staged, over all hooks.
+        files: FileChanges,
+        /// The difference of each small text file among them.
+        diffs: Vec<TextDiff>,
     },
     /// The run was asked to stop.
     Interrupted {
@@ -250,6 +257,9 @@ pub struct Finished {
     /// What it changed in staged directories; null where nothing was staged.
     #[serde(default)]
     pub files: Option<FileChanges>,
+    /// How its directories were staged (`overlay`, `user-overlay`, `copy`); null where none was.
+    #[serde(default)]
+    pub staged: Option<String>,
     /// Steps before it that a dry run skipped.
     #[serde(default)]
     pub after_skipped: Vec<StepName>,
@@ -271,6 +281,7 @@ impl Finished {
             tail: Vec::new(),
             outputs: Vec::new(),
             files: None,
+            staged: None,
             after_skipped: Vec::new(),
             detail: None,
         }

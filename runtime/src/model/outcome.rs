@@ -247,7 +247,7 @@ pub enum Cause {
         /// In which function, by its place among the bodies of the module; `None` where the whole module is counted.
         function: Option<u32>,
     },
-    /// The module needs something that this host doesn't have.
+    /// The module needs something that this host doesn't have; so does a native hook that was to be tried in a dry run.
     Unsupported {
         /// What it needs.
         needs: String,

@@ -36,11 +36,8 @@ fn commands_of_later_versions() {
 #[test]
 fn options_of_later_versions() {
     let project = Project::new("").file("ok.wat", "(module (func (export \"_start\")))");
-    let options: [(&[&str], &str); 10] = [
+    let options: [(&[&str], &str); 7] = [
         (&["exec", "--net", "db:5432", "ok.wat"], "--net"),
-        (&["exec", "--dir", ".:txn", "ok.wat"], "directory mode `txn`"),
-        (&["exec", "--dir", ".::/g:discard", "ok.wat"], "directory mode `discard`"),
-        (&["run", "--dry-run"], "--dry-run"),
         (&["run", "--resume"], "--resume"),
         (&["run", "--dialect", "pagoda"], "--dialect"),
         (&["run", "--format", "junit"], "--format junit"),
@@ -72,9 +69,6 @@ fn manifest_keys_of_later_versions() {
         (hook("verify = \"check.wasm\""), "`verify`"),
         (hook("revert = \"back.wasm\""), "`revert`"),
         (hook("wait_for = \"tcp:80\""), "`wait_for`"),
-        (hook("dirs = [{ path = \"d\" }]"), "`txn`"),
-        (hook("dirs = [{ path = \"d\", mode = \"txn\" }]"), "txn"),
-        (hook("dirs = [{ path = \"d\", mode = \"discard\" }]"), "discard"),
     ];
     for (lines, key) in cases {
         let project = Project::new(&lines).file("ok.wat", "(module (func (export \"_start\")))").file("d/x", "");

@@ -260,9 +260,12 @@ pub struct RunArgs {
     /// What to write to standard output at the end.
     #[arg(long, value_name = "F", default_value = "human")]
     pub format: Format,
-    /// (not in this version) Run everything on stages that are dropped.
-    #[arg(long, hide = true)]
+    /// Try it and leave nothing behind: hooks run over directories that are staged and dropped, and host steps are skipped.
+    #[arg(long)]
     pub dry_run: bool,
+    /// With --dry-run: show how the text of each file would change.
+    #[arg(long, requires = "dry_run")]
+    pub diff: bool,
     /// (not in this version) Go on after the last finished step.
     #[arg(long, hide = true)]
     pub resume: bool,

@@ -73,6 +73,12 @@ impl Handle {
     }
 }
 
+impl From<Handle> for OwnedFd {
+    fn from(handle: Handle) -> Self {
+        handle.fd
+    }
+}
+
 impl AsFd for Handle {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()

@@ -10,7 +10,7 @@ mod place;
 
 pub use handle::Handle;
 
-use crate::model::grant::{Capability, Denial, DirGrant, DirMode};
+use crate::model::grant::{Capability, Denial, DirGrant};
 use handle::Stat;
 use mounts::{Mounts, Watch};
 use place::Place;
@@ -157,7 +157,7 @@ fn open(host: &str) -> Result<Handle, Denial> {
 fn check_nesting(places: &[(&DirGrant, Place)], mounts: &Mounts) -> Result<(), Denial> {
     for (outer, around) in places {
         for (inner, within) in places {
-            if width(inner.mode) < width(outer.mode) && around.contains(within, mounts) {
+            if inner.mode.width() < outer.mode.width() && around.contains(within, mounts) {
                 return Err(narrower(outer, inner));
             }
         }
@@ -185,6 +185,29 @@ pub fn unusable(host: &str) -> Option<Denial> {
 fn cannot_open(host: &str, error: &io::Error) -> Denial {
     let allow = "make it readable, or correct the path of the grant".to_owned();
     Denial { capability: Capability::Dir, what: format!("directory {host} can't be opened: {error}"), allow }
+}
+
+/// Refuses a grant whose writes would have to be staged, where nothing is: it never becomes a live one instead.
+#[must_use]
+pub fn not_staged(grant: &DirGrant) -> Denial {
+    Denial {
+        capability: Capability::Dir,
+        what: format!(
+            "the writes of grant {} (mode {}) would have to be staged, and nobody opened a stage for it",
+            grant.guest, grant.mode
+        ),
+        allow: "use the mode read, write or scratch".to_owned(),
+    }
+}
+
+/// Refuses a live grant in a dry run.
+#[must_use]
+pub fn live_in_a_dry_run(grant: &DirGrant) -> Denial {
+    Denial {
+        capability: Capability::Dir,
+        what: format!("grant {} (mode {}) writes live, which nothing does in a dry run", grant.guest, grant.mode),
+        allow: "stage it: use the mode txn or discard".to_owned(),
+    }
 }
 
 fn check_guest_paths(dirs: &[DirGrant]) -> Result<(), Denial> {
@@ -215,20 +238,10 @@ fn narrower(outer: &DirGrant, inner: &DirGrant) -> Denial {
     }
 }
 
-/// How much a mode lets happen to the host's files: more is wider.
-const fn width(mode: DirMode) -> u8 {
-    match mode {
-        DirMode::Read => 0,
-        DirMode::Discard => 1,
-        DirMode::Txn => 2,
-        DirMode::Write => 3,
-        DirMode::Scratch => 4,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::grant::DirMode;
     use std::os::unix::fs::symlink;
 
     fn grant(host: &Path, mode: DirMode) -> DirGrant {

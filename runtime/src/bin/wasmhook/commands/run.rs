@@ -53,7 +53,7 @@ async fn drive(request: &Request, args: &RunArgs, settings: &Settings, screen: A
     let engine = engine(args, settings, screen)?;
     let stop = Stop::new();
     let listening = tokio::spawn(stop_on_signals(stop.clone()));
-    let report = engine.run(request, &stop).await;
+    let report = if args.dry_run { engine.dry_run(request, &stop).await } else { engine.run(request, &stop).await };
     listening.abort();
     Ok((report?, stop.signal()))
 }
@@ -97,7 +97,7 @@ pub async fn stop_on_signals(stop: Stop) {
 
 fn refuse_what_comes_later(args: &RunArgs) -> Result<(), CliError> {
     check_format(args.format)?;
-    let later = [(args.dry_run, "--dry-run"), (args.resume, "--resume"), (args.dialect.is_some(), "--dialect")];
+    let later = [(args.resume, "--resume"), (args.dialect.is_some(), "--dialect")];
     match later.iter().find(|(asked, _)| *asked) {
         Some((_, option)) => Err(CliError::not_available(option)),
         None => Ok(()),

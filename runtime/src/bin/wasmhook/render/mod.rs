@@ -3,6 +3,7 @@
 
 pub mod error;
 pub mod figures;
+pub mod given;
 pub mod human;
 pub mod json;
 pub mod jsonl;

@@ -2,9 +2,11 @@
 
 use super::super::state::State;
 use super::{PREVIEW1, called};
-use crate::exec::dirs::Handle;
+use crate::exec::dirs::{self, Handle};
+use crate::exec::{Staged, Surroundings};
 use crate::model::grant::{Capability, Denial, DirGrant, DirMode};
 use std::io;
+use std::os::fd::AsRawFd;
 use std::path::Path;
 use tempfile::TempDir;
 use wasmtime::{Caller, Linker, Result};
@@ -30,12 +32,13 @@ pub(in super::super) enum Unprepared {
     Host(io::Error),
 }
 
-/// Gives the guest its granted directories, from the handles that were decided about, in the order of the grants. Returns what must be removed
-/// after the run.
+/// Gives the guest its granted directories, from the handles that were decided about, in the order of the grants; one whose writes are staged is
+/// its view, and never the directory itself. Returns what must be removed after the run.
 pub(in super::super) fn prepare(
     context: &mut WasiCtxBuilder,
     grants: &[DirGrant],
     handles: &[Option<Handle>],
+    around: &Surroundings,
     scratch_root: &Path,
 ) -> std::result::Result<Vec<TempDir>, Unprepared> {
     // Hooks run on threads of their own, so they may block them: several times faster than handing each call to another thread.
@@ -44,9 +47,13 @@ pub(in super::super) fn prepare(
     for (grant, handle) in grants.iter().zip(handles) {
         match (grant.mode, handle) {
             (DirMode::Read, Some(handle)) => open(context, handle, &grant.guest, FsPerms::ReadOnly)?,
+            (DirMode::Write, Some(_)) if around.dry => return Err(Unprepared::Denied(dirs::live_in_a_dry_run(grant))),
             (DirMode::Write, Some(handle)) => open(context, handle, &grant.guest, FsPerms::ReadWrite)?,
             (DirMode::Scratch, _) => scratch.push(private(context, &grant.guest, scratch_root)?),
-            (DirMode::Txn | DirMode::Discard, Some(_)) => return Err(Unprepared::Denied(not_available(grant))),
+            (DirMode::Txn | DirMode::Discard, Some(_)) => match around.view(&grant.guest) {
+                Some(view) => open_view(context, view)?,
+                None => return Err(Unprepared::Denied(dirs::not_staged(grant))),
+            },
             (_, None) => return Err(Unprepared::Denied(no_host(grant))),
         }
     }
@@ -67,11 +74,12 @@ fn open(context: &mut WasiCtxBuilder, handle: &Handle, guest: &str, perms: FsPer
         .map_err(|error| Unprepared::Host(io::Error::other(format!("opening the handle of {guest} (is /proc mounted?): {error}"))))
 }
 
-fn not_available(grant: &DirGrant) -> Denial {
-    Denial {
-        capability: Capability::Dir,
-        what: format!("not available in this version: mode {} of grant {}", grant.mode, grant.guest),
-        allow: "use the mode read, write or scratch".to_owned(),
+/// The view may be a mount that has no path: it is opened through its descriptor, which nothing needs afterwards.
+fn open_view(context: &mut WasiCtxBuilder, view: &Staged) -> std::result::Result<(), Unprepared> {
+    let handle = format!("/proc/self/fd/{}", view.dir.as_raw_fd());
+    match context.preopened_dir(handle, &view.guest, FsPerms::ReadWrite) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Unprepared::Host(io::Error::other(format!("the stage of {}: {error}", view.guest)))),
     }
 }
 

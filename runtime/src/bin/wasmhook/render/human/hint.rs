@@ -1,8 +1,10 @@
 //! What to do about a failure: advice on its cause, and the next commands to type.
 
 use crate::render::figures;
+use crate::render::given::{Given, option};
 use std::time::Duration;
 use wasmhook::model::event::Status;
+use wasmhook::model::id::{EnvironmentName, RunId, Tag};
 use wasmhook::model::outcome::{Cause, TimeLimit};
 use wasmhook::model::units::{show_duration, show_size};
 use wasmhook::report::{End, Failure, Report, UsageReport, Why};
@@ -81,36 +83,31 @@ fn size(bytes: u64) -> String {
     if shown.contains('.') { bytes.to_string() } else { shown.replace(' ', "") }
 }
 
-/// The next commands to type, each with what it is for.
-pub fn next(report: &Report) -> Vec<(String, &'static str)> {
+/// The next commands to type, as words, each with what it is for. They repeat what this call was `given`.
+pub fn next(report: &Report, given: &Given) -> Vec<(Vec<String>, &'static str)> {
     let last = match report.status {
         Status::Success | Status::Skipped => return Vec::new(),
-        Status::Locked => return vec![(command("status", report), "who holds the lock")],
-        Status::Refused => (command("plan", report), "what would run, and why it is refused"),
-        Status::Interrupted => (command("run", report), "again: what is done is skipped"),
-        Status::Failed => (command("run", report), "again, after the fix"),
+        Status::Locked => return vec![(command("status", report, given), "who holds the lock")],
+        Status::Refused => (command("plan", report, given), "what would run, and why not"),
+        Status::Interrupted => (command("run", report, given), "again: what is done is skipped"),
+        Status::Failed => (command("run", report, given), "again, after the fix"),
     };
-    let mut next = Vec::new();
-    if let Some(run) = &report.run_id {
-        next.push((format!("wasmhook show {}", word(run.as_str())), "all that it wrote"));
-    }
-    next.push(last);
-    next
+    let show = |run: &RunId| [words(&["wasmhook", "show", &shell_words::quote(run.as_str())]), given.state.clone()].concat();
+    // A dry run isn't remembered.
+    let shown = report.run_id.as_ref().filter(|_| !report.dry_run).map(|run| (show(run), "all that it wrote"));
+    shown.into_iter().chain([last]).collect()
 }
 
-/// A command about the same release, as far as the report knows it.
-fn command(verb: &str, report: &Report) -> String {
-    let mut command = format!("wasmhook {verb}");
-    let tag = report.tag.as_ref().map(|tag| ("--tag", tag.as_str()));
-    let environment = report.environment.as_ref().map(|name| ("--env-name", name.as_str()));
-    for (option, value) in [tag, environment].into_iter().flatten() {
-        command = format!("{command} {option} {}", word(value));
-    }
-    command
+/// A command about the same release: what the report knows of it, else what was given.
+fn command(verb: &str, report: &Report, given: &Given) -> Vec<String> {
+    let known = |name: &str, value: Option<&str>, given: &[String]| if value.is_some() { option(name, value) } else { given.to_vec() };
+    let tag = known("--tag", report.tag.as_ref().map(Tag::as_str), &given.tag);
+    let environment = known("--env-name", report.environment.as_ref().map(EnvironmentName::as_str), &given.environment);
+    [words(&["wasmhook", verb]), given.selectors.clone(), tag, environment, given.state.clone(), given.cache.clone()].concat()
 }
 
-fn word(text: &str) -> std::borrow::Cow<'_, str> {
-    shell_words::quote(text)
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
 }
 
 #[cfg(test)]
@@ -150,5 +147,35 @@ mod tests {
     fn more_memory_is_advised_in_the_manifests_words() {
         let outcome = Outcome::Failed { cause: Cause::OutOfMemory { limit: 512 << 20, what: "memory".to_owned() } };
         assert_eq!(advised(&outcome, &UsageReport::default()), "give it more: memory = \"1GiB\" (now 512 MiB)");
+    }
+
+    #[test]
+    fn commands_name_again_what_this_call_named_and_a_shell_reads_them_so() {
+        use crate::args::Cli;
+        use clap::Parser as _;
+        let argv = [
+            "wasmhook",
+            "run",
+            "-C",
+            "/srv/my app's",
+            "--policy",
+            "$HOME/p.toml",
+            "--only",
+            "a",
+            "--ignore-marker",
+            "--no-fetch",
+            "--tag",
+            "v1",
+            "--state",
+            "s",
+            "--cache",
+            "c",
+        ];
+        let given = Given::by(&Cli::try_parse_from(argv).unwrap().command);
+        let (again, _) = next(&Report::not_started(Status::Refused), &given).pop().unwrap();
+        let mut pasted = shell_words::split(&again.join(" ")).unwrap();
+        assert_eq!(pasted[1], "plan");
+        "run".clone_into(&mut pasted[1]);
+        assert_eq!(pasted, argv);
     }
 }

@@ -56,7 +56,8 @@ impl Live {
             What::Interrupted { signal: Some(signal) } => self.warning(&format!("interrupted by signal {signal}: ending what runs")),
             What::Interrupted { signal: None } => self.warning("interrupted: ending what runs"),
             What::RunFinished { detail: Some(detail), .. } => self.warning(detail),
-            What::RunFinished { detail: None, .. } => Vec::new(),
+            // The summary tells of it.
+            What::RunFinished { detail: None, .. } | What::WouldChange { .. } => Vec::new(),
         }
     }
 
