@@ -268,11 +268,12 @@ impl Driver<'_, '_> {
 
     fn outcome(&mut self, at: At, outcome: Outcome, verdict: Verdict) -> Result<(), LedgerError> {
         let execution = self.executions.remove(&at).unwrap_or_else(|| Execution::not_started(outcome.clone()));
-        let detail = self.hook_line(at, &outcome);
+        let detail = self.hook_line(at, &outcome, verdict);
         self.step_causes.insert(at.step, cause_text(&outcome));
         let live = self.hook(at).is_none_or(PlanHook::is_live);
         let place = lifecycle::place(self.setting.plan, at);
         self.warnings(&place, &execution)?;
+        self.tolerated(&place, &outcome, verdict, detail.as_deref())?;
         let finished = Finished {
             outcome,
             verdict,
@@ -297,6 +298,16 @@ impl Driver<'_, '_> {
             self.journal.record(warning, None, Durability::Later)?;
         }
         Ok(())
+    }
+
+    /// A bad end that counts as none is said where nobody overlooks it (S5.22, S5.35); one that counts as a warning is counted with its outcome.
+    fn tolerated(&mut self, place: &Place, outcome: &Outcome, verdict: Verdict, line: Option<&str>) -> Result<(), LedgerError> {
+        if outcome.is_ok() || verdict != Verdict::Proceed {
+            return Ok(());
+        }
+        let said = line.map_or_else(|| format!("{outcome}; the run goes on as if it had succeeded"), str::to_owned);
+        let warning = What::Warning { code: codes::TOLERATED.to_owned(), message: format!("{place}: {said}") };
+        self.journal.record(warning, None, Durability::Later)
     }
 
     fn step_finished(&mut self, step: usize, verdict: Verdict) -> Result<(), LedgerError> {
@@ -329,6 +340,7 @@ impl Driver<'_, '_> {
         let template = match moment {
             Moment::Begin => &policy.lines.begin,
             Moment::Done => &policy.lines.done,
+            Moment::Tolerated => policy.lines.tolerated.as_ref().map_or(&policy.lines.failed, |_| &policy.lines.tolerated),
             Moment::Failed => &policy.lines.failed,
         };
         let outputs = self.step_outputs.get(&step).map_or(&[][..], Vec::as_slice);
@@ -338,11 +350,12 @@ impl Driver<'_, '_> {
     }
 
     /// The profile's line for a hook that ran, or that a marker stands for.
-    fn hook_line(&self, at: At, outcome: &Outcome) -> Option<String> {
+    fn hook_line(&self, at: At, outcome: &Outcome, verdict: Verdict) -> Option<String> {
         let PlanStepKind::Phase { policy, hooks } = &self.setting.plan.steps[at.step].kind else { return None };
         let template = match outcome {
             Outcome::Succeeded | Outcome::Skipped { reason: SkipReason::Marker { .. } } => &policy.lines.done,
             Outcome::Skipped { .. } => return None,
+            _ if verdict != Verdict::Abort && policy.lines.tolerated.is_some() => &policy.lines.tolerated,
             _ => &policy.lines.failed,
         };
         let file = lifecycle::file_name(hooks[at.slot].guest.shown()).to_owned();
@@ -356,10 +369,11 @@ impl Driver<'_, '_> {
             return None;
         }
         let done = self.done.iter().rev().filter_map(|step| match &self.setting.plan.steps[*step].kind {
-            PlanStepKind::Host { policy, .. } => Some(policy),
-            _ => None,
+            PlanStepKind::Host { policy, .. } => Some((policy.makes_live, &policy.left_half_way)),
+            PlanStepKind::Phase { policy, .. } => Some((false, &policy.left_half_way)),
+            PlanStepKind::Fact { .. } => None,
         });
-        done.take_while(|policy| !policy.makes_live).find_map(|policy| policy.left_half_way.clone())
+        done.take_while(|(makes_live, _)| !makes_live).find_map(|(_, sentence)| sentence.clone())
     }
 }
 
@@ -367,6 +381,7 @@ impl Driver<'_, '_> {
 enum Moment {
     Begin,
     Done,
+    Tolerated,
     Failed,
 }
 
@@ -374,7 +389,8 @@ impl Moment {
     const fn of(verdict: Verdict) -> Self {
         match verdict {
             Verdict::Proceed => Self::Done,
-            Verdict::ProceedWithWarning | Verdict::Abort => Self::Failed,
+            Verdict::ProceedWithWarning => Self::Tolerated,
+            Verdict::Abort => Self::Failed,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Plan → job: what an executor gets, with every value filled in.
 
+use super::expand::expand;
 use super::machine::At;
 use crate::model::event::Place;
 use crate::model::grant::{DirGrant, EnvSource};
@@ -76,9 +77,10 @@ fn hook_job(hook: &PlanHook, place: &Place, attempt: u32, supplies: &Supplies<'_
     }
     let asks_for_outputs = hook.grants.env.iter().any(|grant| grant.name == OUTPUT_VARIABLE);
     let native = matches!(hook.guest, PlanGuest::Native { .. });
+    let guest = guest(hook, &env, supplies.blobs).map_err(|error| vec![error])?;
     Ok(Job {
         name: place.to_string(),
-        guest: guest(hook, supplies.blobs).map_err(|error| vec![error])?,
+        guest,
         env,
         dirs: hook.grants.dirs.clone(),
         limits: hook.limits.clone(),
@@ -86,14 +88,14 @@ fn hook_job(hook: &PlanHook, place: &Place, attempt: u32, supplies: &Supplies<'_
     })
 }
 
-fn guest(hook: &PlanHook, blobs: &Blobs) -> Result<Guest, JobError> {
+fn guest(hook: &PlanHook, env: &[(String, String)], blobs: &Blobs) -> Result<Guest, JobError> {
     let bytes = |digest: &Digest| blobs.get(digest).cloned();
     match &hook.guest {
         PlanGuest::Wasm { file, digest, args } => {
             let bytes = bytes(digest).ok_or_else(|| JobError::NoBytes(file.clone()))?;
             Ok(Guest::Wasm(WasmGuest { file: file.clone(), bytes, digest: digest.clone(), args: args.clone() }))
         }
-        PlanGuest::Native { argv, cwd, sandbox, script, .. } => {
+        PlanGuest::Native { argv, cwd, sandbox, script, expand_env, .. } => {
             let script = match script {
                 Some(script) if script.copied => {
                     let bytes = bytes(&script.digest).ok_or_else(|| JobError::NoBytes(script.file.clone()))?;
@@ -101,9 +103,14 @@ fn guest(hook: &PlanHook, blobs: &Blobs) -> Result<Guest, JobError> {
                 }
                 _ => None,
             };
-            Ok(Guest::Native(NativeGuest { argv: argv.clone(), cwd: PathBuf::from(cwd), script, sandbox: Some(*sandbox), detach: false }))
+            let argv = if *expand_env { argv.iter().map(|word| expand(word, |name| value(env, name))).collect() } else { argv.clone() };
+            Ok(Guest::Native(NativeGuest { argv, cwd: PathBuf::from(cwd), script, sandbox: Some(*sandbox), detach: false }))
         }
     }
+}
+
+fn value<'e>(env: &'e [(String, String)], name: &str) -> Option<&'e str> {
+    env.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
 }
 
 /// Values that only the running engine knows.

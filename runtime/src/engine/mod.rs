@@ -1,6 +1,7 @@
 //! The engine: takes a prepared plan and gives back a report. A hook that fails is data in the report; an engine that fails is an [`Error`].
 
 mod driver;
+mod expand;
 pub mod gate;
 pub mod job;
 pub mod journal;

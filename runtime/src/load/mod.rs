@@ -6,6 +6,7 @@
 
 mod checks;
 mod declare;
+mod defaults;
 mod environment;
 mod files;
 mod found;

@@ -2,6 +2,7 @@
 
 use super::checks::Preflight;
 use super::declare::{self, Declared};
+use super::defaults;
 use super::files::{self, Files, Sources};
 use super::within::Bounds;
 use super::{LoadError, Probe, Request, environment, found};
@@ -43,6 +44,7 @@ pub async fn prepare(
     let mut declared = reread(declared, request, &source).await?;
     let mut sayings = sayings(&declared, &fetch, &chosen);
     add_found(&mut declared.manifest, &declared.profile, &source, &chosen, &mut sayings).await?;
+    sayings.notices.extend(defaults::add(&mut declared.manifest, &declared.profile, &source).await?);
     let files =
         files::read(&declared.manifest, &Sources { release: &source, given: &request.modules, max_module: max_module(&declared), probe })
             .await?;
@@ -197,6 +199,7 @@ fn plan(declared: &Declared, request: &Request, gathered: &Gathered<'_>) -> Resu
         facts: &facts,
         instances: &request.instances,
         selection: &Selection { phases: request.phases.clone(), only: request.only.clone() },
+        at_start: request.at_start,
         steps_in_code: &request.steps_in_code,
         notices: sayings.notices.clone(),
         warnings: sayings.warnings.clone(),

@@ -49,6 +49,9 @@ pub struct Request {
     pub phases: Vec<StepName>,
     /// Only these hooks.
     pub only: Vec<HookId>,
+    /// Whether this is the first run of a container or machine: hooks run whatever commit ran last, and nobody waits for phases that run in
+    /// the background then.
+    pub at_start: bool,
     /// Whether the profile's marker file is passed over.
     pub ignore_marker: bool,
     /// Whether a tag that points to another commit than before is taken as it is.
@@ -84,6 +87,7 @@ impl Request {
             instances: Vec::new(),
             phases: Vec::new(),
             only: Vec::new(),
+            at_start: false,
             ignore_marker: false,
             accept_moved_tag: false,
             fetch: Some(Duration::from_mins(1)),

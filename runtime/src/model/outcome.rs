@@ -103,6 +103,8 @@ pub enum SkipReason {
     NotSelected,
     /// The run was aborted before it.
     Aborted,
+    /// An earlier command of its list failed, and the profile ends a list there.
+    ListEnded,
     /// The hook itself said so.
     SaidByHook {
         /// Its reason.
@@ -120,6 +122,7 @@ impl fmt::Display for SkipReason {
             Self::NotConfigured => f.write_str("not configured"),
             Self::NotSelected => f.write_str("not selected"),
             Self::Aborted => f.write_str("the run was aborted before it"),
+            Self::ListEnded => f.write_str("an earlier command of its list failed"),
             Self::SaidByHook { message } => f.write_str(message),
         }
     }

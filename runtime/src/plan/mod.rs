@@ -1,5 +1,6 @@
 //! The plan: fully resolved, ordered, serialisable. `wasmhook plan` prints it, `run` obeys it, the ledger keeps it.
 
+mod by_profile;
 mod given;
 pub mod grants;
 mod hook;
@@ -10,6 +11,7 @@ mod resolve;
 mod tests;
 
 pub use given::{FileFact, Given, PlanError, Selection};
+pub use hook::script_path;
 pub use resolve::resolve;
 
 use crate::model::event::{GuestKind, Place, Role};
@@ -205,6 +207,9 @@ pub enum PlanGuest {
         script: Option<PlanScript>,
         /// What a person calls what runs: the file, or the command line.
         shown: String,
+        /// Whether variables in the arguments are replaced by their values when it starts.
+        #[serde(default)]
+        expand_env: bool,
     },
 }
 

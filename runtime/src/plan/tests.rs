@@ -20,6 +20,7 @@ struct World {
     instances: Vec<Instance>,
     selection: Selection,
     copies_scripts: bool,
+    at_start: bool,
 }
 
 fn world(hooks: &str) -> World {
@@ -36,6 +37,7 @@ fn world(hooks: &str) -> World {
         instances: Vec::new(),
         selection: Selection::default(),
         copies_scripts: false,
+        at_start: false,
     }
 }
 
@@ -67,6 +69,7 @@ impl World {
             facts: &BTreeMap::new(),
             instances: &self.instances,
             selection: &self.selection,
+            at_start: self.at_start,
             steps_in_code: &[],
             notices: Vec::new(),
             warnings: Vec::new(),

@@ -87,6 +87,7 @@ fn resolved(file: &CaseFile, app_env: &BTreeMap<String, String>) -> Result<Resul
         facts: &BTreeMap::new(),
         instances: &[],
         selection: &Selection::default(),
+        at_start: false,
         steps_in_code: &[],
         notices: Vec::new(),
         warnings: Vec::new(),

@@ -225,6 +225,9 @@ pub struct Selectors {
     /// An instance of the service, and its directory.
     #[arg(long = "instance", value_name = "NAME=DIR")]
     pub instances: Vec<String>,
+    /// Run as at the first start of a container or machine: whatever commit ran last, and without waiting for what may run in the background then.
+    #[arg(long)]
+    pub at_start: bool,
     /// Run the hooks of a release whose marker file exists.
     #[arg(long)]
     pub ignore_marker: bool,

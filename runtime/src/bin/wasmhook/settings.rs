@@ -79,6 +79,7 @@ impl Settings {
         request.phases = names(&selectors.phases, StepName::new)?;
         request.only = names(&selectors.only, HookId::new)?;
         request.instances = selectors.instances.iter().map(|text| instance(text)).collect::<Result<_, _>>()?;
+        request.at_start = selectors.at_start;
         request.ignore_marker = selectors.ignore_marker;
         request.accept_moved_tag = selectors.accept_moved_tag;
         if let Some(path) = self.get("PATH") {
