@@ -30,6 +30,8 @@
 mod builder;
 mod ledgers;
 mod not_run;
+#[cfg(test)]
+mod profiles;
 
 pub use builder::Builder;
 
@@ -174,7 +176,7 @@ impl Engine {
         };
         let ledger = self.ledgers.open()?;
         let previous = previous_version(Some(&*ledger), target)?;
-        let prepared = load::prepare(declared, request, self.new_run(), previous, &self.probe).await?;
+        let prepared = Box::pin(load::prepare(declared, request, self.new_run(), previous, &self.probe)).await?;
         Ok(Turn::Ours { lock, ledger, prepared: Box::new(prepared) })
     }
 

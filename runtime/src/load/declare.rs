@@ -166,22 +166,34 @@ fn root_modules(declared: &mut Declared, folders: &Folders) {
 fn read_profile(dir: &Path, manifest: &Manifest, request: &Request, found: &mut Vec<Diagnostic>) -> Result<Option<Profile>, LoadError> {
     let named = manifest.profile.clone().or_else(|| request.profile.clone().map(Located::nowhere));
     let named = named.unwrap_or_else(|| Located::nowhere("default".to_owned()));
-    if let Some(profile) = profile::builtin(&named.value) {
-        return Ok(Some(profile));
-    }
-    let is_file = named.value.contains('/') || Path::new(&named.value).extension().is_some_and(|extension| extension == "toml");
-    if !is_file {
-        found.push(profile::unknown(&named));
-        return Ok(None);
-    }
-    let text = read_text(&dir.join(&named.value), "read the profile")?;
-    match Profile::parse(&named.value, &text) {
+    match profile_at(dir, &named) {
         Ok(profile) => Ok(Some(profile)),
-        Err(problems) => {
+        Err(LoadError::Invalid(problems)) => {
             found.extend(problems);
             Ok(None)
         }
+        Err(error) => Err(error),
     }
+}
+
+/// A profile by its name, or by the path of its file, which is relative to `dir`.
+///
+/// # Errors
+/// [`LoadError::Invalid`] with everything that is wrong with it or its name, or [`LoadError::Io`].
+pub fn profile(dir: &Path, name: &str) -> Result<Profile, LoadError> {
+    profile_at(dir, &Located::nowhere(name.to_owned()))
+}
+
+fn profile_at(dir: &Path, named: &Located<String>) -> Result<Profile, LoadError> {
+    if let Some(profile) = profile::builtin(&named.value) {
+        return Ok(profile);
+    }
+    let is_file = named.value.contains('/') || Path::new(&named.value).extension().is_some_and(|extension| extension == "toml");
+    if !is_file {
+        return Err(LoadError::Invalid(vec![profile::unknown(named)]));
+    }
+    let text = read_text(&dir.join(&named.value), "read the profile")?;
+    Profile::parse(&named.value, &text).map_err(LoadError::Invalid)
 }
 
 /// The text of a file that somebody named.

@@ -42,7 +42,8 @@ const MAX_SCRIPT: u64 = 16 << 20;
 /// [`LoadError`] if git can't be asked; whatever is wrong with one file is a [`FileFact`].
 pub(super) async fn read(manifest: &Manifest, sources: &Sources<'_>) -> Result<Files, LoadError> {
     let mut files = Files::default();
-    for (hook, guest) in manifest.hooks.iter().flat_map(|hook| guests(hook).map(move |guest| (hook, guest))) {
+    let named: Vec<(&HookDecl, &GuestDecl)> = manifest.hooks.iter().flat_map(|hook| guests(hook).map(move |guest| (hook, guest))).collect();
+    for (hook, guest) in named {
         match guest {
             GuestDecl::Wasm { path } => files.module(path, sources).await?,
             // A shell line names no file: its words are the shell's business.

@@ -12,11 +12,12 @@ mod files;
 mod found;
 mod prepare;
 mod request;
+mod scripts;
 mod within;
 
 #[cfg(feature = "cli")]
 pub(crate) use checks::Preflight;
-pub use declare::{Declared, declare};
+pub use declare::{Declared, declare, profile};
 pub use prepare::prepare;
 pub use request::{Probe, Request};
 

@@ -2,10 +2,9 @@
 
 use super::checks::Preflight;
 use super::declare::{self, Declared};
-use super::defaults;
 use super::files::{self, Files, Sources};
 use super::within::Bounds;
-use super::{LoadError, Probe, Request, environment, found};
+use super::{LoadError, Probe, Request, defaults, environment, found, scripts};
 use crate::diagnostic::Diagnostic;
 use crate::discover::release::{self, Search};
 use crate::discover::target::{self, Chosen, Wanted};
@@ -49,7 +48,8 @@ pub async fn prepare(
         files::read(&declared.manifest, &Sources { release: &source, given: &request.modules, max_module: max_module(&declared), probe })
             .await?;
     let env = environment::app_environment(&declared, request)?;
-    let plan = plan(&declared, request, &Gathered { chosen: &chosen, files: &files, env: &env, fetch: &fetch, sayings, previous })?;
+    let mut plan = plan(&declared, request, &Gathered { chosen: &chosen, files: &files, env: &env, fetch: &fetch, sayings, previous })?;
+    plan.warnings.extend(scripts::warnings(&plan, &declared.profile, &source).await);
     let bounds = Bounds::new(&declared, request);
     refuse_unenforceable(&plan, request, &bounds)?;
     let name = plan.marker.clone();

@@ -13,7 +13,8 @@ use std::path::Path;
 
 /// A phase's policies as they hold in this run. At a start there is no commit check (S4.80), and what runs in the background then does.
 pub(super) fn in_this_run(policy: &PhasePolicy, at_start: bool) -> PhasePolicy {
-    let mut policy = policy.clone();
+    // What only explains the phase decides nothing that runs.
+    let mut policy = PhasePolicy { about: None, defined_in: Vec::new(), dialect: Box::default(), ..policy.clone() };
     if at_start && policy.gate == Gate::CommitChanged {
         policy.gate = Gate::None;
     }

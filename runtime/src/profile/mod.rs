@@ -3,12 +3,14 @@
 
 mod builtin;
 mod commands;
+mod dialect;
 mod read;
 #[cfg(test)]
 mod tests;
 
 pub use builtin::{BUILTIN_NAMES, builtin, builtin_text, unknown};
 pub use commands::{Alias, CommandRules, DefaultHook, ForbiddenPrefix, Prompt};
+pub use dialect::{PhaseDialect, RunDialect};
 pub use read::json_schema;
 
 use crate::diagnostic::{Diagnostic, has_errors};
@@ -71,6 +73,9 @@ pub struct Profile {
     /// Hooks that the platform brings along.
     #[serde(default, rename = "default_hook")]
     pub default_hooks: Vec<DefaultHook>,
+    /// The platform's exact lines (`run --dialect`), of a run as a whole.
+    #[serde(default)]
+    pub dialect: RunDialect,
     /// The steps, in order.
     #[serde(rename = "step")]
     pub steps: Vec<ProfileStep>,
@@ -160,6 +165,12 @@ pub enum ProfileStepKind {
 pub struct PhasePolicy {
     /// What the phase is called in lines for people (`Post-pull`).
     pub title: String,
+    /// Where its hooks run and what they see there, in a sentence (`explain PHASE`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub about: Option<String>,
+    /// Where else than in `wasmhook.toml` its hooks are written (`explain PHASE`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub defined_in: Vec<String>,
     /// What a failed hook means.
     #[serde(default)]
     pub on_failure: OnFailure,
@@ -207,8 +218,15 @@ pub struct PhasePolicy {
     /// The lines of a hook in the report's `details`; `{title}` and `{file}` are replaced.
     #[serde(default)]
     pub lines: Lines,
+    /// The platform's exact lines of this phase.
+    #[serde(default, skip_serializing_if = "says_nothing")]
+    pub dialect: Box<PhaseDialect>,
     /// What it means if the run is aborted after this phase ran something and before the new version is live: a sentence for the report.
     pub left_half_way: Option<String>,
+}
+
+fn says_nothing(dialect: &PhaseDialect) -> bool {
+    *dialect == PhaseDialect::default()
 }
 
 /// The policies of a host step.
@@ -267,6 +285,12 @@ pub struct Lines {
     pub failed: Option<String>,
     /// When it failed or timed out and the run goes on, in the place of `failed`; `{cause}` is replaced.
     pub tolerated: Option<String>,
+}
+
+/// The fields of a report that a `[dialect]` may answer with.
+#[must_use]
+pub const fn report_fields() -> &'static [&'static str] {
+    read::REPORT_FIELDS
 }
 
 impl Profile {

@@ -1,8 +1,8 @@
 //! TOML → [`Profile`]: which keys each table has, and what a profile can't say.
 
 use super::{
-    Alias, CommandRules, DefaultHook, DiscoveredDir, Discovery, Fact, FactPolicy, ForbiddenPrefix, HostPolicy, Lines, PhasePolicy, Profile,
-    ProfileLimits, ProfileStep, ProfileStepKind, Prompt, Target,
+    Alias, CommandRules, DefaultHook, DiscoveredDir, Discovery, Fact, FactPolicy, ForbiddenPrefix, HostPolicy, Lines, PhaseDialect,
+    PhasePolicy, Profile, ProfileLimits, ProfileStep, ProfileStepKind, Prompt, RunDialect, Target,
 };
 use crate::diagnostic::{Diagnostic, codes};
 use crate::document::{Fields, Problems, Read, Table, Value, document, not_available, quote, suggest, words};
@@ -18,8 +18,18 @@ document!(Profile, "the profile", {
     schema: version, name: required, description: required, on_locked: required, on_unknown: required, env: optional, cwd: optional,
     sandbox: optional, default_mode: required, default_phase: optional, limits: optional, discovery: optional, target: optional,
     marker: optional, shell: optional, commands: optional, aliases as "alias": optional, default_hooks as "default_hook": optional,
-    steps as "step": required,
+    dialect: optional, steps as "step": required,
 } check profile);
+
+document!(RunDialect, "`[dialect]`", {
+    begin: optional, unchanged: optional, success: optional, failed: optional, locked: optional, warning: optional, response: optional,
+    response_failed: optional,
+} check run_dialect);
+
+document!(PhaseDialect, "`dialect`", {
+    heading: optional, empty: optional, prefix: optional, begin: optional, done: optional, skipped: optional, exit: optional,
+    timed_out: optional, failed: optional, tolerated: optional, aborted: optional, aborted_at_start: optional, interrupted: optional,
+} check phase_dialect);
 
 document!(CommandRules, "`[commands]`", {
     forbid_word: optional, forbid_prefix: optional, single_line: optional, single_command: optional, expand_env: optional,
@@ -43,9 +53,9 @@ document!(Discovery, "`[discovery]`", {
 document!(DiscoveredDir, "`dirs`", { path: required, mode: required } check discovered_dir);
 
 document!(PhasePolicy, "a phase", {
-    title: required, on_failure: optional, on_timeout: optional, gate: optional, scope: optional, files: optional, background: optional,
-    always: optional, when: optional, after_failure: optional, env: optional, dirs: optional, app_read_only: optional, app_wide: optional,
-    warn_default_timeout: optional, limits: optional, lines: optional, left_half_way: optional,
+    title: required, about: optional, defined_in: optional, on_failure: optional, on_timeout: optional, gate: optional, scope: optional,
+    files: optional, background: optional, always: optional, when: optional, after_failure: optional, env: optional, dirs: optional, app_read_only: optional, app_wide: optional,
+    warn_default_timeout: optional, limits: optional, lines: optional, dialect: optional, left_half_way: optional,
 } check phase);
 
 document!(HostPolicy, "a host step", {
@@ -159,8 +169,8 @@ fn profile(read: &Profile, table: &Table<'_>, problems: &mut Problems) {
         report(codes::BAD_PATH, "`shell` begins with the absolute path of a program".to_owned(), "shell", table, problems);
     }
     let default_phases = read.default_hooks.iter().map(|hook| ("default_hook", Some(&hook.phase)));
-    let named = [("default_phase", read.default_phase.as_ref()), ("discovery", read.discovery.as_ref().map(|d| &d.default_phase))];
-    for (key, phase) in named.into_iter().chain(default_phases) {
+    let mentioned = [("default_phase", read.default_phase.as_ref()), ("discovery", read.discovery.as_ref().map(|d| &d.default_phase))];
+    for (key, phase) in mentioned.into_iter().chain(default_phases) {
         if let Some(phase) = phase.filter(|phase| read.phases().all(|(name, _)| name != *phase)) {
             let help = suggest(phase.as_str(), read.phases().map(|(name, _)| name.as_str()).collect::<Vec<_>>());
             let unknown = Diagnostic::error(codes::UNKNOWN_PHASE, format!("the profile has no phase {}", quote(phase.as_str())));
@@ -180,6 +190,60 @@ fn discovery(read: &Discovery, table: &Table<'_>, problems: &mut Problems) {
     if read.extensions.is_empty() || read.extensions.iter().any(|extension| extension.is_empty() || extension.contains(['.', '/'])) {
         let message = "`extensions` lists file name endings without their dot: `[\"wasm\", \"sh\"]`".to_owned();
         report(codes::BAD_VALUE, message, "extensions", table, problems);
+    }
+}
+
+/// The fields that a report has; a profile knows no reports, so they are named here, and a test compares.
+pub(super) const REPORT_FIELDS: &[&str] = &[
+    "schema",
+    "status",
+    "run_id",
+    "app",
+    "environment",
+    "tag",
+    "commit",
+    "plan_digest",
+    "dry_run",
+    "new_version_live",
+    "first_error",
+    "warnings",
+    "previous_version",
+    "new_version",
+    "migrations_run",
+    "hooks_executed",
+    "backup_path",
+    "details",
+    "steps",
+    "hooks",
+    "notices",
+    "left_half_way",
+    "signal",
+    "started_at",
+    "ended_at",
+];
+
+fn run_dialect(read: &RunDialect, table: &Table<'_>, problems: &mut Problems) {
+    templates(read.templates(), table, problems);
+    for (key, fields) in [("response", &read.response), ("response_failed", &read.response_failed)] {
+        for field in fields.iter().filter(|field| !REPORT_FIELDS.contains(&field.as_str())) {
+            let help = suggest(field, REPORT_FIELDS.iter().copied());
+            let unknown = Diagnostic::error(codes::BAD_VALUE, format!("a report has no field {}", quote(field)));
+            problems.push(unknown.at(problems.at(table.place(key))).help(help));
+        }
+    }
+}
+
+fn phase_dialect(read: &PhaseDialect, table: &Table<'_>, problems: &mut Problems) {
+    templates(read.templates(), table, problems);
+}
+
+/// Reports words in braces that nothing stands for.
+fn templates<'a>(found: impl Iterator<Item = (&'a String, &'static [&'static str])>, table: &Table<'_>, problems: &mut Problems) {
+    for (template, words) in found {
+        for word in placeholders(template).filter(|word| !words.contains(word)) {
+            let message = format!("{} knows {}, not {}", quote(template), words.join(", "), quote(word));
+            report(codes::BAD_VALUE, message, "dialect", table, problems);
+        }
     }
 }
 

@@ -117,6 +117,8 @@ fn reader_and_schema_know_the_same_keys() {
     agree::<Prompt>();
     agree::<DefaultHook>();
     agree::<Alias>();
+    agree::<RunDialect>();
+    agree::<PhaseDialect>();
 }
 
 #[test]

@@ -36,13 +36,12 @@ fn commands_of_later_versions() {
 #[test]
 fn options_of_later_versions() {
     let project = Project::new("").file("ok.wat", "(module (func (export \"_start\")))");
-    let options: [(&[&str], &str); 10] = [
+    let options: [(&[&str], &str); 9] = [
         (&["exec", "--net", "db:5432", "ok.wat"], "--net"),
         (&["exec", "--dir", ".:txn", "ok.wat"], "directory mode `txn`"),
         (&["exec", "--dir", ".::/g:discard", "ok.wat"], "directory mode `discard`"),
         (&["run", "--dry-run"], "--dry-run"),
         (&["run", "--resume"], "--resume"),
-        (&["run", "--dialect", "pagoda"], "--dialect"),
         (&["run", "--format", "junit"], "--format junit"),
         (&["plan", "--format", "junit"], "--format junit"),
         (&["list", "--format", "junit"], "--format junit"),

@@ -46,7 +46,7 @@ pub enum Command {
     Status(StatusArgs),
     /// Show the report of a run (the newest, if none is named).
     Show(ShowArgs),
-    /// Explain a code that a message named.
+    /// Explain a code that a message named, a profile, or a phase.
     Explain(ExplainArgs),
     /// Run the test cases (`*.test.toml`) beside hooks.
     Test(TestArgs),
@@ -269,8 +269,8 @@ pub struct RunArgs {
     /// (not in this version) Go on after the last finished step.
     #[arg(long, hide = true)]
     pub resume: bool,
-    /// (not in this version) Print a platform's exact lines.
-    #[arg(long, value_name = "PROFILE", hide = true)]
+    /// Print a platform's exact lines (and its answer, if it has one) instead of the summary.
+    #[arg(long, value_name = "PROFILE")]
     pub dialect: Option<String>,
 }
 
@@ -287,14 +287,25 @@ pub struct PlanArgs {
     pub format: Format,
 }
 
+/// Files that a JSON Schema describes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SchemaKind {
+    /// `wasmhook.toml`.
+    Manifest,
+    /// The file given to `--policy`.
+    Policy,
+    /// A profile of one's own.
+    Profile,
+}
+
 /// `wasmhook check`.
 #[derive(Debug, Args)]
 pub struct CheckArgs {
     #[command(flatten)]
     pub selectors: Selectors,
-    /// Print the JSON Schema of the manifest instead.
-    #[arg(long)]
-    pub schema: bool,
+    /// Print the JSON Schema of the manifest instead, or of a policy or profile file.
+    #[arg(long, value_name = "KIND", num_args = 0..=1, require_equals = true, default_missing_value = "manifest")]
+    pub schema: Option<SchemaKind>,
     /// How to write it.
     #[arg(long, value_name = "F", default_value = "human")]
     pub format: Format,
@@ -335,8 +346,15 @@ pub struct ShowArgs {
 /// `wasmhook explain`.
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
-    /// The code, as it stands in brackets: `unknown-key`.
-    pub code: String,
+    /// A code as it stands in brackets (`unknown-key`), a profile (its name or file), or a phase or step of one (`pre-release`).
+    #[arg(value_name = "CODE|PROFILE|PHASE")]
+    pub name: String,
+    /// The profile whose phase is meant, if several have one of that name.
+    #[arg(long, value_name = "PROFILE")]
+    pub profile: Option<String>,
+    /// Directory that profile files are named from.
+    #[arg(short = 'C', value_name = "DIR", default_value = ".")]
+    pub dir: PathBuf,
 }
 
 /// `wasmhook test`.

@@ -4,6 +4,7 @@ use super::{check_format, runtime};
 use crate::args::RunArgs;
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::render::dialect::Dialect;
 use crate::settings::{FETCH_DEADLINE, Settings};
 use crate::ui::Ui;
 use std::sync::Arc;
@@ -22,6 +23,10 @@ pub fn run(args: &RunArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliErro
     refuse_what_comes_later(args)?;
     let mut request = settings.request(&args.selectors)?;
     request.fetch = (!args.no_fetch).then_some(FETCH_DEADLINE);
+    if let Some(profile) = &args.dialect {
+        let profile = wasmhook::load::profile(&request.dir, profile)?;
+        ui.speak(Dialect::new(profile, ui.stdout_look().charset, request.at_start));
+    }
     std::thread::scope(|scope| {
         // The screen has a thread of its own: a slow terminal must not slow the run down.
         let (events, shown) = std::sync::mpsc::channel::<Event>();
@@ -97,7 +102,7 @@ pub async fn stop_on_signals(stop: Stop) {
 
 fn refuse_what_comes_later(args: &RunArgs) -> Result<(), CliError> {
     check_format(args.format)?;
-    let later = [(args.dry_run, "--dry-run"), (args.resume, "--resume"), (args.dialect.is_some(), "--dialect")];
+    let later = [(args.dry_run, "--dry-run"), (args.resume, "--resume")];
     match later.iter().find(|(asked, _)| *asked) {
         Some((_, option)) => Err(CliError::not_available(option)),
         None => Ok(()),
