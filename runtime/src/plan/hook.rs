@@ -7,7 +7,7 @@ use super::resolve::Resolver;
 use super::{FileFact, PlanGuest, PlanHook, PlanScript, by_profile};
 use crate::manifest::{GuestDecl, HookDecl};
 use crate::model::event::GuestKind;
-use crate::model::grant::{DirMode, EnvSource, Grants};
+use crate::model::grant::{EnvSource, Grants};
 use crate::model::id::{Digest, StepName};
 use crate::model::limits::Limits;
 use crate::model::policy::{Cwd, FallbackWhen, OnChange, Sandbox};
@@ -172,21 +172,12 @@ impl Resolver<'_> {
             env: policy.env.unwrap_or(self.given.profile.env),
             app_env: self.given.app_env,
             default_mode: self.given.profile.default_mode,
+            files: policy.files,
             engine_env: &engine_env,
         };
         match grants::resolve(decl, kind, &rules) {
             Ok(grants) => {
                 self.refuse_whole_app(decl, &grants, roots.app_dir, policy);
-                for grant in grants.dirs.iter().filter(|grant| matches!(grant.mode, DirMode::Txn | DirMode::Discard)) {
-                    self.invalid(
-                        "not-available",
-                        format!(
-                            "not available in this version: directory mode `{}` ({} of hook {}); write mode = \"read\" or \"write\"",
-                            grant.mode, grant.guest, decl.id.value
-                        ),
-                        decl,
-                    );
-                }
                 Some(grants)
             }
             Err(denials) => {
