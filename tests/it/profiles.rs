@@ -1,0 +1,8 @@
+//! The built-in profiles and profiles of one's own, driven as a user drives them.
+
+mod acceptance;
+mod bring_along;
+mod dialects;
+mod explained;
+mod own;
+mod scripts;
