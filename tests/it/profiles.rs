@@ -1,6 +1,7 @@
 //! The built-in profiles and profiles of one's own, driven as a user drives them.
 
 mod acceptance;
+mod blueking;
 mod bring_along;
 mod dialects;
 mod explained;

@@ -223,6 +223,14 @@ async fn s2_30_commands_run_at_every_deployment() {
     assert_eq!(divio.ran().iter().filter(|name| *name == "release/migrate").count(), 2);
 }
 
+#[tokio::test]
+async fn s2_16_s2_28_each_command_has_its_label() {
+    let hooks = ["release/migrate label = 'Migrate the database'", "release/headers label = 'Set headers of the media storage'"];
+    let report = platform("divio", &hooks, MockExecutor::new()).deploy(A).await;
+    let labels: Vec<_> = report.hooks.iter().map(|hook| hook.label.as_str()).collect();
+    assert_eq!(labels, ["Migrate the database", "Set headers of the media storage"]);
+}
+
 const JOBS: &[&str] = &["pre-deploy/migrate", "post-deploy/seed"];
 
 /// The jobs among what ran.
@@ -231,7 +239,7 @@ fn jobs(platform: &Platform) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn s4_3_s4_4_s4_5_s4_28_jobs_run_when_the_commit_changes() {
+async fn s4_3_s4_4_s4_5_s4_28_s4_31_jobs_run_when_the_commit_changes() {
     let mut sync = platform("commit-sync", JOBS, MockExecutor::new());
     let first = sync.deploy(A).await;
     assert_eq!(jobs(&sync), JOBS, "S4.31: PRE, then POST");

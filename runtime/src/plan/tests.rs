@@ -432,3 +432,14 @@ fn s4_2_s4_80_a_start_checks_no_commit_and_waits_for_less() {
     assert_eq!(post(true), (Gate::None, Background::Yes));
     assert_eq!(post(false), (Gate::CommitChanged, Background::No));
 }
+
+#[test]
+fn a34_jobs_see_the_applications_environment_and_the_deploy_variables() {
+    let hook = under("commit-sync", "[[hook]]\nid = 'h'\nphase = 'pre-deploy'\nrun = 'x'").hooks().remove(0);
+    let names: Vec<_> = hook.grants.env.iter().map(|env| env.name.as_str()).collect();
+    for name in ["API_URL", "DB_URL", "DEPLOY_TAG", "DEPLOY_ENV", "APP_DIR", "DATA_DIR"] {
+        assert!(names.contains(&name), "{name}: {names:?}");
+    }
+    let wasm = under("commit-sync", "[[hook]]\nid = 'h'\nphase = 'pre-deploy'\nwasm = 'h.wasm'").hooks().remove(0);
+    assert!(!wasm.grants.env.iter().any(|env| env.name == "DB_URL"), "a module has what it names");
+}

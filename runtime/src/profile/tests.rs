@@ -214,7 +214,7 @@ fn s4_16_s4_20_a_job_has_300_seconds() {
 
 /// S5.1, S5.4, S5.6, S5.8, S5.11, S5.18, S5.21, S5.24, S5.30, S5.44, S5.46.
 #[test]
-fn s5_1_s5_4_s5_21_s5_46_build_phases_then_deploy_phases_around_the_routing() {
+fn s5_1_s5_4_s5_6_s5_8_s5_11_s5_18_s5_21_s5_46_build_phases_then_deploy_phases_around_the_routing() {
     let expected = [
         "clone",
         "before_exec",

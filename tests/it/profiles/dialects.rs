@@ -62,7 +62,7 @@ fn a11_s4_34_s4_35_s4_36_s4_38_s4_42_a_cycle_in_the_platforms_own_lines() {
 }
 
 #[test]
-fn a10_a13_s4_43_a_failed_pre_job_is_told_as_the_platform_does() {
+fn a10_a13_s4_25_s4_43_a_failed_pre_job_is_told_as_the_platform_does() {
     let (place, project) = (Place::new(), jobs("echo 'ERROR: Cannot connect to database'\nexit 3", POST));
     let failed = run(&place, &project, "commit-sync", &[]).exits(1);
     let expected = "[INFO] Repository commit changed. Executing deploy jobs...
