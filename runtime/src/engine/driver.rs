@@ -163,9 +163,18 @@ impl Driver<'_, '_> {
                 }
                 let outcome = execution.said_outcome();
                 self.step_outputs.entry(at.step).or_default().extend(execution.outputs.iter().cloned());
+                self.hand_on(at, &execution);
                 self.executions.insert(at, execution);
                 Ok(Some(Input::Ended { at, outcome }))
             }
+        }
+    }
+
+    /// What a hook reported is accepted only after its success.
+    fn hand_on(&mut self, at: At, execution: &Execution) {
+        let Place { step, hook: Some(hook), .. } = lifecycle::place(self.setting.plan, at) else { return };
+        if execution.outcome == Outcome::Succeeded && !at.revert {
+            self.setting.supplies.outputs.entry((step, hook)).or_default().extend(execution.outputs.iter().cloned());
         }
     }
 

@@ -3,6 +3,7 @@
 
 mod commands;
 mod notices;
+mod outputs;
 mod paths;
 pub mod script;
 
@@ -30,6 +31,7 @@ pub fn check(manifest: &Manifest, profile: &Profile) -> Vec<Diagnostic> {
         commands::check(hook, profile, &mut found);
         notices::check(hook, profile, &mut found);
         env(hook, profile, &mut found);
+        outputs::check(hook, manifest, profile, &mut found);
         files(hook, &mut found);
         default_mode(hook, profile, &mut found);
         paths::grants(&hook.dirs, profile.default_mode, &mut found);
@@ -105,7 +107,7 @@ fn env(hook: &HookDecl, profile: &Profile, found: &mut Vec<Diagnostic>) {
     if profile.env != EnvPolicy::None {
         return;
     }
-    for name in hook.env.iter().filter(|name| !name.value.starts_with("WASMHOOK_")) {
+    for name in hook.env.iter().filter(|name| !name.value.starts_with("WASMHOOK_") && !name.value.contains('.')) {
         let message =
             format!("the profile `{}` hands the app environment to nobody; {} would stay empty", profile.name, quote(&name.value));
         found.push(error_at(name, codes::NO_EFFECT, message).help("write the value with `set`"));

@@ -54,7 +54,7 @@ impl Planned {
 
     /// The job of the `attempt`th run.
     pub(super) fn job(&self, file: &CaseFile, attempt: u32) -> Result<Job, Outcome> {
-        let supplies = Supplies { app_env: &self.app_env, blobs: &file.blobs, run: &self.run };
+        let supplies = Supplies { app_env: &self.app_env, blobs: &file.blobs, run: &self.run, outputs: job::Outputs::new() };
         let at = At { step: 0, slot: 0, revert: false };
         let place = self.hook.place(&self.plan.steps[0].name);
         job::job(&self.plan, at, &place, attempt, &supplies).map_err(|errors| {
