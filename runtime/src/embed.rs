@@ -32,22 +32,24 @@ mod ledgers;
 mod not_run;
 #[cfg(test)]
 mod profiles;
+mod resolve;
 
-pub use builder::Builder;
+pub use builder::{Builder, STAGES};
+pub use resolve::{ResolveError, Resolved};
 
-use crate::engine::{Clock, Error as RunError, Executors, Prepared, Readiness, Runner, Sink, Stop, Writers};
+use crate::engine::{Clock, Error as RunError, Executors, Prepared, Readiness, Runner, Sink, Stages, Stop, Writers, resume, staging};
 use crate::exec::Hold;
 use crate::ledger::lock::{Attempt, Holder, Lock, LockError, Owner};
 use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{Ledger, LedgerError, Target};
-use crate::load::{self, Declared, LoadError, Probe, Request};
+use crate::load::{self, Declared, LoadError, Previous, Probe, Request};
 use crate::model::event::Status;
 use crate::model::id::{Digest, RunId, StepName};
 use crate::model::policy::OnLocked;
 use crate::report::Report;
 use ledgers::Ledgers;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 /// Hears of whoever is waited for.
@@ -69,6 +71,15 @@ pub enum Error {
     /// The run could not be driven to its end.
     #[error(transparent)]
     Run(#[from] RunError),
+    /// The directory for copies of staged directories can't be made.
+    #[error("cannot make {path} for copies of staged directories: {source}")]
+    Scratch {
+        /// The directory.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
     /// The sandbox could not be set up.
     #[error("cannot set up the sandbox: {0}")]
     Sandbox(String),
@@ -89,6 +100,8 @@ pub struct Engine {
     steps_in_code: Vec<StepName>,
     protected: Vec<(&'static str, PathBuf)>,
     on_wait: Option<OnWait>,
+    stages: Stages,
+    scratch: PathBuf,
 }
 
 /// A plan that nobody has started, and what the gate says of it.
@@ -102,7 +115,7 @@ pub struct Preview {
 
 /// What has to be there before a run begins.
 enum Turn {
-    Ours { lock: Hold, ledger: Box<dyn Ledger>, prepared: Box<Prepared> },
+    Ours { lock: Arc<Lock>, ledger: Box<dyn Ledger>, prepared: Box<Prepared> },
     Theirs(Holder),
 }
 
@@ -135,7 +148,12 @@ impl Engine {
             Turn::Theirs(holder) => return Ok(not_run::locked_out(&target, on_locked, &holder)),
         };
         let writers = Writers { ledger: Some(ledger), sinks: self.sinks.clone(), clock: self.clock.clone() };
-        Ok(Runner::new(self.executors.clone(), writers).holding(lock).run(&prepared, stop).await?)
+        let heart = Arc::downgrade(&lock);
+        let mut runner = Runner::new(self.executors.clone(), writers, self.stages.clone()).holding(Hold::of(lock));
+        tokio::select! {
+            report = runner.run(&prepared, stop) => Ok(report?),
+            never = beat(heart) => match never {},
+        }
     }
 
     /// What [`run`](Self::run) would do now, without doing it. Takes no lock and writes nothing but what git fetches, where `request` says so.
@@ -146,11 +164,29 @@ impl Engine {
         let request = self.complete(request);
         let declared = load::declare(&request)?;
         let ledger = self.ledgers.look()?;
-        let previous = previous_version(ledger.as_deref(), &target(&declared))?;
-        let prepared = Box::pin(load::prepare(declared, &request, self.new_run(), previous, &self.probe)).await?;
-        let runner = Runner::new(self.executors.clone(), Writers { ledger, sinks: Vec::new(), clock: self.clock.clone() });
+        let request = going_on(request, ledger.as_deref(), &target(&declared))?;
+        let prepared = Box::pin(load::prepare(declared, &request, self.new_run(), &self.probe)).await?;
+        let writers = Writers { ledger, sinks: Vec::new(), clock: self.clock.clone() };
+        let runner = Runner::new(self.executors.clone(), writers, self.stages.clone());
         let readiness = runner.readiness(&prepared)?;
         Ok(Preview { prepared, readiness })
+    }
+
+    /// Tries what [`run`](Self::run) would do: really runs the hooks, over directories that are staged and dropped, and skips host steps. Leaves
+    /// nothing behind, fetches nothing, and takes no lock; what would have changed stands in the report.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub async fn dry_run(&self, request: &Request, stop: &Stop) -> Result<Report, Error> {
+        let request = Request { fetch: None, ..self.complete(request) };
+        let declared = load::declare(&request)?;
+        let ledger = self.ledgers.look()?;
+        let request = going_on(request, ledger.as_deref(), &target(&declared))?;
+        let prepared = Box::pin(load::prepare(declared, &request, self.new_run(), &self.probe)).await?;
+        let writers = Writers { ledger, sinks: self.sinks.clone(), clock: self.clock.clone() };
+        // Its copies need not survive anything.
+        let stages = Stages { scratch: self.scratch.clone(), ..self.stages.clone() };
+        Ok(Box::pin(Runner::new(self.executors.clone(), writers, stages).dry_run(&prepared, stop)).await?)
     }
 
     /// What the engine remembers of its runs; `None` if there was none yet.
@@ -171,12 +207,13 @@ impl Engine {
     /// The lock, and under it the ledger and the plan.
     async fn turn(&self, declared: Declared, request: &Request, target: &Target) -> Result<Turn, Error> {
         let lock = match self.lock(target, declared.profile.on_locked).await? {
-            Attempt::Held(lock) => Hold::of(lock),
+            Attempt::Held(lock) => Arc::new(lock),
             Attempt::Busy(holder) => return Ok(Turn::Theirs(holder)),
         };
         let ledger = self.ledgers.open()?;
-        let previous = previous_version(Some(&*ledger), target)?;
-        let prepared = Box::pin(load::prepare(declared, request, self.new_run(), previous, &self.probe)).await?;
+        staging::make_scratch(&self.stages).map_err(|source| Error::Scratch { path: self.stages.scratch.clone(), source })?;
+        let request = going_on(request.clone(), Some(&*ledger), target)?;
+        let prepared = Box::pin(load::prepare(declared, &request, self.new_run(), &self.probe)).await?;
         Ok(Turn::Ours { lock, ledger, prepared: Box::new(prepared) })
     }
 
@@ -207,8 +244,35 @@ impl Engine {
     }
 }
 
+/// How often the owner of a lock gives a sign of life.
+const HEARTBEAT: Duration = Duration::from_secs(10);
+
+/// Signs of life for as long as this is waited for.
+async fn beat(lock: Weak<Lock>) -> std::convert::Infallible {
+    loop {
+        tokio::time::sleep(HEARTBEAT).await;
+        if let Some(lock) = lock.upgrade() {
+            lock.beat();
+        }
+    }
+}
+
 fn target(declared: &Declared) -> Target {
     Target { app: declared.app.clone(), environment: declared.environment.clone() }
+}
+
+/// The request with what only the ledger knows: the version that is live, and what the run that it goes on with was for.
+fn going_on(request: Request, ledger: Option<&dyn Ledger>, target: &Target) -> Result<Request, Error> {
+    let partial = !request.phases.is_empty() || !request.only.is_empty();
+    let base = match ledger.filter(|_| request.resume) {
+        Some(ledger) => resume::base(ledger, target, partial)?,
+        None => None,
+    };
+    let Some(base) = base else {
+        return Ok(Request { previous: Previous::Remembered(previous_version(ledger, target)?), ..request });
+    };
+    let named = request.tag.is_some() || request.commit.is_some();
+    Ok(Request { tag: if named { request.tag } else { base.plan.tag }, previous: Previous::AsItWas(base.plan.previous_version), ..request })
 }
 
 /// The version that is live, as the newest run left it: a run that failed half-way may have checked a tree out that isn't.

@@ -7,7 +7,7 @@ pub mod diagnostic;
 pub mod discover;
 mod document;
 #[cfg(feature = "wasm")]
-mod embed;
+pub mod embed;
 pub mod engine;
 pub mod exec;
 pub mod ledger;
@@ -18,12 +18,13 @@ pub mod model;
 pub mod plan;
 pub mod profile;
 pub mod report;
+pub mod stage;
 #[cfg(feature = "cli")]
 pub mod testcase;
 #[cfg(feature = "cli")]
 pub mod trial;
 
 #[cfg(feature = "wasm")]
-pub use embed::{Builder, Engine, Error, Preview, history};
+pub use embed::{Builder, Engine, Error, Preview, ResolveError, Resolved, history};
 pub use engine::Stop;
 pub use load::Request;

@@ -3,6 +3,7 @@
 mod bad_files;
 mod bad_modules;
 mod bad_state;
+mod bad_targets;
 mod cache;
 mod changes;
 mod exec_args;
@@ -12,6 +13,8 @@ mod exec_streams;
 mod formats;
 mod later;
 mod lock;
+mod next;
+mod resume;
 mod run;
 mod selectors;
 mod shown;

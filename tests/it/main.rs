@@ -9,5 +9,6 @@ mod profiles;
 mod programs;
 mod reference;
 mod sandbox;
+mod staging;
 mod tenant_upgrade;
 mod test_command;

@@ -2,5 +2,6 @@
 
 mod ceiling;
 mod grants;
+mod leftovers;
 mod limits;
 mod native;

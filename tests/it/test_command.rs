@@ -216,7 +216,7 @@ fn every_problem_of_every_case_is_shown_at_once_and_nothing_runs() {
         .case("bad", "[expected]\noutcom = \"failed\"\nexit_code = \"x\"\n")
         .case("unbuilt", "")
         .case("other", "hook.wasm = \"gone.wasm\"\n[given.files]\na = { from = \"fixtures/a\" }\n")
-        .case("later", "hook = { wasm = \"ok.wat\", dirs = [{ path = \".\", mode = \"txn\" }] }\n");
+        .case("later", "hook = { wasm = \"ok.wat\", net = [\"db:5432\"] }\n");
     let output = cases.test(&[]);
     assert_eq!((output.code, output.stdout.as_str()), (Some(2), ""), "{output:?}");
     for part in [
@@ -230,7 +230,7 @@ fn every_problem_of_every_case_is_shown_at_once_and_nothing_runs() {
         "other.test.toml:2:13",
         "`fixtures/a` can't be copied",
         "later.test.toml:2:",
-        "not available in this version: `mode = \"txn\"`",
+        "not available in this version: `net`",
     ] {
         assert!(output.stderr.contains(part), "{part:?} in:\n{}", output.stderr);
     }

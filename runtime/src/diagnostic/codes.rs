@@ -18,9 +18,11 @@ codes! {
     BAD_PATH = "bad-path": "A path can't be what it stands for.";
     BAD_PROFILE = "bad-profile": "A limit of the profile can't be read.";
     BAD_VALUE = "bad-value": "A value has the right type and breaks its rule.";
+    CACHE = "cache": "The compile cache can't be used.";
     COMPLEX_QUOTING = "complex-quoting": "A command quotes within quotes; a script says the same.";
     DEFAULT_HOOK = "default-hook": "A hook that the profile brings along.";
     DEFAULT_TIMEOUT = "default-timeout": "A hook states no timeout, and the profile's own holds.";
+    DEPLOY_FAILED = "deploy-failed": "The run succeeded, and the deployment that it was part of was not completed.";
     DUPLICATE_ID = "duplicate-id": "Two hooks of one phase have the same id.";
     DUPLICATE_NAME = "duplicate-name": "A name that must be unique is written twice.";
     EARLY_NOTICE = "early-notice": "A notice would be sent before it is known whether it is true.";
@@ -29,12 +31,14 @@ codes! {
     FALLBACK_BY_NAME = "fallback-by-name": "A native file beside a module of the same name is its fallback.";
     FETCH_FAILED = "fetch-failed": "The remote could not be read.";
     FORBIDDEN_COMMAND = "forbidden-command": "A command begins as the profile forbids.";
+    GIT = "git": "Git gave no answer.";
     GUEST_CHOICE = "guest-choice": "A hook needs exactly one of `wasm` and `run`.";
     HOOK_CHANGED = "hook-changed": "A hook that is done for this release has changed since.";
     HOOK_WARNING = "hook-warning": "A hook succeeded and says that something isn't as it should be.";
     IMPOSSIBLE_GRANT = "impossible-grant": "A directory grant lies in a wider one and can't be enforced.";
     INSTANCE_LOCAL = "instance-local": "A hook that runs on one instance writes where each instance has its own files.";
     INTERACTIVE = "interactive": "A command asks somebody something, and nobody is there.";
+    INTERNAL = "internal": "Something went wrong that should not have.";
     LEDGER = "ledger": "The ledger, or the directory it lies in, can't be used.";
     LIMIT_LOWERED = "limit-lowered": "The operator's policy lowered a limit.";
     LOCKED = "locked": "Another run has the lock.";
@@ -45,24 +49,32 @@ codes! {
     NO_APP = "no-app": "No application is named.";
     NO_EFFECT = "no-effect": "A key that nothing would enforce here.";
     NO_MANIFEST = "no-manifest": "There is no manifest.";
+    NO_RUN = "no-run": "There is no such run.";
+    NO_TARGET = "no-target": "Nothing says what to deploy.";
     NOT_AVAILABLE = "not-available": "A known feature that this version doesn't have.";
     NOT_EXECUTABLE = "not-executable": "A script that an interpreter is given isn't executable.";
+    NOTHING_TO_RESUME = "nothing-to-resume": "There is no run to go on with.";
     ONE_FILE = "one-file": "Author and operator share one file.";
     OTHER_RELEASE = "other-release": "Hooks of a release in between are not run.";
     PATH_ALIAS = "path-alias": "A native command names a path that stands for a directory elsewhere.";
+    PLAN_CHANGED = "plan-changed": "The run can't be resumed, since its plan changed.";
     POLICY_ELSEWHERE = "policy-elsewhere": "The manifest's own policy is not used.";
     PRECOMPILED = "precompiled": "A precompiled artefact is native code and never a hook.";
     QUOTED_GLOB = "quoted-glob": "A script quotes a pattern, so that it stands for itself.";
     READ_ONLY_APP = "read-only-app": "A hook asks to write to the application's root where its code is read-only.";
     REFUSED_GRANT = "refused-grant": "A hook asks for a right that it doesn't get.";
     RELEASE_FILE = "release-file": "A file of the release folder is not run as it stands.";
+    RELEASE_UNREADABLE = "release-unreadable": "A file of the release can't be read.";
     RERUN_AFTER_CRASH = "rerun-after-crash": "A hook that was running when the engine died runs again.";
     RESERVED_NAME = "reserved-name": "A variable that the engine itself sets.";
+    RESOLVED = "resolved": "Somebody said what became of an execution.";
     RUN_DIED = "run-died": "An earlier run died; its pending steps run first.";
     SCHEMA_VERSION = "schema-version": "The file is written in a format version that this program doesn't read.";
     SCRIPT_MARKER = "script-marker": "Scripts of one release share a marker file, and the second would skip itself.";
     SINGLE_COMMAND = "single-command": "A command is more than one program with its arguments.";
+    STAGE_LEFT = "stage-left": "A stage could not be removed; the next run in that directory removes it.";
     STOPPED_EARLY = "stopped-early": "The run was stopped before anything of it ran.";
+    TAG_ELSEWHERE = "tag-elsewhere": "The tag and the commit that were given differ.";
     TARGET = "target": "What is deployed, where that isn't obvious.";
     TOLERATED = "tolerated": "A hook failed or timed out, and the run goes on as if it hadn't.";
     TOML_SYNTAX = "toml-syntax": "The text is not TOML.";
@@ -75,13 +87,22 @@ codes! {
     UNKNOWN_PROFILE = "unknown-profile": "No built-in profile has this name.";
     UNKNOWN_REVISION = "unknown-revision": "Hooks run when the commit changes, and no commit is known.";
     UNKNOWN_SERVICE = "unknown-service": "A hook names a service that the manifest doesn't declare.";
+    UNKNOWN_TARGET = "unknown-target": "The tag or commit that was given doesn't exist.";
+    UNLOCKED = "unlocked": "Somebody took the lock away from a run.";
     UNREADABLE = "unreadable": "A file or directory that was named can't be used.";
     UNUSABLE_HOOK = "unusable-hook": "A hook can't run, whatever happens before it.";
+    USAGE = "usage": "A call that can't be carried out as it is written.";
     WRONG_TYPE = "wrong-type": "A value has another type than its key takes.";
 }
 
 /// The explanations, as published.
 pub const DOCUMENT: &str = include_str!("../../docs/codes.md");
+
+/// The code that reads so; [`INTERNAL`] if there is none.
+#[must_use]
+pub fn known(code: &str) -> &'static str {
+    ALL.iter().map(|(known, _)| *known).find(|known| *known == code).unwrap_or(INTERNAL)
+}
 
 /// The explanation of a code: its section of [`DOCUMENT`], without the heading.
 #[must_use]

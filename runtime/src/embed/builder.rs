@@ -2,7 +2,7 @@
 
 use super::ledgers::Ledgers;
 use super::{Engine, Error, OnWait};
-use crate::engine::{Clock, Executors, Sink};
+use crate::engine::{Clock, Executors, Sink, Stages};
 use crate::exec::Executor;
 use crate::exec::in_code::{InCode, StepCall, StepFn, StepResult};
 use crate::exec::native::NativeExecutor;
@@ -12,11 +12,18 @@ use crate::ledger::{Ledger, LedgerError};
 use crate::load::Probe;
 use crate::model::id::StepName;
 use crate::model::outcome::Cause;
+use crate::stage::{Backend, Disk};
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// Where copies of staged directories lie in the state directory: a decided commit in them must survive power loss.
+pub const STAGES: &str = "stages";
+
+/// Where private directories are made unless somebody says otherwise.
+const SCRATCH: &str = "/tmp";
 
 /// Builds an [`Engine`]. Without more, an engine is the one of the `wasmhook` program.
 #[must_use = "nothing is built before build()"]
@@ -36,6 +43,8 @@ pub struct Builder {
     pool: Option<NonZeroU32>,
     interrupt_signal: Option<i32>,
     on_wait: Option<OnWait>,
+    backends: Vec<Backend>,
+    disk: Disk,
 }
 
 impl Builder {
@@ -56,6 +65,8 @@ impl Builder {
             pool: None,
             interrupt_signal: None,
             on_wait: None,
+            backends: Backend::ALL.to_vec(),
+            disk: Disk::default(),
         }
     }
 
@@ -140,6 +151,18 @@ impl Builder {
         self
     }
 
+    /// How directories of the modes `txn` and `discard` may be staged (the default is any way, the cheapest that works first).
+    pub fn backends(mut self, backends: impl IntoIterator<Item = Backend>) -> Self {
+        self.backends = backends.into_iter().collect();
+        self
+    }
+
+    /// The disk under stages and the ledger: one that fails as planned, for tests.
+    pub fn disk(mut self, disk: Disk) -> Self {
+        self.disk = disk;
+        self
+    }
+
     /// The signal that gets a hook's thread out of a blocking system call at its deadline. Off unless named: a handler for it is installed.
     pub fn interrupt_signal(mut self, signal: i32) -> Self {
         self.interrupt_signal = Some(signal);
@@ -159,7 +182,10 @@ impl Builder {
             (Arc::clone(&sandbox) as _, sandbox)
         };
         let native = self.native.take().unwrap_or_else(|| self.confinement());
+        let stages = Stages { backends: self.backends.clone(), disk: self.disk.clone(), ..Stages::new(self.state.join(STAGES)) };
         Ok(Engine {
+            scratch: self.scratch.unwrap_or_else(|| PathBuf::from(SCRATCH)),
+            stages,
             ledgers: self.ledgers.unwrap_or_else(|| Ledgers::Sqlite(self.state.clone())),
             state: self.state,
             command: self.command,

@@ -1,6 +1,6 @@
 //! The built-in profiles, each from a manifest to a report: what runs, in which order, and what a bad end means. Nothing really runs.
 
-use crate::engine::{Blobs, Checks, Clock, Executors, Prepared, Runner, Sink, Stop, Writers};
+use crate::engine::{Blobs, Checks, Clock, Executors, Prepared, Runner, Sink, Stages, Stop, Writers};
 use crate::exec::mock::MockExecutor;
 use crate::ledger::memory::MemoryLedger;
 use crate::manifest::{self, PolicyDecl};
@@ -58,7 +58,11 @@ fn platform(profile: &str, hooks: &[&str], executor: MockExecutor) -> Platform {
     let executors = Executors { wasm: executor.clone(), native: executor.clone(), in_code: executor.clone() };
     let tape = Arc::new(Tape::default());
     let clock: Clock = Arc::new(|| jiff::Timestamp::UNIX_EPOCH);
-    let runner = Runner::new(executors, Writers { ledger: Some(Box::new(MemoryLedger::new())), sinks: vec![tape.clone()], clock });
+    let runner = Runner::new(
+        executors,
+        Writers { ledger: Some(Box::new(MemoryLedger::new())), sinks: vec![tape.clone()], clock },
+        Stages::new("/tmp"),
+    );
     Platform { profile, manifest: format!("schema = 1\n{steps}{hooks}"), runner, executor, tape, instances: vec![], runs: 0 }
 }
 
@@ -105,6 +109,7 @@ impl Platform {
             write_marker: Box::new(|| Ok(())),
             checks: Box::new(NoChecks),
             accept_moved_tag: false,
+            resume: false,
         };
         self.runner.run(&prepared, &Stop::new()).await.unwrap()
     }

@@ -3,19 +3,20 @@
 use super::gate::{self, Decisions};
 use super::job::{self, Supplies};
 use super::journal::Journal;
+use super::keep::{self, Done, Held, Keep};
 use super::lines::{self, Words};
-use super::machine::{At, Effect, Input, LockState, Machine, Record};
+use super::machine::{At, Decision, Effect, Input, LockState, Machine, Record};
+use super::salvage::Salvaged;
 use super::stop::Stop;
 use super::{Checks, Executors, lifecycle};
 use crate::diagnostic::codes;
 use crate::exec::{ExecError, Executor, Hold, OutputSink, Surroundings};
 use crate::ledger::{Durability, Key, LedgerError};
-use crate::model::event::{Finished, Place, Status, What};
+use crate::model::event::{Finished, Place, Resolution, Status, What};
 use crate::model::grant::{Capability, Denial, DirGrant};
 use crate::model::id::Digest;
 use crate::model::job::{Execution, Guest, Job, Stream};
 use crate::model::outcome::{Cause, Outcome, SkipReason, Verdict};
-use crate::model::policy::Gate;
 use crate::plan::{Plan, PlanHook, PlanStepKind};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -54,6 +55,8 @@ pub struct Setting<'a> {
     pub stop: &'a Stop,
     /// What stays until nothing of any execution is left.
     pub hold: &'a Hold,
+    /// Where staged directories are kept until it is known how their hooks ended.
+    pub keep: &'a mut Keep,
     /// What to do when the last phase is over and everything in it succeeded.
     pub after_hooks: &'a (dyn Fn() -> Result<(), String> + Send + Sync),
 }
@@ -61,7 +64,8 @@ pub struct Setting<'a> {
 /// Something that happened outside.
 enum News {
     Output(At, Stream, String),
-    Ended(At, Box<Result<Execution, ExecError>>),
+    Ended(At, Box<Result<Done, ExecError>>),
+    Committed(usize, Box<Result<Done, ExecError>>),
 }
 
 /// Drives `machine` to its end.
@@ -77,6 +81,7 @@ pub async fn drive(machine: Machine, setting: Setting<'_>, journal: &mut Journal
         tasks: JoinSet::new(),
         cancels: BTreeMap::new(),
         executions: BTreeMap::new(),
+        held: Held::default(),
         step_outputs: BTreeMap::new(),
         step_causes: BTreeMap::new(),
         done: Vec::new(),
@@ -112,7 +117,9 @@ struct Driver<'a, 'j> {
     news: mpsc::UnboundedSender<News>,
     tasks: JoinSet<()>,
     cancels: BTreeMap<At, CancellationToken>,
-    executions: BTreeMap<At, Execution>,
+    executions: BTreeMap<At, Done>,
+    /// What may be let go, or said of hooks, once something else is durable.
+    held: Held,
     step_outputs: BTreeMap<usize, Vec<(String, String)>>,
     /// Why a host step ended as it did, for its line.
     step_causes: BTreeMap<usize, String>,
@@ -133,15 +140,17 @@ impl Driver<'_, '_> {
                     cancel.cancel();
                 }
             }
-            // Plans with staged files are refused before they get here: this version has no stages.
+            Effect::OpenStage { step } => self.setting.keep.open_phase(self.setting.plan, step),
             Effect::CommitStage { step } => {
-                return Ok(Some(Input::Committed {
-                    step,
-                    outcome: Outcome::Failed { cause: Cause::Unsupported { needs: "stages".to_owned() } },
-                }));
+                let (staging, news) = (self.setting.keep.take_phase(step), self.news.clone());
+                self.tasks.spawn(async move {
+                    // The receiver is gone only when the run ended with an error.
+                    let _ = news.send(News::Committed(step, Box::new(keep::commit(staging).await)));
+                });
             }
+            Effect::DropStage { step } => self.drop_stage(step)?,
             // The lock is held by whoever called, and falls with the last event.
-            Effect::OpenStage { .. } | Effect::DropStage { .. } | Effect::ReleaseLock | Effect::Finish(_) => {}
+            Effect::ReleaseLock | Effect::Finish(_) => {}
         }
         Ok(None)
     }
@@ -153,18 +162,28 @@ impl Driver<'_, '_> {
                 self.journal.record(What::Output { place, stream, line }, None, Durability::Later)?;
                 Ok(None)
             }
-            News::Ended(at, execution) => {
-                let execution = (*execution)?;
+            News::Committed(step, done) => {
+                let done = (*done)?;
+                let outcome = done.execution.outcome.clone();
+                self.held.keep(done.applied);
+                self.setting.keep.phase_ended(step, &outcome, self.journal, &mut self.held)?;
+                Ok(Some(Input::Committed { step, outcome }))
+            }
+            News::Ended(at, done) => {
+                let done = (*done)?;
+                let execution = &done.execution;
                 self.cancels.remove(&at);
                 if matches!(execution.outcome, Outcome::TimedOut { abandoned: true, .. })
                     && let Some(hook) = self.hook(at)
                 {
                     self.abandoned.extend(hook.grants.dirs.clone());
                 }
-                let outcome = execution.said_outcome();
+                let outcome = self.setting.keep.said(execution);
                 self.step_outputs.entry(at.step).or_default().extend(execution.outputs.iter().cloned());
-                self.hand_on(at, &execution);
-                self.executions.insert(at, execution);
+                if outcome == Outcome::Succeeded {
+                    self.hand_on(at, &done.execution);
+                }
+                self.executions.insert(at, done);
                 Ok(Some(Input::Ended { at, outcome }))
             }
         }
@@ -173,14 +192,14 @@ impl Driver<'_, '_> {
     /// What a hook reported is accepted only after its success.
     fn hand_on(&mut self, at: At, execution: &Execution) {
         let Place { step, hook: Some(hook), .. } = lifecycle::place(self.setting.plan, at) else { return };
-        if execution.outcome == Outcome::Succeeded && !at.revert {
+        if !at.revert {
             self.setting.supplies.outputs.entry((step, hook)).or_default().extend(execution.outputs.iter().cloned());
         }
     }
 
     fn preflight(&self, step: usize) -> Vec<(usize, Vec<String>)> {
         let PlanStepKind::Phase { hooks, .. } = &self.setting.plan.steps[step].kind else { return Vec::new() };
-        let runs = |slot: &usize| self.setting.decisions.by_step[step][*slot] == super::machine::Decision::Run;
+        let runs = |slot: &usize| self.setting.decisions.by_step[step][*slot] == Decision::Run;
         let findings = |hook: &PlanHook| {
             let mut findings: Vec<String> = hook.unusable.iter().cloned().collect();
             findings.extend(job::missing(hook, &self.setting.supplies).iter().map(ToString::to_string));
@@ -201,7 +220,7 @@ impl Driver<'_, '_> {
         if !findings.is_empty() {
             return self.ended(at, Execution::not_started(Outcome::Failed { cause: Cause::Preflight { findings } }));
         }
-        let job = match job::job(self.setting.plan, at, &place, attempt, &self.setting.supplies) {
+        let mut job = match job::job(self.setting.plan, at, &place, attempt, &self.setting.supplies) {
             Ok(job) => job,
             Err(errors) => {
                 let findings = errors.iter().map(ToString::to_string).collect();
@@ -211,24 +230,36 @@ impl Driver<'_, '_> {
         if job::overlap(&job.dirs, &self.abandoned) {
             return self.ended(at, Execution::not_started(Outcome::Failed { cause: Cause::Denied { denial: abandoned_writer() } }));
         }
+        let stagings = match self.setting.keep.of_job(at, &place, &mut job) {
+            Ok(stagings) => stagings,
+            Err(cause) => return self.ended(at, Execution::not_started(Outcome::Failed { cause })),
+        };
         let executor = self.executor(&job);
         let news = self.news.clone();
         let around = Surroundings::new(Arc::new(Forward { at, news: news.clone() }), cancel).holding(self.setting.hold.clone());
+        let around = if self.setting.keep.is_dry() { around.dry() } else { around };
         let span = tracing::info_span!("attempt", place = %place, attempt, outcome = tracing::field::Empty);
         let task = async move {
-            let execution = executor.execute(&job, around).await;
-            if let Ok(execution) = &execution {
-                tracing::Span::current().record("outcome", execution.outcome.word());
+            let done = keep::carry_out(&*executor, &job, around, stagings).await;
+            if let Ok(done) = &done {
+                tracing::Span::current().record("outcome", done.execution.outcome.word());
             }
             // The receiver is gone only when the run ended with an error: nobody is left to tell.
-            let _ = news.send(News::Ended(at, Box::new(execution)));
+            let _ = news.send(News::Ended(at, Box::new(done)));
         };
         self.tasks.spawn(task.instrument(span));
     }
 
     fn ended(&self, at: At, execution: Execution) {
         // The receiver lives as long as this driver.
-        let _ = self.news.send(News::Ended(at, Box::new(Ok(execution))));
+        let _ = self.news.send(News::Ended(at, Box::new(Ok(Done::of(execution)))));
+    }
+
+    fn drop_stage(&mut self, step: usize) -> Result<(), LedgerError> {
+        if let Err(error) = self.setting.keep.take_phase(step).map_or(Ok(()), |staging| staging.discard()) {
+            self.journal.record(keep::left_behind(&error), None, Durability::Later)?;
+        }
+        self.setting.keep.phase_ended(step, &Outcome::Cancelled, self.journal, &mut self.held)
     }
 
     fn executor(&self, job: &Job) -> Arc<dyn Executor> {
@@ -263,20 +294,30 @@ impl Driver<'_, '_> {
                 let attempt = self.attempt(&place);
                 let (key, digest) = key(&self.setting, at);
                 let durability = if durable { Durability::Now } else { Durability::Later };
-                self.journal.record(What::Started { place, attempt }, Some((&key, &digest)), durability)
+                self.journal.record(What::Started { place, attempt }, Some((&key, &digest)), durability)?;
+                self.let_go(durability)
             }
             Record::Outcome { at, outcome, verdict } => self.outcome(at, outcome, verdict),
             Record::StepFinished { step, verdict } => self.step_finished(step, verdict),
             Record::Interrupted { signal } => self.journal.record(What::Interrupted { signal }, None, Durability::Later),
             Record::RunFinished { status } => {
                 let detail = self.left_half_way(status);
-                self.journal.record(What::RunFinished { status, detail }, None, Durability::Now)
+                if let Some(would_change) = self.setting.keep.would_change() {
+                    self.journal.record(would_change, None, Durability::Later)?;
+                }
+                self.journal.record(What::RunFinished { status, detail }, None, Durability::Now)?;
+                self.let_go(Durability::Now)
             }
         }
     }
 
     fn outcome(&mut self, at: At, outcome: Outcome, verdict: Verdict) -> Result<(), LedgerError> {
-        let execution = self.executions.remove(&at).unwrap_or_else(|| Execution::not_started(outcome.clone()));
+        let done = self.executions.remove(&at).unwrap_or_else(|| Done::of(Execution::not_started(outcome.clone())));
+        let Done { execution, files, backend, applied } = done;
+        let committed = applied.is_some();
+        self.held.keep(applied);
+        // What a phase commits as one whole is done when that is.
+        let holds_back = outcome == Outcome::Succeeded && keep::is_committed_as_one(self.setting.plan, at);
         let detail = self.hook_line(at, &outcome, verdict);
         self.step_causes.insert(at.step, cause_text(&outcome));
         let live = self.hook(at).is_none_or(PlanHook::is_live);
@@ -291,12 +332,30 @@ impl Driver<'_, '_> {
             tail: execution.tail,
             outputs: execution.outputs,
             detail,
+            files,
+            staged: backend.map(|backend| backend.word().to_owned()),
+            after_skipped: self.setting.keep.skipped_before(self.setting.plan, self.setting.decisions, at),
             ..Finished::of(outcome, verdict)
         };
         let (key, digest) = key(&self.setting, at);
         // What a live hook did must be known even if the engine is killed next; the next intent makes it survive power loss.
-        let durability = if live { Durability::Written } else { Durability::Later };
-        self.journal.record(What::Finished { place, result: Box::new(finished) }, Some((&key, &digest)), durability)
+        let durability = if live || committed { Durability::Written } else { Durability::Later };
+        let remembered = if holds_back { None } else { Some((&key, &digest)) };
+        self.journal.record(What::Finished { place, result: Box::new(finished) }, remembered, durability)?;
+        if holds_back {
+            self.held.hold_back(at.step, key, digest);
+        }
+        Ok(())
+    }
+
+    /// What waited for something else to be durable: it is, with everything recorded so far.
+    fn let_go(&mut self, durability: Durability) -> Result<(), LedgerError> {
+        if durability == Durability::Now {
+            for error in self.held.let_go() {
+                self.journal.record(keep::left_behind(&error), None, Durability::Later)?;
+            }
+        }
+        Ok(())
     }
 
     /// What it warned of comes before its end: an outcome in the journal is complete (S3.39).
@@ -325,7 +384,8 @@ impl Driver<'_, '_> {
             None,
             Durability::Later,
         )?;
-        if verdict != Verdict::Abort && self.setting.decisions.by_step[step].contains(&super::machine::Decision::Run) {
+        let is_done = |decision: &Decision| matches!(decision, Decision::Run | Decision::Skip(SkipReason::AlreadyDone { .. }));
+        if verdict != Verdict::Abort && self.setting.decisions.by_step[step].iter().any(is_done) {
             self.done.push(step);
         }
         let is_phase = |kind: &PlanStepKind| matches!(kind, PlanStepKind::Phase { .. });
@@ -342,7 +402,7 @@ impl Driver<'_, '_> {
     /// The profile's line for a host step; steps without a command say nothing.
     fn host_line(&self, step: usize, moment: Moment) -> Option<String> {
         let PlanStepKind::Host { policy, command: Some(_) } = &self.setting.plan.steps[step].kind else { return None };
-        if self.setting.decisions.by_step[step] != [super::machine::Decision::Run] {
+        if self.setting.decisions.by_step[step] != [Decision::Run] {
             return None;
         }
         let template = match moment {
@@ -432,16 +492,31 @@ impl OutputSink for Forward {
     }
 }
 
-/// Records what was in flight when the engine died as `unknown`.
+/// Records how what was in flight when the engine died ended: with a decided commit it succeeded, else it is `unknown`.
 ///
 /// # Errors
 /// [`LedgerError`] if it could not be recorded.
-pub fn bury(setting: &Setting<'_>, remains: &super::replay::Remains, journal: &mut Journal<'_>) -> Result<(), LedgerError> {
+pub fn bury(
+    setting: &Setting<'_>,
+    remains: &super::replay::Remains,
+    salvaged: &Salvaged,
+    journal: &mut Journal<'_>,
+) -> Result<(), LedgerError> {
     for at in remains.in_flight.iter().filter_map(|place| lifecycle::find(setting.plan, place)) {
         let (key, digest) = key(setting, at);
-        let finished = Finished::of(Outcome::Unknown, Verdict::Abort);
         let place = lifecycle::place(setting.plan, at);
-        journal.record(What::Finished { place, result: Box::new(finished) }, Some((&key, &digest)), Durability::Later)?;
+        let finished = match salvaged.committed(&place) {
+            Some(files) => Finished { files: Some(files.clone()), ..Finished::of(Outcome::Succeeded, Verdict::Proceed) },
+            None => Finished::of(Outcome::Unknown, Verdict::Abort),
+        };
+        let durability = if salvaged.committed(&place).is_some() { Durability::Now } else { Durability::Later };
+        journal.record(What::Finished { place, result: Box::new(finished) }, Some((&key, &digest)), durability)?;
+    }
+    // Hooks of a phase that was committed as one whole had ended, and now count.
+    let counted = remains.ended.iter().filter(|at| keep::is_committed_as_one(setting.plan, **at));
+    for at in counted.filter(|at| salvaged.committed(&lifecycle::place(setting.plan, **at)).is_some()) {
+        let (key, digest) = key(setting, *at);
+        keep::counts(journal, key, &digest, Resolution::MarkDone)?;
     }
     Ok(())
 }
@@ -450,10 +525,6 @@ pub fn bury(setting: &Setting<'_>, remains: &super::replay::Remains, journal: &m
 fn key(setting: &Setting<'_>, at: At) -> (Key, Digest) {
     let plan = setting.plan;
     let place = lifecycle::place(plan, at);
-    let (gate, digest) = match &plan.steps[at.step].kind {
-        PlanStepKind::Phase { policy, hooks } => (gate::gate_of(policy.gate, &hooks[at.slot]), hooks[at.slot].digest.clone()),
-        PlanStepKind::Host { command, .. } => (Gate::None, Digest::of_json(command)),
-        PlanStepKind::Fact { .. } => (Gate::None, Digest::of(b"")),
-    };
+    let (gate, digest) = lifecycle::identity(plan, at);
     (gate::key_of(plan, gate, place, setting.supplies.run), digest)
 }

@@ -1,12 +1,12 @@
 //! The gate: plan × what is remembered → which hooks run, and why the others don't. `plan` and `run` decide by this one function.
 
-use super::machine::Decision;
+use super::machine::{At, Decision};
 use crate::diagnostic::codes;
 use crate::ledger::{Key, Memory};
 use crate::model::event::Place;
-use crate::model::id::{Commit, HookId, RunId};
+use crate::model::id::{Commit, HookId, RunId, StepName};
 use crate::model::outcome::{Outcome, SkipReason};
-use crate::model::policy::{Gate, OnChange, OnFailure, OnUnknown};
+use crate::model::policy::{Gate, OnChange, OnFailure, OnUnknown, Resume};
 use crate::plan::{Notice, Plan, PlanHook, PlanStep, PlanStepKind};
 use std::collections::BTreeMap;
 
@@ -72,6 +72,20 @@ pub fn key_of(plan: &Plan, gate: Gate, place: Place, run: &RunId) -> Key {
     Key { release: release_of(plan, gate, run), place }
 }
 
+/// Whether what stands at `at` waits for a person if it was running when the engine died; otherwise it runs again by itself.
+#[must_use]
+pub fn waits(plan: &Plan, at: At) -> bool {
+    match &plan.steps[at.step].kind {
+        PlanStepKind::Phase { hooks, .. } => hook_waits(plan, &hooks[at.slot]),
+        PlanStepKind::Host { policy, .. } => policy.resume == Resume::Ask,
+        PlanStepKind::Fact { .. } => false,
+    }
+}
+
+fn hook_waits(plan: &Plan, hook: &PlanHook) -> bool {
+    plan.on_unknown == OnUnknown::Stop && hook.is_live() && !hook.idempotent
+}
+
 /// Decides for every hook and host step of the plan.
 ///
 /// # Errors
@@ -113,6 +127,7 @@ impl Judge<'_> {
             PlanStepKind::Fact { .. } => Vec::new(),
             PlanStepKind::Host { .. } if self.plan.partial => vec![Decision::Skip(SkipReason::NotSelected)],
             PlanStepKind::Host { command: None, .. } => vec![Decision::Skip(SkipReason::NotConfigured)],
+            PlanStepKind::Host { policy, .. } if policy.resume == Resume::Ask && self.is_open(&step.name) => vec![Decision::Unresolved],
             PlanStepKind::Host { .. } => vec![Decision::Run],
             PlanStepKind::Phase { policy, hooks } => {
                 hooks.iter().map(|hook| self.hook(hook, &hook.place(&step.name), gate_of(policy.gate, hook))).collect()
@@ -128,6 +143,11 @@ impl Judge<'_> {
                 "hooks run when the commit changes, and no commit is known: they run; deploy from a git repository, or give --commit";
             self.notices.push(Notice { code: code.to_owned(), message: message.to_owned() });
         }
+    }
+
+    /// Whether a host step was running when an engine died, and nobody has said yet what became of it.
+    fn is_open(&self, step: &StepName) -> bool {
+        self.snapshot.unresolved.contains_key(&Place::step(step.clone()))
     }
 
     fn hook(&mut self, hook: &PlanHook, place: &Place, gate: Gate) -> Decision {
@@ -158,7 +178,7 @@ impl Judge<'_> {
         if !concerns_this {
             return None;
         }
-        if self.plan.on_unknown == OnUnknown::Stop && hook.is_live() && !hook.idempotent {
+        if hook_waits(self.plan, hook) {
             return Some(Decision::Unresolved);
         }
         self.notices.push(Notice {

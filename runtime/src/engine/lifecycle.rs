@@ -1,9 +1,10 @@
 //! Plan + decisions → what the machine sees, and back from its indices to the names of the plan.
 
-use super::gate::Decisions;
+use super::gate::{self, Decisions};
 use super::machine::{At, Lifecycle, SlotSpec, StepSpec};
 use crate::model::event::{GuestKind, Place, PlannedHook, PlannedStep, Role, StepKind};
-use crate::model::policy::{Background, Sandbox, When};
+use crate::model::id::Digest;
+use crate::model::policy::{Background, Gate, Sandbox};
 use crate::plan::{Plan, PlanGuest, PlanHook, PlanStep, PlanStepKind};
 
 /// The machine's view of a plan.
@@ -30,7 +31,7 @@ fn spec(step: &PlanStep, decisions: &[super::machine::Decision]) -> StepSpec {
             on_timeout: policy.on_timeout,
             files: policy.files,
             background: policy.background == Background::Yes,
-            always: policy.always || policy.when == When::Failed,
+            always: policy.runs_after_an_abort(),
             when: policy.when,
             after_failure: policy.after_failure,
             slots: hooks
@@ -53,6 +54,15 @@ fn list_of(hooks: &[PlanHook], hook: &PlanHook) -> usize {
     hooks.iter().position(|other| other.service == hook.service && other.instance == hook.instance).unwrap_or(0)
 }
 
+/// The slots of a step, whether anything stands in them or not.
+#[must_use]
+pub fn slots(kind: &PlanStepKind) -> std::ops::Range<usize> {
+    match kind {
+        PlanStepKind::Phase { hooks, .. } => 0..hooks.len(),
+        PlanStepKind::Host { .. } | PlanStepKind::Fact { .. } => 0..1,
+    }
+}
+
 /// The name of what stands at `at`.
 #[must_use]
 pub fn place(plan: &Plan, at: At) -> Place {
@@ -61,6 +71,16 @@ pub fn place(plan: &Plan, at: At) -> Place {
     match &step.kind {
         PlanStepKind::Phase { hooks, .. } => Place { role, ..hooks[at.slot].place(&step.name) },
         PlanStepKind::Host { .. } | PlanStepKind::Fact { .. } => Place { role, ..Place::step(step.name.clone()) },
+    }
+}
+
+/// What decides under which identity an execution is remembered: the gate that holds for it, and the digest of what runs.
+#[must_use]
+pub fn identity(plan: &Plan, at: At) -> (Gate, Digest) {
+    match &plan.steps[at.step].kind {
+        PlanStepKind::Phase { policy, hooks } => (gate::gate_of(policy.gate, &hooks[at.slot]), hooks[at.slot].digest.clone()),
+        PlanStepKind::Host { command, .. } => (Gate::None, Digest::of_json(command)),
+        PlanStepKind::Fact { .. } => (Gate::None, Digest::of(b"")),
     }
 }
 

@@ -1,14 +1,21 @@
 //! The engine: takes a prepared plan and gives back a report. A hook that fails is data in the report; an engine that fails is an [`Error`].
 
 mod driver;
+mod dry;
 mod expand;
 pub mod gate;
 pub mod job;
 pub mod journal;
+pub(crate) mod keep;
 pub mod lifecycle;
 pub mod lines;
 pub mod machine;
+pub mod pending;
 pub mod replay;
+pub mod resolve;
+pub mod resume;
+mod salvage;
+pub mod staging;
 pub mod stop;
 
 #[cfg(test)]
@@ -17,21 +24,26 @@ mod tests;
 pub use driver::DriveError;
 pub use job::Blobs;
 pub use journal::{Clock, Sink, Writers};
+pub use staging::Stages;
 pub use stop::Stop;
 
+use crate::diagnostic::codes;
 use crate::exec::{Executor, Hold};
-use crate::ledger::{LedgerError, Target};
+use crate::ledger::{LedgerError, RunRecord, Target};
 use crate::model::event::{Place, RunHeader, Status, What};
 use crate::model::grant::{EnvSource, OutputRef};
 use crate::model::id::RunId;
 use crate::model::outcome::SkipReason;
-use crate::plan::{Notice, Plan, PlanHook, PlanStepKind};
+use crate::plan::{Notice, Plan, PlanHook, PlanStepKind, difference};
 use crate::report::Report;
+use crate::stage::StageError;
 use driver::Setting;
 use gate::{Changed, Decisions, Snapshot};
 use job::Supplies;
 use journal::Journal;
+use keep::Keep;
 use machine::Machine;
+use resume::Base;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -70,6 +82,8 @@ pub struct Prepared {
     pub checks: Box<dyn Checks>,
     /// Whether a tag that points to another commit than before is taken as it is.
     pub accept_moved_tag: bool,
+    /// Whether it goes on with the last unfinished run.
+    pub resume: bool,
 }
 
 /// Why a run could not be carried out. A hook's failure is none: it stands in the report.
@@ -82,9 +96,17 @@ pub enum Error {
     /// The ledger or an executor failed while the run was on.
     #[error(transparent)]
     Drive(#[from] DriveError),
-    /// The plan of a run that died can't be read.
-    #[error("the plan of run {run}, which died, can't be read: {source}")]
-    DeadPlan {
+    /// The directories of a dry run can't be staged together.
+    #[error("nothing was tried: {0}")]
+    NotStaged(crate::model::outcome::Cause),
+    /// What a run that died left in staged directories can't be brought to an end.
+    #[error(
+        "what a run that died left in staged directories can't be brought to an end: {0}; mend that and run again: nothing works on them before"
+    )]
+    NotRecovered(#[source] StageError),
+    /// The plan of an earlier run can't be read.
+    #[error("the plan of run {run} can't be read: {source}")]
+    OldPlan {
         /// The run.
         run: RunId,
         /// Why.
@@ -107,13 +129,14 @@ pub struct Runner {
     executors: Executors,
     writers: Writers,
     hold: Hold,
+    stages: Stages,
 }
 
 impl Runner {
     /// A runner over these executors, writing to `writers`.
     #[must_use]
-    pub fn new(executors: Executors, writers: Writers) -> Self {
-        Self { executors, writers, hold: Hold::default() }
+    pub fn new(executors: Executors, writers: Writers, stages: Stages) -> Self {
+        Self { executors, writers, hold: Hold::default(), stages }
     }
 
     /// Keeps `hold` (the lock) until nothing is left of anything that ran, also if the run's future is dropped.
@@ -127,12 +150,20 @@ impl Runner {
     /// # Errors
     /// [`Error`] if the ledger can't be read.
     pub fn readiness(&self, prepared: &Prepared) -> Result<Readiness, Error> {
+        Ok(match self.base(prepared)? {
+            Ok(base) => self.decided(prepared, base.as_ref())?,
+            Err(reason) => Readiness::Refused(vec![reason]),
+        })
+    }
+
+    fn decided(&self, prepared: &Prepared, base: Option<&Base>) -> Result<Readiness, Error> {
         let snapshot = self.snapshot(prepared)?;
         if let Some(moved) = self.moved_tag(prepared)? {
             return Ok(Readiness::Refused(vec![moved]));
         }
         Ok(match gate::decide(&prepared.plan, &snapshot) {
             Ok(decisions) => {
+                let decisions = base.map_or_else(|| decisions.clone(), |base| base.over(decisions.clone()));
                 let hopeless = gate::hopeless(&prepared.plan, &decisions);
                 if hopeless.is_empty() { Readiness::Ready(decisions) } else { Readiness::Refused(hopeless) }
             }
@@ -146,16 +177,40 @@ impl Runner {
     /// [`Error`] if the ledger or an executor failed; whatever was recorded by then stays.
     pub async fn run(&mut self, prepared: &Prepared, stop: &Stop) -> Result<Report, Error> {
         self.recover(prepared, stop).await?;
-        let decisions = match self.readiness(prepared)? {
+        let keep = Keep::new(&self.stages, target(&prepared.plan), prepared.run.clone());
+        self.carry_out(prepared, stop, keep).await
+    }
+
+    /// Tries a plan and leaves nothing behind: what its hooks write is staged, shown and dropped, host steps are skipped, and nothing is
+    /// recorded. Needs no lock; a run that died is left for a real one.
+    ///
+    /// # Errors
+    /// [`Error`] if the ledger can't be read, or an executor failed.
+    pub async fn dry_run(&mut self, prepared: &Prepared, stop: &Stop) -> Result<Report, Error> {
+        let keep = Keep::dry(&self.stages, target(&prepared.plan), prepared.run.clone(), &prepared.plan).map_err(Error::NotStaged)?;
+        self.carry_out(prepared, stop, keep).await
+    }
+
+    async fn carry_out(&mut self, prepared: &Prepared, stop: &Stop, mut keep: Keep) -> Result<Report, Error> {
+        let base = match self.base(prepared)? {
+            Ok(base) => base,
+            Err(reason) => return Ok(refused(prepared, vec![reason])),
+        };
+        let decisions = match self.decided(prepared, base.as_ref())? {
             Readiness::Ready(decisions) => decisions,
             Readiness::Refused(reasons) => return Ok(refused(prepared, reasons)),
         };
+        let decisions = if keep.is_dry() { dry::decisions(&prepared.plan, decisions) } else { decisions };
         let attempts = self.attempts(prepared)?;
         let outputs = self.earlier_outputs(&prepared.plan, &decisions)?;
+        if keep.is_dry() {
+            self.writers.ledger = None;
+        }
         let mut journal = Journal::new(&mut self.writers, prepared.run.clone(), 0);
-        open(&mut journal, prepared, &decisions)?;
+        open(&mut journal, prepared, base.map(|base| base.run), &decisions, keep.is_dry())?;
         let machine = Machine::new(lifecycle::of(&prepared.plan, &decisions));
-        let marker = || write_marker(prepared, &decisions);
+        let is_dry = keep.is_dry();
+        let marker = || if is_dry { Ok(()) } else { write_marker(prepared, &decisions) };
         let setting = Setting {
             plan: &prepared.plan,
             decisions: &decisions,
@@ -165,17 +220,23 @@ impl Runner {
             attempts,
             stop,
             hold: &self.hold,
+            keep: &mut keep,
             after_hooks: &marker,
         };
         driver::drive(machine, setting, &mut journal).await?;
+        if let Err(error) = keep.end() {
+            journal.record(keep::left_behind(&error), None, crate::ledger::Durability::Later)?;
+        }
         Ok(journal.report())
     }
 
     /// Finishes what a dead run owes: its pending `always` steps, journaled as its own. What was in flight becomes `unknown`.
     async fn recover(&mut self, prepared: &Prepared, stop: &Stop) -> Result<(), Error> {
         let Some(ledger) = &self.writers.ledger else { return Ok(()) };
-        let Some(dead) = ledger.unfinished(&target(&prepared.plan))? else { return Ok(()) };
-        let plan: Plan = serde_json::from_str(&dead.plan).map_err(|source| Error::DeadPlan { run: dead.run.clone(), source })?;
+        let Some(dead) = ledger.unfinished(&target(&prepared.plan))? else {
+            return salvage::salvage(&prepared.plan, None, &self.stages)?.forget().map_err(Error::NotRecovered);
+        };
+        let plan = plan_of(&dead)?;
         let events = ledger.events(&dead.run)?;
         let remains = replay::remains(&plan, &events);
         let decisions = Decisions { by_step: replay::everything_runs(&plan), notices: Vec::new() };
@@ -183,7 +244,9 @@ impl Runner {
         for event in &events {
             journal.replay(event);
         }
+        let salvaged = salvage::salvage(&prepared.plan, Some((&dead.run, &plan)), &self.stages)?;
         let supplies = Supplies { app_env: &prepared.app_env, blobs: &prepared.blobs, run: &dead.run, outputs: job::Outputs::new() };
+        let mut keep = Keep::new(&self.stages, target(&prepared.plan), dead.run.clone());
         let checks = &*prepared.checks;
         let setting = Setting {
             plan: &plan,
@@ -194,15 +257,26 @@ impl Runner {
             attempts: remains.attempts.clone(),
             stop,
             hold: &self.hold,
+            keep: &mut keep,
             after_hooks: &|| Ok(()),
         };
-        driver::bury(&setting, &remains, &mut journal)?;
+        driver::bury(&setting, &remains, &salvaged, &mut journal)?;
+        salvaged.forget().map_err(Error::NotRecovered)?;
         if remains.began {
             journal.record(died(&dead.run, &remains), None, crate::ledger::Durability::Later)?;
         }
         let ended = if remains.began { remains.ended } else { replay::all(&plan) };
         driver::drive(Machine::recover(lifecycle::of(&plan, &decisions), ended), setting, &mut journal).await?;
         Ok(())
+    }
+
+    /// The run to go on with, if that was asked for; or why there is none.
+    fn base(&self, prepared: &Prepared) -> Result<Result<Option<Base>, Notice>, Error> {
+        let Some(ledger) = self.writers.ledger.as_ref().filter(|_| prepared.resume) else { return Ok(Ok(None)) };
+        let plan = &prepared.plan;
+        let Some(base) = resume::base(&**ledger, &target(plan), plan.partial)? else { return Ok(Err(nothing_to_resume(plan))) };
+        let changed = difference::differences(&base.plan, plan);
+        Ok(if changed.is_empty() { Ok(Some(base)) } else { Err(plan_changed(&base.run, &changed)) })
     }
 
     fn snapshot(&self, prepared: &Prepared) -> Result<Snapshot, LedgerError> {
@@ -282,16 +356,43 @@ fn changed_notice(changed: &Changed) -> Notice {
 
 /// The report of a run that was refused before it began: nothing of it is recorded.
 fn refused(prepared: &Prepared, reasons: Vec<Notice>) -> Report {
-    let mut report = Report::not_started(Status::Refused).of(&header(prepared));
+    let mut report = Report::not_started(Status::Refused).of(&header(prepared, false));
     report.notices = reasons.into_iter().map(|Notice { code, message }| crate::report::Notice { code, message }).collect();
     report
 }
 
-fn started(prepared: &Prepared) -> What {
-    What::RunStarted { header: Box::new(header(prepared)), steps: lifecycle::planned_steps(&prepared.plan) }
+/// The plan that a run was begun with.
+///
+/// # Errors
+/// [`Error::OldPlan`] if it isn't one.
+pub fn plan_of(record: &RunRecord) -> Result<Plan, Error> {
+    serde_json::from_str(&record.plan).map_err(|source| Error::OldPlan { run: record.run.clone(), source })
 }
 
-fn header(prepared: &Prepared) -> RunHeader {
+fn nothing_to_resume(plan: &Plan) -> Notice {
+    let message = format!(
+        "there is nothing to resume: no run of {} in {} was cut off or failed since the last success; run without --resume",
+        plan.app, plan.environment
+    );
+    Notice { code: codes::NOTHING_TO_RESUME.to_owned(), message }
+}
+
+fn plan_changed(run: &RunId, changed: &[String]) -> Notice {
+    let message = format!(
+        "run {run} can't be resumed, since the plan changed: {}; undo that, or run without --resume to start from the first step",
+        changed.join("; ")
+    );
+    Notice { code: codes::PLAN_CHANGED.to_owned(), message }
+}
+
+fn started(prepared: &Prepared, resumes: Option<RunId>, dry_run: bool) -> What {
+    What::RunStarted {
+        header: Box::new(RunHeader { resumes, ..header(prepared, dry_run) }),
+        steps: lifecycle::planned_steps(&prepared.plan),
+    }
+}
+
+fn header(prepared: &Prepared, dry_run: bool) -> RunHeader {
     let plan = &prepared.plan;
     RunHeader {
         app: plan.app.clone(),
@@ -301,7 +402,8 @@ fn header(prepared: &Prepared) -> RunHeader {
         commit: plan.commit.clone(),
         previous_version: plan.previous_version.clone(),
         plan_digest: plan.digest(),
-        dry_run: false,
+        dry_run,
+        resumes: None,
     }
 }
 
@@ -313,11 +415,11 @@ fn died(run: &RunId, remains: &replay::Remains) -> What {
 }
 
 /// Opens the run in the journal, with everything a person should know about it.
-fn open(journal: &mut Journal<'_>, prepared: &Prepared, decisions: &Decisions) -> Result<(), Error> {
+fn open(journal: &mut Journal<'_>, prepared: &Prepared, resumes: Option<RunId>, decisions: &Decisions, dry_run: bool) -> Result<(), Error> {
     let plan = &prepared.plan;
-    let json = serde_json::to_string(plan).map_err(|source| Error::DeadPlan { run: prepared.run.clone(), source })?;
+    let json = serde_json::to_string(plan).map_err(|source| Error::OldPlan { run: prepared.run.clone(), source })?;
     let release = gate::release_of(plan, crate::model::policy::Gate::Once, &prepared.run);
-    journal.open(&target(plan), &release, &json, started(prepared))?;
+    journal.open(&target(plan), &release, &json, started(prepared, resumes, dry_run))?;
     for Notice { code, message } in plan.warnings.iter().chain(&decisions.notices).cloned() {
         journal.record(What::Warning { code, message }, None, crate::ledger::Durability::Later)?;
     }

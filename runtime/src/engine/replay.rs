@@ -3,8 +3,9 @@
 use super::lifecycle;
 use super::machine::{At, Decision};
 use crate::model::event::{Event, Place, What};
+use crate::model::id::StepName;
 use crate::model::outcome::SkipReason;
-use crate::plan::{Plan, PlanStepKind};
+use crate::plan::{Plan, PlanStep, PlanStepKind};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How far a dead run came.
@@ -37,6 +38,7 @@ pub fn remains(plan: &Plan, events: &[Event]) -> Remains {
                 remains.in_flight.retain(|other| other != place);
                 remains.ended.extend(lifecycle::find(plan, place));
             }
+            What::Resolved { place, .. } => remains.in_flight.retain(|other| other != place),
             _ => {}
         }
     }
@@ -62,9 +64,21 @@ pub fn everything_runs(plan: &Plan) -> Vec<Vec<Decision>> {
 /// Every place of the plan: a run that launched nothing owes nothing.
 #[must_use]
 pub fn all(plan: &Plan) -> BTreeSet<At> {
-    let slots = |kind: &PlanStepKind| match kind {
-        PlanStepKind::Phase { hooks, .. } => hooks.len(),
-        PlanStepKind::Host { .. } | PlanStepKind::Fact { .. } => 1,
+    plan.steps.iter().enumerate().flat_map(|(step, it)| lifecycle::slots(&it.kind).map(move |slot| At::main(step, slot))).collect()
+}
+
+/// What a dead run owes: `always` steps that will be run first of all.
+#[must_use]
+pub fn owed(plan: &Plan, events: &[Event]) -> Vec<StepName> {
+    let remains = remains(plan, events);
+    let open = |step: usize, slots: usize| (0..slots).any(|slot| !remains.ended.contains(&At::main(step, slot)));
+    let owes = |(index, step): (usize, &PlanStep)| {
+        let owes = match &step.kind {
+            PlanStepKind::Host { policy, command } => policy.always && command.is_some() && !plan.partial && open(index, 1),
+            PlanStepKind::Phase { policy, hooks } => policy.runs_after_an_abort() && open(index, hooks.len()),
+            PlanStepKind::Fact { .. } => false,
+        };
+        (owes && remains.began).then(|| step.name.clone())
     };
-    plan.steps.iter().enumerate().flat_map(|(step, it)| (0..slots(&it.kind)).map(move |slot| At::main(step, slot))).collect()
+    plan.steps.iter().enumerate().filter_map(owes).collect()
 }

@@ -14,6 +14,8 @@ use crate::plan::{HostCommand, PlanGuest, PlanStep, PlanStepKind, SCHEMA};
 use crate::report::OutcomeWord;
 use std::sync::Mutex;
 
+mod resume;
+
 #[derive(Default)]
 struct Tape(Mutex<Vec<Event>>);
 
@@ -94,6 +96,7 @@ fn prepared(run: &str, steps: Vec<PlanStep>) -> Prepared {
         write_marker: Box::new(|| Ok(())),
         checks: Box::new(NoChecks),
         accept_moved_tag: false,
+        resume: false,
     }
 }
 
@@ -109,7 +112,7 @@ fn bench(executor: MockExecutor) -> Bench {
     let executors = Executors { wasm: executor.clone(), native: executor.clone(), in_code: executor.clone() };
     let clock: Clock = Arc::new(|| jiff::Timestamp::UNIX_EPOCH);
     let writers = Writers { ledger: Some(Box::new(MemoryLedger::new())), sinks: vec![tape.clone()], clock };
-    Bench { runner: Runner::new(executors, writers), executor, tape }
+    Bench { runner: Runner::new(executors, writers, Stages::new("/tmp")), executor, tape }
 }
 
 impl Bench {

@@ -104,6 +104,29 @@ pub fn unusable(host: &str) -> Option<Denial> {
     }
 }
 
+/// Refuses a grant whose writes would have to be staged, where nothing is: it never becomes a live one instead.
+#[must_use]
+pub fn not_staged(grant: &DirGrant) -> Denial {
+    Denial {
+        capability: Capability::Dir,
+        what: format!(
+            "the writes of grant {} (mode {}) would have to be staged, and nobody opened a stage for it",
+            grant.guest, grant.mode
+        ),
+        allow: "use the mode read, write or scratch".to_owned(),
+    }
+}
+
+/// Refuses a live grant in a dry run.
+#[must_use]
+pub fn live_in_a_dry_run(grant: &DirGrant) -> Denial {
+    Denial {
+        capability: Capability::Dir,
+        what: format!("grant {} (mode {}) writes live, which nothing does in a dry run", grant.guest, grant.mode),
+        allow: "stage it: use the mode txn or discard".to_owned(),
+    }
+}
+
 fn check_guest_paths(dirs: &[DirGrant]) -> Result<(), Denial> {
     for (index, dir) in dirs.iter().enumerate() {
         if dirs[..index].iter().any(|earlier| earlier.guest == dir.guest) {

@@ -2,15 +2,19 @@
 
 pub mod dirs;
 pub mod in_code;
+mod lease;
 pub mod mock;
 pub mod native;
 pub mod output;
 pub mod outputs;
+#[cfg(test)]
+mod testing;
 #[cfg(feature = "wasm")]
 pub mod wasm;
 
 use crate::model::job::{Execution, Job, Stream};
 use std::future::Future;
+use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -34,13 +38,45 @@ pub struct Surroundings {
     pub cancel: CancellationToken,
     /// Kept by the executor as long as anything of the execution is left.
     pub hold: Hold,
+    /// One view for each granted directory whose writes are staged. A staged grant without one is refused: never live instead.
+    pub staged: Vec<Staged>,
+    /// Whether the job is only tried: nothing but its staged views and its private directories may change, and nothing but its output may leave.
+    pub dry: bool,
+}
+
+/// What a job sees in the place of a granted directory whose writes are staged.
+#[derive(Debug, Clone)]
+pub struct Staged {
+    /// The grant's guest path.
+    pub guest: String,
+    /// The root of the view: a detached mount, or an ordinary directory.
+    pub dir: Arc<OwnedFd>,
+    /// The user namespace that owns the mount, if it was made without privileges.
+    pub user_namespace: Option<Arc<OwnedFd>>,
 }
 
 impl Surroundings {
     /// Surroundings in which nothing has to outlive the execution.
     #[must_use]
     pub fn new(output: Arc<dyn OutputSink>, cancel: CancellationToken) -> Self {
-        Self { output, cancel, hold: Hold::default() }
+        Self { output, cancel, hold: Hold::default(), staged: Vec::new(), dry: false }
+    }
+
+    /// The same, with the views of the directories whose writes are staged.
+    #[must_use]
+    pub fn staging(self, staged: Vec<Staged>) -> Self {
+        Self { staged, ..self }
+    }
+
+    /// The same, for a job that is only tried: see [`dry`](Self::dry). Whoever asks for it stages every directory that is granted for writing.
+    #[must_use]
+    pub fn dry(self) -> Self {
+        Self { dry: true, ..self }
+    }
+
+    /// The view of the grant at `guest`.
+    fn view(&self, guest: &str) -> Option<&Staged> {
+        self.staged.iter().find(|staged| staged.guest == guest)
     }
 
     /// The same, with something that has to stay as long as anything of the execution is left.

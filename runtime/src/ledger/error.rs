@@ -89,9 +89,12 @@ pub enum Refusal {
     /// Run ids are used once.
     #[error("a run of that id was begun before")]
     Known,
-    /// Nothing follows `run-finished`.
+    /// Nothing follows `run-finished` but what people say.
     #[error("the run is over")]
     Over,
+    /// Only a run that succeeded can be part of a deployment that failed.
+    #[error("the run isn't over, so nobody can know yet what became of its deployment")]
+    NotOver,
     /// Positions have no gaps.
     #[error("its next position is {expected}, not {found}")]
     Gap {

@@ -1,15 +1,15 @@
-//! The order of a run's journal: `run-started` first, no gaps, nothing after `run-finished`. Values only; nothing is written here.
+//! The order of a run's journal: `run-started` first, no gaps, after `run-finished` only what people say. Values only; nothing is written here.
 
 use super::{LedgerError, Refusal, Target};
-use crate::model::event::{Event, RunHeader, What};
+use crate::model::event::{Event, Place, Role, RunHeader, Status, What};
 
 /// Where the journal of a run stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Cursor {
     /// The position of the next event.
     pub(super) next: u64,
-    /// Whether `run-finished` was written.
-    pub(super) over: bool,
+    /// How the run ended, if it did.
+    pub(super) status: Option<Status>,
     /// Whether the run's outcomes are to be forgotten.
     pub(super) dry_run: bool,
 }
@@ -24,13 +24,16 @@ impl Cursor {
         if header.app != target.app || header.environment != target.environment {
             return Err(refused(event, Refusal::OtherTarget));
         }
-        Ok((Self { next: 1, over: false, dry_run: header.dry_run }, header))
+        Ok((Self { next: 1, status: None, dry_run: header.dry_run }, header))
     }
 
     /// The place behind `event`, if it may stand here.
     pub(super) fn after(&self, event: &Event) -> Result<Self, LedgerError> {
-        if self.over {
+        if self.is_over() && !self.may_follow(&event.what) {
             return Err(refused(event, Refusal::Over));
+        }
+        if !self.is_over() && matches!(event.what, What::DeployFailed { .. }) {
+            return Err(refused(event, Refusal::NotOver));
         }
         if matches!(event.what, What::RunStarted { .. }) {
             return Err(refused(event, Refusal::NotAStart));
@@ -38,7 +41,32 @@ impl Cursor {
         if event.seq != self.next {
             return Err(refused(event, Refusal::Gap { expected: self.next, found: event.seq }));
         }
-        Ok(Self { next: self.next + 1, over: matches!(event.what, What::RunFinished { .. }), dry_run: self.dry_run })
+        Ok(Self { next: self.next + 1, status: ends_as(&event.what).or(self.status), dry_run: self.dry_run })
+    }
+
+    /// Whether the run ended.
+    pub(super) fn is_over(&self) -> bool {
+        self.status.is_some()
+    }
+
+    /// What may still be written of a run that is over: what people say, and what follows from it.
+    fn may_follow(&self, what: &What) -> bool {
+        let is_revert = |place: &Place| place.role == Role::Revert && self.status == Some(Status::SucceededButDeployFailed);
+        match what {
+            What::Resolved { .. } => true,
+            What::DeployFailed { .. } => matches!(self.status, Some(Status::Success | Status::SucceededButDeployFailed)),
+            What::Started { place, .. } | What::Output { place, .. } | What::Finished { place, .. } => is_revert(place),
+            _ => false,
+        }
+    }
+}
+
+/// How a run ended, if this event says so.
+pub(super) fn ends_as(what: &What) -> Option<Status> {
+    match what {
+        What::RunFinished { status, .. } => Some(*status),
+        What::DeployFailed { .. } => Some(Status::SucceededButDeployFailed),
+        _ => None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::journal::{self, Cursor};
 use super::{Durability, Key, Ledger, LedgerError, Memory, Refusal, RunRecord, Target, recall};
-use crate::model::event::{Event, Status, What};
+use crate::model::event::{Event, Status};
 use crate::model::id::{Commit, Digest, RunId, Tag};
 use crate::model::outcome::Outcome;
 use std::collections::{BTreeMap, BTreeSet};
@@ -65,13 +65,17 @@ impl Ledger for MemoryLedger {
         let run = run.ok_or_else(|| LedgerError::NoSuchRun { run: event.run.clone() })?;
         run.cursor = run.cursor.after(event)?;
         run.events.push(event.clone());
-        if let What::RunFinished { status, .. } = &event.what {
-            run.record.status = Some(*status);
+        if let Some(status) = journal::ends_as(&event.what) {
+            run.record.status = Some(status);
         }
         if let Some((key, digest)) = key.filter(|_| !run.cursor.dry_run) {
             let execution = (run.target.clone(), key.clone());
             if let Some(after) = recall::after(self.executions.get(&execution), event, digest) {
                 self.executions.insert(execution, after);
+            }
+            let undone = recall::taken_back(event, key).and_then(|key| self.executions.get_mut(&(run.target.clone(), key)));
+            if let Some(memory) = undone {
+                *memory = recall::without(memory);
             }
         }
         Ok(())
@@ -79,11 +83,6 @@ impl Ledger for MemoryLedger {
 
     fn flush(&mut self) -> Result<(), LedgerError> {
         Ok(())
-    }
-
-    fn resolve(&mut self, target: &Target, key: &Key, outcome: &Outcome) -> Result<bool, LedgerError> {
-        let memory = self.executions.get_mut(&(target.clone(), key.clone()));
-        Ok(memory.map(|memory| memory.outcome = Some(outcome.clone())).is_some())
     }
 
     fn memories(&self, target: &Target, release: &str) -> Result<Vec<(Key, Memory)>, LedgerError> {

@@ -106,8 +106,10 @@ pub trait Ledger: Send {
     /// - `finished` closes the attempt that this run has open with its outcome.
     /// - `finished` without an open attempt is remembered where somebody says what became of an execution: `succeeded` always, `unknown` for
     ///   the open attempt of a run that died. A skip, or a failure to start, is no attempt and changes nothing.
+    /// - `resolved` is remembered as the person said, whatever was remembered before.
+    /// - `finished` of a revert that succeeded takes its hook's outcome back.
     ///
-    /// `run-finished` is always durable.
+    /// `run-finished` is always durable. After it only what people say may follow: `resolved`, and `deploy-failed` with what reverts do.
     ///
     /// # Errors
     /// [`LedgerError`]; this event was not recorded then, and the run must stop.
@@ -118,12 +120,6 @@ pub trait Ledger: Send {
     /// # Errors
     /// [`LedgerError`]; what was not durable before may still be recorded by the next durable append.
     fn flush(&mut self) -> Result<(), LedgerError>;
-
-    /// A person's word on an execution, durable: its outcome from now on. `false` if the ledger knows no such execution.
-    ///
-    /// # Errors
-    /// [`LedgerError`]; nothing changed then.
-    fn resolve(&mut self, target: &Target, key: &Key, outcome: &Outcome) -> Result<bool, LedgerError>;
 
     /// What is remembered of the executions of one release, sorted by key.
     ///

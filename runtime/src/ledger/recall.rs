@@ -1,9 +1,9 @@
 //! How an event changes what is remembered of an execution: one rule for every ledger. Values only.
 
-use super::Memory;
-use crate::model::event::{Event, What};
+use super::{Key, Memory};
+use crate::model::event::{Event, Place, Role, What};
 use crate::model::id::Digest;
-use crate::model::outcome::Outcome;
+use crate::model::outcome::{Outcome, SkipReason};
 
 /// What is remembered after `event`, `None` if it changes nothing.
 ///
@@ -18,8 +18,26 @@ pub(super) fn after(before: Option<&Memory>, event: &Event, digest: &Digest) -> 
             attempts: before.map_or(0, |memory| memory.attempts).saturating_add(1),
         }),
         What::Finished { result, .. } => finished(before, event, digest, &result.outcome),
+        What::Resolved { resolution, .. } => Some(Memory {
+            outcome: Some(resolution.outcome()),
+            digest: digest.clone(),
+            run: before.map_or_else(|| event.run.clone(), |memory| memory.run.clone()),
+            attempts: before.map_or(0, |memory| memory.attempts),
+        }),
         _ => None,
     }
+}
+
+/// The execution that `event`, which is remembered under `key`, took back: the hook of a revert that succeeded.
+pub(super) fn taken_back(event: &Event, key: &Key) -> Option<Key> {
+    let What::Finished { place, result } = &event.what else { return None };
+    let took_back = place.role == Role::Revert && result.outcome == Outcome::Succeeded;
+    took_back.then(|| Key { place: Place { role: Role::Main, ..key.place.clone() }, ..key.clone() })
+}
+
+/// What is remembered of an execution that was taken back.
+pub(super) fn without(memory: &Memory) -> Memory {
+    Memory { outcome: Some(Outcome::Skipped { reason: SkipReason::Reverted }), ..memory.clone() }
 }
 
 fn finished(before: Option<&Memory>, event: &Event, digest: &Digest, outcome: &Outcome) -> Option<Memory> {

@@ -2,8 +2,10 @@
 
 use super::sqlite::SqliteLedger;
 use super::{Durability, Ledger, sample};
-use crate::model::event::{Event, Finished, GuestKind, Place, PlannedHook, PlannedStep, Role, RunHeader, SCHEMA, Status, StepKind, What};
-use crate::model::files::FileChanges;
+use crate::model::event::{
+    Event, Finished, GuestKind, Place, PlannedHook, PlannedStep, Resolution, Role, RunHeader, SCHEMA, Status, StepKind, What,
+};
+use crate::model::files::{FileChanges, TextDiff};
 use crate::model::grant::{Capability, Denial};
 use crate::model::id::{Commit, Digest, HookId, NameError, RunId, StepName};
 use crate::model::job::Stream;
@@ -24,10 +26,14 @@ fn index(what: &What) -> usize {
         What::StepFinished { .. } => 5,
         What::Warning { .. } => 6,
         What::Interrupted { .. } => 7,
-        What::RunFinished { .. } => 8,
+        What::Resolved { .. } => 8,
+        What::Unlocked { .. } => 9,
+        What::RunFinished { .. } => 10,
+        What::DeployFailed { .. } => 11,
+        What::WouldChange { .. } => 12,
     }
 }
-const KINDS: usize = 9;
+const KINDS: usize = 13;
 
 fn name<T: TryFrom<String, Error = NameError> + std::fmt::Debug>() -> impl Strategy<Value = T> {
     "[a-zA-Z0-9_äß€'\"%:][a-zA-Z0-9_+@:'\"%äß€🎉-]{0,12}".prop_map(|text| T::try_from(text).unwrap())
@@ -125,8 +131,12 @@ fn skip_reason() -> impl Strategy<Value = SkipReason> {
             SkipReason::NotConfigured,
             SkipReason::NotSelected,
             SkipReason::Aborted,
+            SkipReason::Retried,
+            SkipReason::MarkedNotRun,
+            SkipReason::Reverted,
             SkipReason::DryRun
         ]),
+        text().prop_map(|run| SkipReason::Passed { run }),
         text().prop_map(|message| SkipReason::SaidByHook { message }),
         text().prop_map(|why| SkipReason::NotTried { why }),
     ]
@@ -157,8 +167,8 @@ fn usage() -> impl Strategy<Value = Usage> {
 
 fn result() -> impl Strategy<Value = Finished> {
     let lists = (of(vec(denial(), 0..3)), vec(text(), 0..3), vec(text(), 0..3), vec((text(), text()), 0..3), vec(name(), 0..3));
-    (outcome(), verdict(), of(any::<i32>()), usage(), lists, of(files()), of(text())).prop_map(
-        |(outcome, verdict, exit_code, usage, (denials, unenforced, tail, outputs, after_skipped), files, detail)| Finished {
+    (outcome(), verdict(), of(any::<i32>()), usage(), lists, (of(files()), of(text())), of(text())).prop_map(
+        |(outcome, verdict, exit_code, usage, (denials, unenforced, tail, outputs, after_skipped), (files, staged), detail)| Finished {
             outcome,
             verdict,
             exit_code,
@@ -168,6 +178,7 @@ fn result() -> impl Strategy<Value = Finished> {
             tail,
             outputs,
             files,
+            staged,
             after_skipped,
             detail,
         },
@@ -180,8 +191,8 @@ fn files() -> impl Strategy<Value = FileChanges> {
 }
 
 fn header() -> impl Strategy<Value = RunHeader> {
-    (name(), name(), text(), of(name()), of(commit()), of(text()), digest(), any::<bool>()).prop_map(
-        |(app, environment, profile, tag, commit, previous_version, plan_digest, dry_run)| RunHeader {
+    (name(), name(), text(), of(name()), of(commit()), of(text()), digest(), any::<bool>(), of(name())).prop_map(
+        |(app, environment, profile, tag, commit, previous_version, plan_digest, dry_run, resumes)| RunHeader {
             app,
             environment,
             profile,
@@ -190,6 +201,7 @@ fn header() -> impl Strategy<Value = RunHeader> {
             previous_version,
             plan_digest,
             dry_run,
+            resumes,
         },
     )
 }
@@ -209,7 +221,8 @@ fn planned_step() -> impl Strategy<Value = PlannedStep> {
 
 fn what(kind: usize) -> BoxedStrategy<What> {
     let stream = one_of(&[Stream::Stdout, Stream::Stderr]);
-    let status = one_of(&[Status::Success, Status::Failed, Status::Refused, Status::Interrupted, Status::Skipped, Status::Locked]);
+    let status = one_of(Status::ALL);
+    let resolution = one_of(&[Resolution::Retry, Resolution::MarkDone, Resolution::MarkNotRun]);
     match kind {
         0 => (header(), vec(planned_step(), 0..3)).prop_map(|(header, steps)| What::RunStarted { header: Box::new(header), steps }).boxed(),
         1 => (name(), of(text())).prop_map(|(step, detail)| What::StepStarted { step, detail }).boxed(),
@@ -219,6 +232,15 @@ fn what(kind: usize) -> BoxedStrategy<What> {
         5 => (name(), verdict(), of(text())).prop_map(|(step, verdict, detail)| What::StepFinished { step, verdict, detail }).boxed(),
         6 => (text(), text()).prop_map(|(code, message)| What::Warning { code, message }).boxed(),
         7 => of(any::<i32>()).prop_map(|signal| What::Interrupted { signal }).boxed(),
+        8 => (place(), text(), resolution, of(text()))
+            .prop_map(|(place, release, resolution, by)| What::Resolved { place, release, resolution, by })
+            .boxed(),
+        9 => (text(), text()).prop_map(|(by, owner)| What::Unlocked { by, owner }).boxed(),
+        11 => (text(), text()).prop_map(|(by, detail)| What::DeployFailed { by, detail }).boxed(),
+        12 => {
+            let diff = (text(), text()).prop_map(|(path, diff)| TextDiff { path, diff });
+            (files(), vec(diff, 0..3)).prop_map(|(files, diffs)| What::WouldChange { files, diffs }).boxed()
+        }
         _ => (status, of(text())).prop_map(|(status, detail)| What::RunFinished { status, detail }).boxed(),
     }
 }
@@ -253,6 +275,7 @@ proptest! {
         let target = super::Target { app: header.app.clone(), environment: header.environment.clone() };
         let mut expected: Vec<Event> = events.into_iter().zip(0..).map(|(event, seq)| Event { seq, run: run.clone(), ..event }).collect();
         expected[0].what = What::RunStarted { header: Box::new(header), steps: Vec::new() };
+        expected[10].what = What::RunFinished { status: Status::Success, detail: None };
         prop_assert!(expected.iter().map(|event| index(&event.what)).eq(0..KINDS));
 
         let mut ledger = SqliteLedger::open(state.path()).unwrap();

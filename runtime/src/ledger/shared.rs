@@ -3,7 +3,6 @@
 use super::{Durability, Key, Ledger, LedgerError, Memory, RunRecord, Target};
 use crate::model::event::Event;
 use crate::model::id::{Commit, Digest, RunId, Tag};
-use crate::model::outcome::Outcome;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Who panicked while it held the ledger left it as consistent as its last finished call.
@@ -22,10 +21,6 @@ impl<L: Ledger> Ledger for Arc<Mutex<L>> {
 
     fn flush(&mut self) -> Result<(), LedgerError> {
         lock(self).flush()
-    }
-
-    fn resolve(&mut self, target: &Target, key: &Key, outcome: &Outcome) -> Result<bool, LedgerError> {
-        lock(self).resolve(target, key, outcome)
     }
 
     fn memories(&self, target: &Target, release: &str) -> Result<Vec<(Key, Memory)>, LedgerError> {

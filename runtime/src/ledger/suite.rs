@@ -2,7 +2,7 @@
 
 use super::sample::{begin, commit, event, finished, header, key, run_finished, run_id, run_started, started, target, warning};
 use super::{Durability, Key, Ledger, LedgerError, Memory, Refusal};
-use crate::model::event::{Event, Role, RunHeader, Status, What};
+use crate::model::event::{Event, Place, Resolution, Role, RunHeader, Status, What};
 use crate::model::id::{Digest, InstanceName, StepName, Tag};
 use crate::model::outcome::{Cause, Outcome, SkipReason};
 
@@ -116,13 +116,43 @@ pub(super) fn what_a_crash_left_open_is_unresolved_until_it_runs_again(ledger: &
     assert_eq!(unresolved(ledger), [""; 0]);
 }
 
-pub(super) fn a_person_resolves_what_is_known(ledger: &mut dyn Ledger) {
-    let key = key("a");
-    assert!(!ledger.resolve(&target("shop"), &key, &Outcome::Succeeded).unwrap());
-    Journal::begin(ledger, "r1").add(&key, started(&key));
-    assert!(!ledger.resolve(&target("other"), &key, &Outcome::Succeeded).unwrap());
-    assert!(ledger.resolve(&target("shop"), &key, &Outcome::Cancelled).unwrap());
-    assert_eq!(remembered(ledger, &key), Some(memory(Some(Outcome::Cancelled), "r1", 1)));
+fn resolved(key: &Key, resolution: Resolution) -> What {
+    What::Resolved { place: key.place.clone(), release: key.release.clone(), resolution, by: Some("ops@web-1".to_owned()) }
+}
+
+pub(super) fn what_a_person_says_holds_also_after_the_run(ledger: &mut dyn Ledger) {
+    let (open, done, new) = (key("open"), key("done"), key("new"));
+    let mut first = Journal::begin(ledger, "r1");
+    first.add(&open, started(&open)).add(&done, started(&done)).add(&done, finished(&done, Outcome::Succeeded));
+    first.add(&open, resolved(&open, Resolution::MarkDone));
+    assert_eq!(remembered(ledger, &open), Some(memory(Some(Outcome::Succeeded), "r1", 1)), "of a run that died");
+    let mut first = Journal { ledger, run: "r1".to_owned(), next: 5 };
+    first.end(Status::Interrupted);
+    first.next += 1;
+    first.add(&done, resolved(&done, Resolution::MarkNotRun)).add(&new, resolved(&new, Resolution::MarkDone));
+    assert_eq!(remembered(ledger, &done), Some(memory(Some(Resolution::MarkNotRun.outcome()), "r1", 1)));
+    assert_eq!(remembered(ledger, &new), Some(memory(Some(Outcome::Succeeded), "r1", 0)), "never attempted");
+    assert_eq!(ledger.unresolved(&target("shop")).unwrap(), []);
+    assert_eq!(ledger.runs(&target("shop"), 1).unwrap()[0].status, Some(Status::Interrupted), "the run stays as it ended");
+}
+
+pub(super) fn s2_19_a_deployment_that_failed_later_is_no_success_and_may_be_taken_back(ledger: &mut dyn Ledger) {
+    let main = key("a");
+    let revert = Key { place: Place { role: Role::Revert, ..main.place.clone() }, ..main.clone() };
+    let failed = || What::DeployFailed { by: "ops@web-1".to_owned(), detail: "effects kept".to_owned() };
+    let mut first = Journal::begin(ledger, "r1");
+    first.add(&main, started(&main)).add(&main, finished(&main, Outcome::Succeeded)).end(Status::Success);
+    let late = event("r1", 4, started(&revert));
+    assert!(matches!(ledger.append(&late, None, Durability::Later), Err(LedgerError::Refused { refusal: Refusal::Over, .. })));
+    let mut first = Journal { ledger, run: "r1".to_owned(), next: 4 };
+    first.add(&main, failed()).add(&revert, started(&revert)).add(&revert, finished(&revert, Outcome::Succeeded));
+    assert_eq!(ledger.runs(&target("shop"), 1).unwrap()[0].status, Some(Status::SucceededButDeployFailed));
+    assert_eq!(ledger.last_success(&target("shop")).unwrap(), None);
+    assert_eq!(remembered(ledger, &revert).map(|memory| memory.outcome), Some(Some(Outcome::Succeeded)));
+    let taken_back = Outcome::Skipped { reason: SkipReason::Reverted };
+    assert_eq!(remembered(ledger, &main), Some(memory(Some(taken_back), "r1", 1)), "what was reverted is not done any more");
+    let more = event("r1", 7, started(&main));
+    assert!(matches!(ledger.append(&more, None, Durability::Later), Err(LedgerError::Refused { refusal: Refusal::Over, .. })));
 }
 
 pub(super) fn every_part_of_the_key_tells_executions_apart(ledger: &mut dyn Ledger) {
@@ -220,7 +250,8 @@ macro_rules! expectations {
             walking_past_changes_no_memory
             a_hook_that_ran_and_skipped_itself_is_remembered
             a_later_run_may_say_what_became_of_an_execution
-            a_person_resolves_what_is_known
+            what_a_person_says_holds_also_after_the_run
+            s2_19_a_deployment_that_failed_later_is_no_success_and_may_be_taken_back
             what_a_crash_left_open_is_unresolved_until_it_runs_again
             every_part_of_the_key_tells_executions_apart
             runs_are_listed_newest_first

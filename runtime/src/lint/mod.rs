@@ -8,9 +8,8 @@ mod paths;
 pub mod script;
 
 use crate::diagnostic::{Diagnostic, Located, Location, codes};
-use crate::document::{error_at, nearest, not_available, quote, suggest};
+use crate::document::{error_at, nearest, quote, suggest};
 use crate::manifest::{GuestDecl, HookDecl, Manifest};
-use crate::model::grant::DirMode;
 use crate::model::id::StepName;
 use crate::model::policy::EnvPolicy;
 use crate::profile::Profile;
@@ -33,7 +32,6 @@ pub fn check(manifest: &Manifest, profile: &Profile) -> Vec<Diagnostic> {
         env(hook, profile, &mut found);
         outputs::check(hook, manifest, profile, &mut found);
         files(hook, &mut found);
-        default_mode(hook, profile, &mut found);
         paths::grants(&hook.dirs, profile.default_mode, &mut found);
     }
     duplicate_ids(manifest, profile, &mut found);
@@ -128,17 +126,6 @@ fn files(hook: &HookDecl, found: &mut Vec<Diagnostic>) {
     }
 }
 
-fn default_mode(hook: &HookDecl, profile: &Profile, found: &mut Vec<Diagnostic>) {
-    if !matches!(profile.default_mode, DirMode::Txn | DirMode::Discard) {
-        return;
-    }
-    for dir in hook.dirs.iter().filter(|dir| dir.mode.is_none()) {
-        let what = format!("`{}`, the mode that the profile `{}` gives a directory without one", profile.default_mode, profile.name);
-        let help = "write `mode = \"write\"` (what a failed hook wrote stays) or `mode = \"read\"`";
-        found.push(not_available(&what).at(dir.path.at.clone()).help(help));
-    }
-}
-
 fn duplicate_ids(manifest: &Manifest, profile: &Profile, found: &mut Vec<Diagnostic>) {
     let mut seen: HashMap<(Option<&StepName>, &str), &Location> = HashMap::new();
     for hook in &manifest.hooks {
@@ -199,7 +186,9 @@ mod tests {
     fn a_grant_without_a_mode_has_the_profile_s() {
         let hook = "[[hook]]\nid = 'a'\nwasm = 'a.wasm'\ndirs = [{ path = '.' }, { path = 'data', mode = 'read' }]\n";
         assert_eq!(codes_for("tenant-upgrade", hook), [codes::IMPOSSIBLE_GRANT]);
-        assert_eq!(codes_for("default", &hook.replace("wasm =", "phase = 'pre-deploy'\nwasm =")), [codes::NOT_AVAILABLE]);
+        assert_eq!(codes_for("default", &hook.replace("wasm =", "phase = 'pre-deploy'\nwasm =")), [codes::IMPOSSIBLE_GRANT]);
+        let nested = hook.replace("'data', mode = 'read'", "'data', mode = 'txn'").replace("wasm =", "phase = 'pre-deploy'\nwasm =");
+        assert_eq!(codes_for("default", &nested), [""; 0], "it is as wide as the profile's mode");
     }
 
     #[test]

@@ -73,11 +73,13 @@ impl<'a> Granted<'a> {
 pub(super) fn grants(dirs: &[DirAsk], default: DirMode, found: &mut Vec<Diagnostic>) {
     let granted: Vec<_> = dirs.iter().filter_map(|dir| Granted::of(dir, default, found)).collect();
     for inner in &granted {
-        let wider = |outer: &&Granted| outer.contains(inner) && outer.mode == DirMode::Write && inner.mode == DirMode::Read;
+        let wider = |outer: &&Granted| outer.contains(inner) && outer.mode != DirMode::Scratch && inner.mode.width() < outer.mode.width();
         if let Some(outer) = granted.iter().find(wider) {
             let (inner_path, outer_path) = (quote(&inner.dir.path.value), quote(&outer.dir.path.value));
-            let message =
-                format!("{inner_path} is granted `read` and lies in {outer_path}, which is granted `write`: nothing would enforce it");
+            let message = format!(
+                "{inner_path} is granted `{}` and lies in {outer_path}, which is granted `{}`: nothing would enforce it",
+                inner.mode, outer.mode
+            );
             let help = "grant the folders beside it instead of the one around it, or grant `write` for both";
             found.push(error_at(&inner.dir.path, codes::IMPOSSIBLE_GRANT, message).help(help));
         }

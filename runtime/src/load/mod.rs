@@ -19,6 +19,7 @@ mod within;
 pub(crate) use checks::Preflight;
 pub use declare::{Declared, declare, profile};
 pub use prepare::prepare;
+pub(crate) use request::Previous;
 pub use request::{Probe, Request};
 
 use crate::diagnostic::Diagnostic;

@@ -4,7 +4,7 @@ use super::checks::Preflight;
 use super::declare::{self, Declared};
 use super::files::{self, Files, Sources};
 use super::within::Bounds;
-use super::{LoadError, Probe, Request, defaults, environment, found, scripts};
+use super::{LoadError, Previous, Probe, Request, defaults, environment, found, scripts};
 use crate::diagnostic::Diagnostic;
 use crate::discover::release::{self, Search};
 use crate::discover::target::{self, Chosen, Wanted};
@@ -24,17 +24,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Prepares a run. `previous` is the version that the ledger remembers as live.
+/// Prepares a run.
 ///
 /// # Errors
 /// [`LoadError`] with everything that is wrong, or everything that is refused.
-pub async fn prepare(
-    declared: Declared,
-    request: &Request,
-    run: RunId,
-    previous: Option<String>,
-    probe: &Arc<dyn Probe>,
-) -> Result<Prepared, LoadError> {
+pub async fn prepare(declared: Declared, request: &Request, run: RunId, probe: &Arc<dyn Probe>) -> Result<Prepared, LoadError> {
     let repository = Repository::open(&declared.app_dir, Git::default()).await?;
     let fetch = fetch(&declared, request, repository.as_ref()).await;
     let wanted = Wanted { tag: request.tag.as_ref(), commit: request.commit.as_ref(), profile: declared.profile.target };
@@ -48,7 +42,7 @@ pub async fn prepare(
         files::read(&declared.manifest, &Sources { release: &source, given: &request.modules, max_module: max_module(&declared), probe })
             .await?;
     let env = environment::app_environment(&declared, request)?;
-    let mut plan = plan(&declared, request, &Gathered { chosen: &chosen, files: &files, env: &env, fetch: &fetch, sayings, previous })?;
+    let mut plan = plan(&declared, request, &Gathered { chosen: &chosen, files: &files, env: &env, fetch: &fetch, sayings })?;
     plan.warnings.extend(scripts::warnings(&plan, &declared.profile, &source).await);
     let bounds = Bounds::new(&declared, request);
     refuse_unenforceable(&plan, request, &bounds)?;
@@ -64,6 +58,7 @@ pub async fn prepare(
         write_marker: Box::new(move || name.as_deref().map_or(Ok(()), |name| write_marker(&app_dir, name))),
         checks: Box::new(Preflight { bounds, path_variable: request.path_variable.clone() }),
         accept_moved_tag: request.accept_moved_tag,
+        resume: request.resume,
     })
 }
 
@@ -172,15 +167,17 @@ struct Gathered<'a> {
     env: &'a BTreeMap<String, String>,
     fetch: &'a Fetch,
     sayings: Sayings,
-    previous: Option<String>,
 }
 
 fn plan(declared: &Declared, request: &Request, gathered: &Gathered<'_>) -> Result<Plan, LoadError> {
-    let Gathered { chosen, files, env, fetch, sayings, previous } = gathered;
+    let Gathered { chosen, files, env, fetch, sayings } = gathered;
     let (app_dir, data_dir) = (declared.app_dir.display().to_string(), declared.data_dir.display().to_string());
     let target = chosen.facts.tag.as_ref().map(ToString::to_string).or_else(|| chosen.facts.commit.as_ref().map(ToString::to_string));
     let facts = BTreeMap::from([(Fact::Fetch, fetch.to_string()), (Fact::Target, target.unwrap_or_else(|| "the work tree".to_owned()))]);
-    let previous = previous.clone().or_else(|| chosen.facts.previous_tag.as_ref().map(ToString::to_string));
+    let previous = match &request.previous {
+        Previous::Remembered(known) => known.clone().or_else(|| chosen.facts.previous_tag.as_ref().map(ToString::to_string)),
+        Previous::AsItWas(known) => known.clone(),
+    };
     let given = Given {
         manifest: &declared.manifest,
         profile: &declared.profile,

@@ -56,12 +56,31 @@ pub struct Request {
     pub ignore_marker: bool,
     /// Whether a tag that points to another commit than before is taken as it is.
     pub accept_moved_tag: bool,
+    /// Whether the run goes on with the last one that was cut off or failed.
+    pub resume: bool,
+    /// What the engine knows of the version that was live before.
+    pub(crate) previous: Previous,
     /// Whether the remote is asked for new tags, where the profile does so, and how long that may take.
     pub fetch: Option<Duration>,
     /// Directories that no grant may reach: the engine's own.
     pub(crate) protected: Vec<(&'static str, PathBuf)>,
     /// Where programs of native hooks are looked for.
     pub path_variable: String,
+}
+
+/// What is known of the version that was live before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Previous {
+    /// What the ledger remembers; without it, what is checked out.
+    Remembered(Option<String>),
+    /// What it was when the run began that is resumed, if anything: what is checked out now may be half of the new version.
+    AsItWas(Option<String>),
+}
+
+impl Default for Previous {
+    fn default() -> Self {
+        Self::Remembered(None)
+    }
 }
 
 impl Request {
@@ -90,6 +109,8 @@ impl Request {
             at_start: false,
             ignore_marker: false,
             accept_moved_tag: false,
+            resume: false,
+            previous: Previous::default(),
             fetch: Some(Duration::from_mins(1)),
             protected: Vec::new(),
             path_variable: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned(),
@@ -100,6 +121,12 @@ impl Request {
     #[must_use]
     pub fn with_tag(self, tag: Tag) -> Self {
         Self { tag: Some(tag), ..self }
+    }
+
+    /// Goes on with the last run of this application and environment that was cut off or failed, and does only what is missing of it.
+    #[must_use]
+    pub fn resuming(self) -> Self {
+        Self { resume: true, ..self }
     }
 
     /// For this application, whatever the manifest calls it.

@@ -1,7 +1,6 @@
 //! The parts that hooks, host steps and policies share: directories, variables, limits.
 
 use super::guest;
-use super::leaf::AvailableMode;
 use super::schema::{DirDoc, HostStepDoc, LimitsDoc, PolicyDirDoc, PolicyDoc};
 use super::{DirAsk, HostStepDecl, JOB_DIR, LimitsAsk, PolicyDecl};
 use crate::diagnostic::{Located, codes};
@@ -85,7 +84,7 @@ fn variable_name(at: &Located<String>, name: &str, problems: &mut Problems) -> b
 /// One entry of `dirs`.
 pub(crate) fn dir(doc: Located<DirDoc>, problems: &mut Problems) -> Option<DirAsk> {
     let Located { value: doc, at } = doc;
-    let mode = doc.mode.map(|mode| mode.map(|AvailableMode(mode)| mode));
+    let mode = doc.mode;
     if let Some(guest) = &doc.guest {
         guest_path(guest, problems);
     }
@@ -183,12 +182,12 @@ pub(super) fn policy(doc: PolicyDoc, problems: &mut Problems) -> PolicyDecl {
 
 fn policy_dir(doc: PolicyDirDoc, problems: &mut Problems) -> Option<DirAsk> {
     host_path(&doc.path, problems);
-    if doc.mode.value.0 == DirMode::Scratch {
+    if doc.mode.value == DirMode::Scratch {
         let message = "`scratch` reaches no directory of the host: every hook may have it";
         problems.push(error_at(&doc.mode, codes::NO_EFFECT, message).help("write `read` or `write`, or remove the entry"));
         return None;
     }
-    Some(DirAsk { path: doc.path, guest: None, mode: Some(doc.mode.map(|AvailableMode(mode)| mode)) })
+    Some(DirAsk { path: doc.path, guest: None, mode: Some(doc.mode) })
 }
 
 /// `[host_step.NAME]`.
@@ -205,5 +204,6 @@ pub(super) fn host_step(doc: HostStepDoc, name: &Located<String>, problems: &mut
         env: doc.env.into_iter().map(|name| name.value).collect(),
         set: doc.set.0.into_iter().map(|(name, value)| (name.value, value)).collect(),
         limits: limits(asked, problems),
+        resume: doc.resume,
     })
 }

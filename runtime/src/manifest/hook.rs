@@ -1,11 +1,10 @@
 //! `[[hook]]` → [`HookDecl`], and the rules between its keys: what nothing would enforce for what it runs is refused.
 
 use super::guest::{self, Written};
-use super::schema::{DirDoc, FallbackDoc, HookDoc};
+use super::schema::{FallbackDoc, HookDoc};
 use super::{FallbackDecl, GuestDecl, HookDecl, convert};
 use crate::diagnostic::{Diagnostic, Located, Location, codes};
 use crate::document::{Problems, error_at};
-use crate::model::grant::DirMode;
 
 /// A hook, or `None` if its keys can't be one; everything wrong with it is reported either way.
 pub(super) fn hook(doc: Located<HookDoc>, origin: &str, problems: &mut Problems) -> Option<HookDecl> {
@@ -23,7 +22,6 @@ pub(super) fn hook(doc: Located<HookDoc>, origin: &str, problems: &mut Problems)
     if let Some(main) = main.as_ref().filter(|_| fallback.is_some() == written_fallback) {
         let runs = Runs::of(main, fallback.as_ref());
         enforceable(&doc, runs, problems);
-        native_sees_host_paths(&doc.dirs, runs, problems);
     }
     let dirs = std::mem::take(&mut doc.dirs).into_iter().filter_map(|dir| convert::dir(dir, problems)).collect();
     let limits = convert::limits(std::mem::take(&mut doc.limits), problems);
@@ -114,18 +112,6 @@ fn enforceable(doc: &HookDoc, runs: Runs, problems: &mut Problems) {
     if let Some(shell) = shell.filter(|_| !doc.args.is_empty()) {
         let message = "`args` can't be added to a line that a shell reads";
         problems.push(error_at(shell, codes::NO_EFFECT, message).help("write them in `run`"));
-    }
-}
-
-/// A process sees the host's own paths, so nothing could give a directory another name, or an empty one a name at all.
-fn native_sees_host_paths(dirs: &[Located<DirDoc>], runs: Runs, problems: &mut Problems) {
-    for dir in dirs.iter().filter(|_| runs.native) {
-        let path = dir.value.path.as_ref().map(|path| path.value.as_str());
-        if let Some(mode) = dir.value.mode.as_ref().filter(|mode| mode.value.0 == DirMode::Scratch) {
-            problems.push(useless("scratch", &mode.at, "a native command", "remove it: HOME and TMPDIR are private and empty"));
-        } else if let Some(guest) = dir.value.guest.as_ref().filter(|guest| Some(guest.value.as_str()) != path) {
-            problems.push(useless("guest", &guest.at, "a native command, which sees the host's paths", "remove `guest`"));
-        }
     }
 }
 

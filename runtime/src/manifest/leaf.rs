@@ -1,8 +1,6 @@
 //! Values of the manifest that are neither plain TOML types nor words of the model: commands, and the part of a set that this version has.
 
-use crate::document::{Problems, Read, Value, not_available, words};
-use crate::model::grant::DirMode;
-use crate::model::policy::Resume;
+use crate::document::{Problems, Read, Value};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
 use toml::de::DeValue;
@@ -38,64 +36,5 @@ impl JsonSchema for CommandLine {
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "anyOf": [{ "type": "array", "items": { "type": "string" }, "minItems": 1 }, { "type": "string", "minLength": 1 }] })
-    }
-}
-
-/// A mode that this version can enforce.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct AvailableMode(pub(super) DirMode);
-
-impl AvailableMode {
-    const ALL: &[DirMode] = &[DirMode::Read, DirMode::Write, DirMode::Scratch];
-}
-
-impl Read for AvailableMode {
-    fn read(value: &Value<'_>, problems: &mut Problems) -> Option<Self> {
-        let known = value.toml.get_ref().as_str().and_then(|text| text.parse().ok());
-        let Some(mode @ (DirMode::Txn | DirMode::Discard)) = known else {
-            return words(Self::ALL, value, problems).map(Self);
-        };
-        let finding = not_available(&format!("`mode = \"{mode}\"`")).at(value.at(problems));
-        problems.push(finding.help("`mode = \"write\"` writes at once; what a failed hook wrote stays"));
-        None
-    }
-}
-
-impl JsonSchema for AvailableMode {
-    fn inline_schema() -> bool {
-        true
-    }
-    fn schema_name() -> Cow<'static, str> {
-        "DirMode".into()
-    }
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "enum": Self::ALL })
-    }
-}
-
-/// A way to go on after a crash that this version has: running again.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct AvailableResume;
-
-impl Read for AvailableResume {
-    fn read(value: &Value<'_>, problems: &mut Problems) -> Option<Self> {
-        let resume = words(Resume::ALL, value, problems)?;
-        if resume == Resume::Rerun {
-            return Some(Self);
-        }
-        problems.push(not_available("`resume` other than `rerun`").at(value.at(problems)));
-        None
-    }
-}
-
-impl JsonSchema for AvailableResume {
-    fn inline_schema() -> bool {
-        true
-    }
-    fn schema_name() -> Cow<'static, str> {
-        "Resume".into()
-    }
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "const": "rerun" })
     }
 }

@@ -30,7 +30,7 @@ pub(crate) mod shared {
 
 use crate::model::grant::DirMode;
 use crate::model::id::{AppName, HookId, ServiceName, StepName};
-use crate::model::policy::{FallbackWhen, OnChange, Sandbox};
+use crate::model::policy::{FallbackWhen, OnChange, Resume, Sandbox};
 use std::time::Duration;
 
 /// The largest file that is read, in bytes: a loader refuses more before it reads it.
@@ -194,6 +194,8 @@ pub struct HostStepDecl {
     pub set: Vec<(String, String)>,
     /// `timeout`, `grace`, `output`.
     pub limits: LimitsAsk,
+    /// `resume`; the profile's if absent.
+    pub resume: Option<Resume>,
 }
 
 /// A file given to `--policy`: what the operator allows and runs, apart from what a repository asks for.

@@ -1,11 +1,12 @@
 //! The tables of `wasmhook.toml` as they are written: the one list of keys, which the reader reads and the JSON Schema is made from.
 //! What a combination of keys means is decided where they become a [`Manifest`](super::Manifest).
 
-use super::leaf::{AvailableMode, AvailableResume, CommandLine};
+use super::leaf::CommandLine;
 use crate::diagnostic::Located;
 use crate::document::{DurationText, Pairs, Problems, Read, SizeText, Table, Value, document};
+use crate::model::grant::DirMode;
 use crate::model::id::{AppName, HookId, ServiceName, StepName};
-use crate::model::policy::{FallbackWhen, OnChange, Sandbox};
+use crate::model::policy::{FallbackWhen, OnChange, Resume, Sandbox};
 use schemars::{JsonSchema, generate::SchemaSettings};
 
 /// `wasmhook.toml`.
@@ -161,7 +162,7 @@ pub(crate) struct DirDoc {
     /// The path that the guest sees; the host path if absent.
     pub(super) guest: Option<Located<String>>,
     /// What may be done there; the profile's default if absent.
-    pub(super) mode: Option<Located<AvailableMode>>,
+    pub(super) mode: Option<Located<DirMode>>,
 }
 document!(DirDoc, "`dirs`", { path: sound, guest: sound, mode: sound });
 
@@ -221,7 +222,7 @@ pub(super) struct PolicyDirDoc {
     /// The directory; may begin with `$APP_DIR` or `$DATA_DIR`.
     pub(super) path: Located<String>,
     /// The widest mode.
-    pub(super) mode: Located<AvailableMode>,
+    pub(super) mode: Located<DirMode>,
 }
 document!(PolicyDirDoc, "`dirs` of a policy", { path: required, mode: required });
 
@@ -247,10 +248,8 @@ pub(super) struct HostStepDoc {
     pub(super) grace: Option<Located<DurationText>>,
     /// Bytes of output that are kept.
     pub(super) output: Option<Located<SizeText>>,
-    /// How it goes on after a crash: it runs again.
-    #[schemars(default)]
-    #[expect(dead_code, reason = "the one value it can have is what happens")]
-    pub(super) resume: AvailableResume,
+    /// What `run --resume` does with it; the profile's way if absent.
+    pub(super) resume: Option<Resume>,
 }
 document!(HostStepDoc, "`[host_step.NAME]`", {
     run: required, shell: optional, cwd: optional, env: optional, set: optional, timeout: optional, grace: optional, output: optional,
@@ -315,8 +314,8 @@ mod tests {
             "schema = 1\n[[hook]]\nrun = 'a'",
             "schema = 1\n[[hook]]\nid = 'a'\nrun = 'a'\nnet = []",
             "schema = 1\n[[hook]]\nid = 'a'\nrun = 'a'\ntimeout = true",
-            "schema = 1\n[[hook]]\nid = 'a'\nrun = 'a'\ndirs = [{ path = 'a', mode = 'txn' }]",
-            "schema = 1\n[host_step.a]\nrun = 'a'\nresume = 'ask'",
+            "schema = 1\n[[hook]]\nid = 'a'\nrun = 'a'\ndirs = [{ path = 'a', mode = 'rw' }]",
+            "schema = 1\n[host_step.a]\nrun = 'a'\nresume = 'never'",
             "schema = 1\n[services.web]\nenv = {}",
         ] {
             assert!(validate(&json_schema(), &json(text)).is_err(), "{text}");

@@ -1,11 +1,11 @@
 //! What happened, in order. The journal's line *is* the event, the terminal shows it, the report folds it.
 
-use super::files::FileChanges;
+use super::files::{FileChanges, TextDiff};
 use super::grant::Denial;
 use super::id::{AppName, Commit, Digest, EnvironmentName, HookId, InstanceName, RunId, ServiceName, StepName, Tag};
 use super::job::Stream;
 use super::limits::Limits;
-use super::outcome::{Outcome, Usage, Verdict};
+use super::outcome::{Outcome, SkipReason, Usage, Verdict};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -85,6 +85,39 @@ pub enum What {
         /// One sentence.
         message: String,
     },
+    /// What the run would have changed: the last word of a dry run.
+    WouldChange {
+        /// Everything that it staged, over all hooks.
+        files: FileChanges,
+        /// The difference of each small text file among them.
+        diffs: Vec<TextDiff>,
+    },
+    /// Somebody said what became of an execution, or what is to become of it. May come after the end of the run.
+    Resolved {
+        /// Which execution.
+        place: Place,
+        /// The release it belongs to, as the ledger knows it.
+        release: String,
+        /// What the person said.
+        resolution: Resolution,
+        /// Who: `user@host`; null for the engine itself, when a phase was committed or dropped as one whole.
+        by: Option<String>,
+    },
+    /// The run succeeded, and the deployment that it was part of was not completed. Comes after the end of the run; what takes the run's
+    /// effects back comes after it.
+    DeployFailed {
+        /// Who said so: `user@host`.
+        by: String,
+        /// What that means for the run's effects, in one sentence.
+        detail: String,
+    },
+    /// Somebody took the lock away from the run. If it is still on, it can't record anything any more, and stops.
+    Unlocked {
+        /// Who: `user@host`.
+        by: String,
+        /// Who held it, as its record says.
+        owner: String,
+    },
     /// The run was asked to stop.
     Interrupted {
         /// The signal's number, if it was one.
@@ -118,6 +151,43 @@ pub struct RunHeader {
     pub plan_digest: Digest,
     /// Whether nothing is to be left behind.
     pub dry_run: bool,
+    /// The run that this one goes on with (`--resume`).
+    #[serde(default)]
+    pub resumes: Option<RunId>,
+}
+
+/// What a person says of an execution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Resolution {
+    /// Nobody knows what became of it, and it may run again.
+    Retry,
+    /// It is done, and must not run again.
+    MarkDone,
+    /// It didn't happen, or was undone.
+    MarkNotRun,
+}
+
+impl Resolution {
+    /// What is remembered of the execution from now on.
+    #[must_use]
+    pub const fn outcome(self) -> Outcome {
+        match self {
+            Self::Retry => Outcome::Skipped { reason: SkipReason::Retried },
+            Self::MarkDone => Outcome::Succeeded,
+            Self::MarkNotRun => Outcome::Skipped { reason: SkipReason::MarkedNotRun },
+        }
+    }
+
+    /// What was said, in a sentence about a hook.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Retry => "to be run again",
+            Self::MarkDone => "marked as done",
+            Self::MarkNotRun => "marked as not run",
+        }
+    }
 }
 
 /// A step as planned.
@@ -250,6 +320,9 @@ pub struct Finished {
     /// What it changed in staged directories; null where nothing was staged.
     #[serde(default)]
     pub files: Option<FileChanges>,
+    /// How its directories were staged (`overlay`, `user-overlay`, `copy`); null where none was.
+    #[serde(default)]
+    pub staged: Option<String>,
     /// Steps before it that a dry run skipped.
     #[serde(default)]
     pub after_skipped: Vec<StepName>,
@@ -271,6 +344,7 @@ impl Finished {
             tail: Vec::new(),
             outputs: Vec::new(),
             files: None,
+            staged: None,
             after_skipped: Vec::new(),
             detail: None,
         }
@@ -293,4 +367,26 @@ pub enum Status {
     Skipped,
     /// Another run held the lock, and the profile says fail.
     Locked,
+    /// It succeeded, and the deployment that it was part of was not completed.
+    SucceededButDeployFailed,
+}
+
+impl Status {
+    /// Every value, in the order of the documentation.
+    pub const ALL: &[Self] =
+        &[Self::Success, Self::Failed, Self::Refused, Self::Interrupted, Self::Skipped, Self::Locked, Self::SucceededButDeployFailed];
+
+    /// The status's word in reports.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Failed => "failed",
+            Self::Refused => "refused",
+            Self::Interrupted => "interrupted",
+            Self::Skipped => "skipped",
+            Self::Locked => "locked",
+            Self::SucceededButDeployFailed => "succeeded-but-deploy-failed",
+        }
+    }
 }

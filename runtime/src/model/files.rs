@@ -21,9 +21,30 @@ impl FileChanges {
         self.created.is_empty() && self.modified.is_empty() && self.deleted.is_empty()
     }
 
+    /// These and others, of other directories.
+    #[must_use]
+    pub fn and(mut self, others: Self) -> Self {
+        for (list, more) in
+            [(&mut self.created, others.created), (&mut self.modified, others.modified), (&mut self.deleted, others.deleted)]
+        {
+            list.extend(more);
+            list.sort();
+        }
+        self
+    }
+
     /// How many paths changed.
     #[must_use]
     pub fn len(&self) -> usize {
         self.created.len() + self.modified.len() + self.deleted.len()
     }
+}
+
+/// How the text of one file changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TextDiff {
+    /// The file, as [`FileChanges`] names it.
+    pub path: String,
+    /// A unified diff; control characters are escaped by whoever shows it.
+    pub diff: String,
 }

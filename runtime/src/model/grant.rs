@@ -37,6 +37,19 @@ impl DirMode {
         }
     }
 
+    /// How much it lets happen to the host's files: more is wider. A narrower grant inside a wider one would be worth nothing, since a hook could
+    /// go through the wider.
+    #[must_use]
+    pub const fn width(self) -> u8 {
+        match self {
+            Self::Read => 0,
+            Self::Discard => 1,
+            Self::Txn => 2,
+            Self::Write => 3,
+            Self::Scratch => 4,
+        }
+    }
+
     /// Whether a write through this grant changes the host's files as it happens.
     #[must_use]
     pub const fn is_live(self) -> bool {

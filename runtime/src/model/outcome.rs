@@ -105,6 +105,17 @@ pub enum SkipReason {
     Aborted,
     /// An earlier command of its list failed, and the profile ends a list there.
     ListEnded,
+    /// It ended in the run that is resumed, badly, and that run went on all the same.
+    Passed {
+        /// That run.
+        run: String,
+    },
+    /// A person said that it may run again (`resolve --retry`): only in memory, never in a report.
+    Retried,
+    /// A person said that it didn't run (`resolve --mark-not-run`): only in memory, never in a report.
+    MarkedNotRun,
+    /// Its revert took it back: only in memory, never in a report.
+    Reverted,
     /// The hook itself said so.
     SaidByHook {
         /// Its reason.
@@ -130,6 +141,10 @@ impl fmt::Display for SkipReason {
             Self::NotSelected => f.write_str("not selected"),
             Self::Aborted => f.write_str("the run was aborted before it"),
             Self::ListEnded => f.write_str("an earlier command of its list failed"),
+            Self::Passed { run } => write!(f, "run {run}, which goes on here, is past it"),
+            Self::Retried => f.write_str("to be run again"),
+            Self::MarkedNotRun => f.write_str("marked as not run"),
+            Self::Reverted => f.write_str("taken back by its revert"),
             Self::SaidByHook { message } => f.write_str(message),
             Self::DryRun => f.write_str("dry run"),
             Self::NotTried { why } => write!(f, "not tried: {why}"),
@@ -250,7 +265,7 @@ pub enum Cause {
         /// In which function, by its place among the bodies of the module; `None` where the whole module is counted.
         function: Option<u32>,
     },
-    /// The module needs something that this host doesn't have.
+    /// The module needs something that this host doesn't have; so does a native hook that was to be tried in a dry run.
     Unsupported {
         /// What it needs.
         needs: String,

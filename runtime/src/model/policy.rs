@@ -141,15 +141,15 @@ policy!(
     } default Error
 );
 policy!(
-    /// How a host step goes on after a crash.
+    /// What `run --resume` does with a host step.
     Resume {
-        /// It runs again.
+        /// It runs again, though it finished: what it does is undone when a run is aborted (stopping services).
         Rerun,
-        /// It is skipped if it finished.
+        /// It is skipped if it finished, and runs if it was cut off or failed.
         SkipIfDone,
-        /// The operator is asked: the run stops.
+        /// As `skip-if-done`; if it was running when the engine died, every run stops until somebody says what became of it (`resolve`).
         Ask,
-    } default Rerun
+    } default SkipIfDone
 );
 policy!(
     /// Who gets the app environment.

@@ -1,6 +1,7 @@
 //! The plan: fully resolved, ordered, serialisable. `wasmhook plan` prints it, `run` obeys it, the ledger keeps it.
 
 mod by_profile;
+pub mod difference;
 mod given;
 pub mod grants;
 mod hook;
@@ -250,6 +251,12 @@ impl Plan {
     /// The digest over everything that decides what runs; what is only said along with it doesn't count.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        Digest::of_json(&Self { notices: Vec::new(), warnings: Vec::new(), ..self.clone() })
+        let mut plan = Self { notices: Vec::new(), warnings: Vec::new(), ..self.clone() };
+        for step in &mut plan.steps {
+            if let PlanStepKind::Fact { found, .. } = &mut step.kind {
+                found.clear();
+            }
+        }
+        Digest::of_json(&plan)
     }
 }

@@ -4,7 +4,7 @@ use super::given::{Given, PlanError};
 use super::limits::{self, Layers};
 use super::{HostCommand, Notice, Plan, PlanHook, PlanStep, PlanStepKind, SCHEMA, by_profile, order};
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::manifest::{GuestDecl, HookDecl, LimitsAsk};
+use crate::manifest::{GuestDecl, HookDecl, HostStepDecl, LimitsAsk};
 use crate::model::event::GuestKind;
 use crate::model::grant::{Denial, EnvSource};
 use crate::model::id::{Commit, HookId, StepName, Tag};
@@ -87,14 +87,17 @@ pub(super) struct Resolver<'a> {
     pub(super) warnings: Vec<Notice>,
 }
 
-impl Resolver<'_> {
+impl<'a> Resolver<'a> {
     fn step(&mut self, name: &StepName, kind: &ProfileStepKind) -> PlanStepKind {
         match kind {
             ProfileStepKind::Phase(policy) => {
                 let policy = by_profile::in_this_run(policy, self.given.at_start);
                 PlanStepKind::Phase { hooks: self.phase(name, &policy), policy }
             }
-            ProfileStepKind::Host(policy) => PlanStepKind::Host { policy: policy.clone(), command: self.host(name, policy) },
+            ProfileStepKind::Host(policy) => PlanStepKind::Host {
+                policy: HostPolicy { resume: self.host_decl(name).and_then(|decl| decl.resume).unwrap_or(policy.resume), ..policy.clone() },
+                command: self.host(name, policy),
+            },
             ProfileStepKind::Fact(fact) => PlanStepKind::Fact {
                 fact: fact.fact,
                 found: self.given.facts.get(&fact.fact).cloned().unwrap_or_else(|| "nothing was done".to_owned()),
@@ -119,7 +122,7 @@ impl Resolver<'_> {
                 limits: self.host_limits(policy, &LimitsAsk::default())?,
             });
         }
-        let (_, decl) = self.given.host_steps.iter().rev().find(|(step, _)| step.value == *name)?;
+        let decl = self.host_decl(name)?;
         let GuestDecl::Native { argv, .. } = &decl.run.value else { return None };
         Some(HostCommand {
             argv: argv.iter().map(|word| self.fill(word)).collect(),
@@ -128,6 +131,10 @@ impl Resolver<'_> {
             set: decl.set.clone(),
             limits: self.host_limits(policy, &decl.limits)?,
         })
+    }
+
+    fn host_decl(&self, name: &StepName) -> Option<&'a HostStepDecl> {
+        self.given.host_steps.iter().rev().find(|(step, _)| step.value == *name).map(|(_, decl)| decl)
     }
 
     fn host_limits(&mut self, policy: &HostPolicy, asked: &LimitsAsk) -> Option<Limits> {

@@ -242,7 +242,7 @@ pub struct HostPolicy {
     /// Whether the new version is live once it succeeded.
     #[serde(default)]
     pub makes_live: bool,
-    /// How it goes on after a crash.
+    /// What `run --resume` does with it.
     #[serde(default)]
     pub resume: Resume,
     /// Limits unless the operator says otherwise.
@@ -291,6 +291,14 @@ pub struct Lines {
 #[must_use]
 pub const fn report_fields() -> &'static [&'static str] {
     read::REPORT_FIELDS
+}
+
+impl PhasePolicy {
+    /// Whether it has its turn also after an abort: always, or because something failed.
+    #[must_use]
+    pub fn runs_after_an_abort(&self) -> bool {
+        self.always || self.when == When::Failed
+    }
 }
 
 impl Profile {

@@ -8,7 +8,7 @@ use crate::diagnostic::{Diagnostic, codes};
 use crate::document::{Fields, Problems, Read, Table, Value, document, not_available, quote, suggest, words};
 use crate::model::grant::DirMode;
 use crate::model::id::StepName;
-use crate::model::policy::{Background, Files, OnFailure, Resume, When};
+use crate::model::policy::{Background, OnFailure, When};
 use crate::model::units::{UnitError, parse_duration, parse_size};
 use schemars::generate::SchemaSettings;
 use serde::Serialize;
@@ -277,8 +277,7 @@ fn alias(read: &Alias, table: &Table<'_>, problems: &mut Problems) {
 
 fn discovered_dir(read: &DiscoveredDir, table: &Table<'_>, problems: &mut Problems) {
     match read.mode {
-        DirMode::Read | DirMode::Write => {}
-        DirMode::Txn | DirMode::Discard => refuse(&format!("`mode = \"{}\"`", read.mode), "mode", table, problems),
+        DirMode::Read | DirMode::Write | DirMode::Txn | DirMode::Discard => {}
         DirMode::Scratch => {
             report(
                 codes::NO_EFFECT,
@@ -294,9 +293,6 @@ fn discovered_dir(read: &DiscoveredDir, table: &Table<'_>, problems: &mut Proble
 fn phase(read: &PhasePolicy, table: &Table<'_>, problems: &mut Problems) {
     if read.on_failure == OnFailure::Revert {
         refuse("`on_failure = \"revert\"`", "on_failure", table, problems);
-    }
-    if read.files != Files::Keep {
-        refuse("`files` other than `keep`", "files", table, problems);
     }
     if read.always && read.when == When::Succeeded {
         let message = "a phase that runs where everything succeeded can't run after an abort too".to_owned();
@@ -318,9 +314,6 @@ fn phase(read: &PhasePolicy, table: &Table<'_>, problems: &mut Problems) {
 fn host(read: &HostPolicy, table: &Table<'_>, problems: &mut Problems) {
     if read.on_failure == OnFailure::Revert {
         refuse("`on_failure = \"revert\"`", "on_failure", table, problems);
-    }
-    if read.resume != Resume::Rerun {
-        refuse("`resume` other than `rerun`", "resume", table, problems);
     }
 }
 

@@ -153,6 +153,8 @@ pub struct HookReport {
     pub unenforced: Vec<String>,
     /// Its last lines.
     pub tail: Vec<String>,
+    /// How its directories were staged (`overlay`, `user-overlay`, `copy`); null where none was.
+    pub staged: Option<String>,
     /// Steps before it that a dry run skipped: what it did may depend on them.
     pub after_skipped: Vec<StepName>,
 }

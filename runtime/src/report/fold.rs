@@ -2,7 +2,8 @@
 
 use super::entry::{HookReport, OutcomeWord, StepReport, UsageReport};
 use super::failure::{Failure, FirstError, Skip};
-use super::{Notice, Report};
+use super::{Notice, Report, WouldChange};
+use crate::diagnostic::codes;
 use crate::model::event::{Event, Finished, Place, PlannedHook, PlannedStep, Role, RunHeader, Status, What};
 use crate::model::id::{HookId, StepName};
 use crate::model::outcome::{Outcome, SkipReason, Verdict};
@@ -58,6 +59,24 @@ impl Folder {
             What::Warning { code, message } => {
                 self.report.warnings += 1;
                 self.report.notices.push(Notice { code: code.clone(), message: message.clone() });
+            }
+            What::WouldChange { files, diffs } => {
+                self.report.would_change = Some(WouldChange { files: files.clone(), diffs: diffs.clone() });
+            }
+            What::Resolved { by: None, .. } => {}
+            What::Resolved { place, release, resolution, by: Some(by) } => {
+                let message = format!("{place} of release {release} {} by {by}", resolution.words());
+                self.report.notices.push(Notice { code: codes::RESOLVED.to_owned(), message });
+            }
+            What::DeployFailed { by, detail } => {
+                self.report.status = Status::SucceededButDeployFailed;
+                self.report.notices.push(Notice { code: codes::DEPLOY_FAILED.to_owned(), message: format!("{detail} (said by {by})") });
+                self.detail(Some(detail));
+                self.report.left_half_way = Some(detail.clone());
+            }
+            What::Unlocked { by, owner } => {
+                let message = format!("{by} took the lock away from {owner}");
+                self.report.notices.push(Notice { code: codes::UNLOCKED.to_owned(), message });
             }
             What::Interrupted { signal } => self.report.signal = *signal,
             What::RunFinished { status, detail } => {
@@ -142,6 +161,7 @@ impl Folder {
         entry.denials.clone_from(&result.denials);
         entry.unenforced.clone_from(&result.unenforced);
         entry.files.clone_from(&result.files);
+        entry.staged.clone_from(&result.staged);
         entry.after_skipped.clone_from(&result.after_skipped);
         entry.tail.clone_from(&result.tail);
     }
@@ -192,6 +212,7 @@ impl Folder {
             unconfined: planned.is_some_and(|planned| planned.unconfined),
             unenforced: Vec::new(),
             tail: Vec::new(),
+            staged: None,
             after_skipped: Vec::new(),
         });
         self.report.hooks.len() - 1

@@ -7,13 +7,14 @@ mod fold;
 #[cfg(test)]
 mod tests;
 
-pub use crate::model::files::FileChanges;
+pub use crate::model::files::{FileChanges, TextDiff};
 pub use entry::{HookReport, OutcomeWord, StepReport, UsageReport};
 pub use failure::{End, Failure, FirstError, Skip, Why};
 pub use fold::Folder;
 
 use crate::model::event::{Event, RunHeader, Status};
 use crate::model::id::{AppName, Commit, Digest, EnvironmentName, RunId, Tag};
+use crate::model::outcome::SkipReason;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -65,16 +66,30 @@ pub struct Report {
     pub hooks: Vec<HookReport>,
     /// Warnings that belong to no hook, in order.
     pub notices: Vec<Notice>,
+    /// What a dry run would have changed; null for any other run.
+    pub would_change: Option<WouldChange>,
     /// What the run means in the profile's words, when it was aborted half-way; also the last of `details`.
     pub left_half_way: Option<String>,
     /// The signal that interrupted the run.
     pub signal: Option<i32>,
+    /// The run that this one went on with.
+    #[serde(default)]
+    pub resumes: Option<RunId>,
     /// When the run started, in UTC.
     #[schemars(with = "Option<String>")]
     pub started_at: Option<jiff::Timestamp>,
     /// When the run ended, in UTC; for a journal that breaks off, its last event.
     #[schemars(with = "Option<String>")]
     pub ended_at: Option<jiff::Timestamp>,
+}
+
+/// What a dry run would have changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct WouldChange {
+    /// Everything that its hooks changed, taken together.
+    pub files: FileChanges,
+    /// The difference of each small text file among them.
+    pub diffs: Vec<TextDiff>,
 }
 
 /// Something a person should know that changed no outcome.
@@ -111,6 +126,7 @@ impl Report {
             plan_digest: None,
             dry_run: false,
             new_version_live: None,
+            resumes: None,
             first_error: None,
             warnings: 0,
             previous_version: None,
@@ -122,6 +138,7 @@ impl Report {
             steps: Vec::new(),
             hooks: Vec::new(),
             notices: Vec::new(),
+            would_change: None,
             left_half_way: None,
             signal: None,
             started_at: None,
@@ -138,10 +155,20 @@ impl Report {
         self.commit.clone_from(&header.commit);
         self.plan_digest = Some(header.plan_digest.clone());
         self.dry_run = header.dry_run;
+        self.resumes.clone_from(&header.resumes);
         self.previous_version.clone_from(&header.previous_version);
         let tag = header.tag.as_ref().map(Tag::as_str);
         self.new_version = tag.or(header.commit.as_ref().map(Commit::as_str)).map(str::to_owned);
         self
+    }
+
+    /// What a dry run did not try, in order: host steps by name, hooks as `phase/hook`. Empty for any other run.
+    #[must_use]
+    pub fn not_tried(&self) -> Vec<String> {
+        let steps = self.steps.iter().filter(|step| step.skip_reason.as_ref().is_some_and(|skip| skip.why == SkipReason::DryRun));
+        let hooks =
+            self.hooks.iter().filter(|hook| hook.skip_reason.as_ref().is_some_and(|skip| matches!(skip.why, SkipReason::NotTried { .. })));
+        steps.map(|step| step.step.to_string()).chain(hooks.map(HookReport::name)).collect()
     }
 
     /// What was planned and never reached, in order: host steps by name, hooks as `phase/hook`.

@@ -78,6 +78,7 @@ impl Journal {
             previous_version: Some("v0.3.27".to_owned()),
             plan_digest: Digest::of(b"plan"),
             dry_run: false,
+            resumes: None,
         };
         Self(Vec::new()).then(What::RunStarted { header: Box::new(header), steps })
     }

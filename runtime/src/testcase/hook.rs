@@ -53,14 +53,14 @@ fn granted(asked: DirAsk, roots: &Roots<'_>, problems: &mut Problems) -> Option<
     Some(DirAsk { mode: Some(mode), ..asked })
 }
 
-/// A process sees directories where they are.
+/// A case has a tree of its own and makes nothing outside it: there, nothing is that a native command's directory could be put over.
 fn host_paths_only(dirs: &[DirAsk], problems: &mut Problems) {
     for dir in dirs {
         if dir.mode.as_ref().is_some_and(|mode| mode.value == DirMode::Scratch) {
-            let message = "`mode = \"scratch\"` has no effect: a native command has a private TMPDIR";
+            let message = "`mode = \"scratch\"` has no effect in a case: a native command has a private TMPDIR";
             problems.push(error_at(&dir.path, codes::NO_EFFECT, message).help("remove the entry"));
         } else if dir.guest.is_some() {
-            let message = "`guest` has no effect: a native command sees the directory's own path, and nothing could give it another one";
+            let message = "`guest` has no effect in a case: a native command sees the directory in the case's own tree, and nothing could give it another path";
             problems.push(error_at(&dir.path, codes::NO_EFFECT, message).help("remove `guest`"));
         }
     }

@@ -247,7 +247,7 @@ mod tests {
             ("hook = { run = [\"a\"], table_elements = 3 }", "`table_elements` has no effect on a native command"),
             ("hook = { run = \"a\", shell = true, args = [\"b\"] }", "`args` can't be added to a line that a shell reads"),
             ("hook = { run = [\"a\"], dirs = [{ guest = \"/x\", mode = \"scratch\" }] }", "a native command has a private TMPDIR"),
-            ("hook = { run = [\"a\"], dirs = [{ path = \"x\", guest = \"/x\" }] }", "nothing could give it another one"),
+            ("hook = { run = [\"a\"], dirs = [{ path = \"x\", guest = \"/x\" }] }", "nothing could give it another path"),
         ] {
             let found = with(text);
             assert!(found.iter().any(|found| found.contains(part)), "{text}: {found:#?}");

@@ -4,6 +4,7 @@ use super::lay::Tree;
 use super::plan::Planned;
 use super::read::CaseFile;
 use crate::engine::Checks as _;
+use crate::engine::{Stages, keep};
 use crate::exec::{ExecError, Executor, OutputSink, Surroundings};
 use crate::load::Preflight;
 use crate::model::grant::Denial;
@@ -167,7 +168,7 @@ impl Trials {
         let executor = if matches!(job.guest, Guest::Wasm(_)) { &self.wasm } else { &self.native };
         let lines = Arc::new(Lines::default());
         let around = Surroundings::new(lines.clone(), self.cancel.clone());
-        let execution = executor.execute(&job, around).await?;
+        let execution = keep::carry_out_alone(&**executor, &job, around, &Stages::new(&self.scratch)).await?;
         let output = std::mem::take(&mut *lines.0.lock().unwrap_or_else(PoisonError::into_inner));
         Ok(as_written(tree, execution, output))
     }

@@ -14,8 +14,7 @@ fn refused(args: &[&str], project: &Project, what: &str) {
 #[test]
 fn commands_of_later_versions() {
     let project = Project::new("");
-    let commands: [&[&str]; 12] = [
-        &["resolve", "hook", "--retry"],
+    let commands: [&[&str]; 10] = [
         &["import", "Boxfile", "--as", "pagoda", "-o", "wasmhook.toml"],
         &["new", "hook", "--lang", "rust"],
         &["build"],
@@ -26,7 +25,6 @@ fn commands_of_later_versions() {
         &["doctor"],
         &["grants", "suggest"],
         &["approve"],
-        &["unlock"],
     ];
     for command in commands {
         refused(command, &project, &format!("`wasmhook {}`", command[0]));
@@ -36,12 +34,8 @@ fn commands_of_later_versions() {
 #[test]
 fn options_of_later_versions() {
     let project = Project::new("").file("ok.wat", "(module (func (export \"_start\")))");
-    let options: [(&[&str], &str); 9] = [
+    let options: [(&[&str], &str); 5] = [
         (&["exec", "--net", "db:5432", "ok.wat"], "--net"),
-        (&["exec", "--dir", ".:txn", "ok.wat"], "directory mode `txn`"),
-        (&["exec", "--dir", ".::/g:discard", "ok.wat"], "directory mode `discard`"),
-        (&["run", "--dry-run"], "--dry-run"),
-        (&["run", "--resume"], "--resume"),
         (&["run", "--format", "junit"], "--format junit"),
         (&["plan", "--format", "junit"], "--format junit"),
         (&["list", "--format", "junit"], "--format junit"),
@@ -71,9 +65,6 @@ fn manifest_keys_of_later_versions() {
         (hook("verify = \"check.wasm\""), "`verify`"),
         (hook("revert = \"back.wasm\""), "`revert`"),
         (hook("wait_for = \"tcp:80\""), "`wait_for`"),
-        (hook("dirs = [{ path = \"d\" }]"), "`txn`"),
-        (hook("dirs = [{ path = \"d\", mode = \"txn\" }]"), "txn"),
-        (hook("dirs = [{ path = \"d\", mode = \"discard\" }]"), "discard"),
     ];
     for (lines, key) in cases {
         let project = Project::new(&lines).file("ok.wat", "(module (func (export \"_start\")))").file("d/x", "");

@@ -41,6 +41,7 @@ fn status_shows_the_run_and_the_owner_of_its_lock() {
     let status = status.report();
     assert_eq!((status["locked"].as_bool(), status["runs"][0]["state"].as_str()), (Some(true), Some("running")), "{status}");
     assert_eq!(status["locked_by"]["pid"].as_u64(), Some(u64::from(running.pid())), "{status}");
+    assert!(status["last_sign"].is_string(), "{status}");
     let human = place.args(["status"]).current_dir(project.path()).run().exits(0);
     assert!(human.said().contains(&running.pid().to_string()) && human.said().contains("run --tag v1"), "{}", human.stdout);
     project.write("go", "");
@@ -86,4 +87,40 @@ fn a_profile_that_fails_when_locked_ends_with_4_and_one_that_skips_with_0() {
         project.write("go", "");
         assert_eq!(first.wait().code, 0);
     }
+}
+
+#[test]
+fn waiting_has_an_end_where_one_is_given() {
+    let (place, project) = (Place::new(), project());
+    let first = start(&place, &project, &[]);
+    let second = place.args(["run", "--lock-timeout", "100ms", "--format", "json"]).current_dir(project.path()).run().exits(4);
+    assert_eq!(second.report()["status"], "locked");
+    let who = format!("process {}, alive", first.pid());
+    assert!(second.said().contains(&who) && second.said().contains("run --tag v1"), "{}", second.stderr);
+    let wrong = place.args(["run", "--lock-timeout", "soon"]).current_dir(project.path()).run().exits(2);
+    assert!(wrong.said().contains("--lock-timeout: `soon` is not a duration"), "{}", wrong.stderr);
+    project.write("go", "");
+    assert_eq!(first.wait().code, 0);
+}
+
+#[test]
+fn unlock_names_the_owner_and_takes_the_lock_away_only_by_force() {
+    let (place, project) = (Place::new(), project());
+    let unlock = |args: &[&str]| place.args([&["unlock"], args].concat()).current_dir(project.path()).run();
+    assert!(unlock(&[]).exits(0).said().contains("shop/default is not locked"));
+    let first = start(&place, &project, &[]);
+    let explained = unlock(&[]).exits(4);
+    assert!(explained.said().contains(&format!("process {}, alive", first.pid())), "{}", explained.stderr);
+    assert!(explained.said().contains("unlock --force"), "{}", explained.stderr);
+    let broken = unlock(&["--force"]).exits(0);
+    assert!(broken.said().contains("the lock was taken away from"), "{}", broken.stdout);
+    assert!(unlock(&["--force"]).exits(0).said().contains("not locked"));
+
+    project.write("go", "");
+    let cut_off = first.wait();
+    assert_eq!(cut_off.code, 70, "it can record nothing any more: {}", cut_off.stderr);
+    let shown = place.args(["show", "--format", "json"]).current_dir(project.path()).run().exits(0).report();
+    assert!(shown["notices"].to_string().contains("\"unlocked\""), "{shown}");
+    let next = place.args(["run", "--tag", "v1"]).current_dir(project.path()).run().exits(0);
+    assert!(next.said().contains("run-died"), "{}", next.stderr);
 }

@@ -6,6 +6,7 @@ mod own;
 mod refused;
 mod runtimes;
 mod stopped;
+mod stuck;
 mod world;
 
 use wasmhook::Stop;

@@ -34,6 +34,25 @@ fn strict_reaches_granted_directories_and_the_system_and_nothing_else() {
 }
 
 #[test]
+fn s5_39_a_directory_is_found_at_another_path_and_a_scratch_one_is_private() {
+    let elsewhere = Project::empty().file("data/hidden", "").file("cache/hidden", "");
+    let (data, cache) = (elsewhere.path().join("data"), elsewhere.path().join("cache"));
+    let (data, cache) = (data.display(), cache.display());
+    let lines = format!(
+        "run = \"sh -c 'ls {data} && echo x > {data}/new && ls {cache} && echo x > {cache}/new'\"\n\
+         dirs = [{{ path = \"own\", guest = \"{data}\", mode = \"write\" }}, {{ guest = \"{cache}\", mode = \"scratch\" }}]"
+    );
+    let project = Project::new(&hook("h", "pre-deploy", &lines)).file("own/x", "");
+    let ran = run(&project).exits(0);
+    assert_eq!(said(&ran), ["x"], "{}", ran.stderr);
+    assert!(project.has("own/new") && !elsewhere.has("data/new") && !elsewhere.has("cache/new"));
+
+    let absent = hook("h", "pre-deploy", "run = \"true\"\ndirs = [{ path = \"own\", guest = \"/absent-data\", mode = \"read\" }]");
+    let ran = run(&Project::new(&absent).file("own/x", "")).exits(1);
+    assert!(ran.stderr.contains("/absent-data") && ran.stderr.contains("mkdir -p /absent-data"), "{}", ran.stderr);
+}
+
+#[test]
 fn none_is_unconfined_and_plan_run_and_report_say_so() {
     let outside = Project::empty();
     let lines = format!("run = \"touch {}/made\"\nsandbox = \"none\"", outside.path().display());

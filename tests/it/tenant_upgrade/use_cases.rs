@@ -134,7 +134,7 @@ fn s3_55_the_cache_is_warm_with_what_the_new_release_brought() {
 }
 
 #[test]
-fn s3_56_a_setting_is_updated_before_the_checkout_and_handed_on() {
+fn s3_56_a_setting_is_updated_and_its_value_is_kept_in_the_journal() {
     let tenant = Tenant::new();
     assert_eq!(tenant.read("settings.env"), "THEME=plain\nCACHE_TTL=60\n");
     let upgrade = tenant.upgrade();

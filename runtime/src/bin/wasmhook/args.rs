@@ -1,6 +1,6 @@
 //! The command line, as it is typed. Nothing here looks at files, the environment or the clock.
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -46,6 +46,10 @@ pub enum Command {
     Status(StatusArgs),
     /// Show the report of a run (the newest, if none is named).
     Show(ShowArgs),
+    /// Say what became of a hook that was running when the engine died, or that stopped a run.
+    Resolve(ResolveArgs),
+    /// Say who holds the lock, or take it away.
+    Unlock(UnlockArgs),
     /// Explain a code that a message named, a profile, or a phase.
     Explain(ExplainArgs),
     /// Run the test cases (`*.test.toml`) beside hooks.
@@ -71,9 +75,6 @@ pub enum Command {
 /// Commands whose mechanism comes with a later version: they are refused by name.
 #[derive(Debug, Subcommand)]
 pub enum Later {
-    /// (not in this version) Say what became of a hook that was running when the engine died.
-    #[command(hide = true)]
-    Resolve(Rest),
     /// (not in this version) Import a foreign format.
     #[command(hide = true)]
     Import(Rest),
@@ -104,16 +105,12 @@ pub enum Later {
     /// (not in this version) Approve a change of grants.
     #[command(hide = true)]
     Approve(Rest),
-    /// (not in this version) Break a lock.
-    #[command(hide = true)]
-    Unlock(Rest),
 }
 
 impl Later {
     /// The command's name.
     pub const fn name(&self) -> &'static str {
         match self {
-            Self::Resolve(_) => "resolve",
             Self::Import(_) => "import",
             Self::New(_) => "new",
             Self::Build(_) => "build",
@@ -124,7 +121,6 @@ impl Later {
             Self::Doctor(_) => "doctor",
             Self::Grants(_) => "grants",
             Self::Approve(_) => "approve",
-            Self::Unlock(_) => "unlock",
         }
     }
 }
@@ -260,14 +256,20 @@ pub struct RunArgs {
     /// Don't fetch: use the tags that are there.
     #[arg(long)]
     pub no_fetch: bool,
+    /// How long to wait for another run's lock (`5m`), where the profile waits [default: for ever].
+    #[arg(long, value_name = "D")]
+    pub lock_timeout: Option<String>,
     /// What to write to standard output at the end.
     #[arg(long, value_name = "F", default_value = "human")]
     pub format: Format,
-    /// (not in this version) Run everything on stages that are dropped.
-    #[arg(long, hide = true)]
+    /// Try it and leave nothing behind: hooks run over directories that are staged and dropped, and host steps are skipped.
+    #[arg(long)]
     pub dry_run: bool,
-    /// (not in this version) Go on after the last finished step.
-    #[arg(long, hide = true)]
+    /// With --dry-run: show how the text of each file would change.
+    #[arg(long, requires = "dry_run")]
+    pub diff: bool,
+    /// Go on with the last run that was cut off or failed: only what is missing of it runs.
+    #[arg(long, conflicts_with = "dry_run")]
     pub resume: bool,
     /// Print a platform's exact lines (and its answer, if it has one) instead of the summary.
     #[arg(long, value_name = "PROFILE")]
@@ -341,6 +343,42 @@ pub struct ShowArgs {
     /// How to write it.
     #[arg(long, value_name = "F", default_value = "human")]
     pub format: Format,
+}
+
+/// `wasmhook resolve`.
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("word").required(true))]
+pub struct ResolveArgs {
+    /// What it is about: `phase/hook[@instance]`, a host step, or a hook's id if only one has it.
+    #[arg(required_unless_present = "deploy_failed", conflicts_with = "deploy_failed")]
+    pub hook: Option<String>,
+    /// It may run again.
+    #[arg(long, group = "word")]
+    pub retry: bool,
+    /// It is done and must not run again.
+    #[arg(long, group = "word")]
+    pub mark_done: bool,
+    /// It didn't run, or what it did was undone: it runs again.
+    #[arg(long, group = "word")]
+    pub mark_not_run: bool,
+    /// This run succeeded, and what came after it failed: its effects are kept, and it doesn't count as a success.
+    #[arg(long, value_name = "RUN", group = "word")]
+    pub deploy_failed: Option<String>,
+    #[command(flatten)]
+    pub selectors: Selectors,
+    /// How to write it.
+    #[arg(long, value_name = "F", default_value = "human")]
+    pub format: Format,
+}
+
+/// `wasmhook unlock`.
+#[derive(Debug, Args)]
+pub struct UnlockArgs {
+    /// Take the lock away, whoever holds it: a run that is still on stops when it next records something.
+    #[arg(long)]
+    pub force: bool,
+    #[command(flatten)]
+    pub selectors: Selectors,
 }
 
 /// `wasmhook explain`.

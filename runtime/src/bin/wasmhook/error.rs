@@ -1,8 +1,12 @@
 //! Errors of the program, each with its exit code; one place maps the library's errors to codes.
 
 use crate::exit::Exit;
+use wasmhook::ResolveError;
 use wasmhook::diagnostic::{Diagnostic, codes};
+use wasmhook::discover::target::TargetError;
+use wasmhook::discover::{GitError, SourceError};
 use wasmhook::engine::{DriveError, Error as RunError};
+use wasmhook::exec::wasm::CacheError;
 use wasmhook::ledger::LedgerError;
 use wasmhook::ledger::lock::LockError;
 use wasmhook::load::LoadError;
@@ -13,27 +17,24 @@ use wasmhook::model::id::NameError;
 pub struct CliError {
     /// The exit code.
     pub exit: Exit,
-    /// What went wrong.
-    pub error: anyhow::Error,
-    /// Located findings, shown instead of `error` where there are any.
+    /// What went wrong: at least one finding, each with its code.
     pub diagnostics: Vec<Diagnostic>,
 }
 
 impl CliError {
     /// A mistake on the command line.
     pub fn usage(message: impl Into<String>) -> Self {
-        Self::with(Exit::Usage, anyhow::Error::msg(message.into()))
+        Self::finding(Exit::Usage, codes::USAGE, message)
     }
 
     /// A mechanism that a later version brings.
     pub fn not_available(what: &str) -> Self {
-        Self::usage(format!("not available in this version: {what}"))
+        Self::finding(Exit::Usage, codes::NOT_AVAILABLE, format!("not available in this version: {what}"))
     }
 
     /// One finding that stands nowhere in a file.
     pub fn finding(exit: Exit, code: &'static str, message: impl Into<String>) -> Self {
-        let message = message.into();
-        Self { exit, error: anyhow::Error::msg(message.clone()), diagnostics: vec![Diagnostic::error(code, message)] }
+        Self { exit, diagnostics: vec![Diagnostic::error(code, message)] }
     }
 
     /// The same with a way out.
@@ -42,14 +43,22 @@ impl CliError {
         self
     }
 
-    /// Any error with its exit code.
-    pub fn with(exit: Exit, error: impl Into<anyhow::Error>) -> Self {
-        Self { exit, error: error.into(), diagnostics: Vec::new() }
+    /// What should not have happened, with all its causes.
+    pub fn internal(error: impl Into<anyhow::Error>) -> Self {
+        let error = error.into();
+        let mut message = error.to_string();
+        for cause in error.chain().skip(1).map(ToString::to_string) {
+            // Errors that name their source in their own sentence would say it twice.
+            if !message.ends_with(&cause) {
+                message = format!("{message}: {cause}");
+            }
+        }
+        Self::finding(Exit::Software, codes::INTERNAL, message)
     }
 
     /// Findings in what was written.
     pub fn diagnostics(diagnostics: Vec<Diagnostic>) -> Self {
-        Self { exit: Exit::Usage, error: anyhow::anyhow!("{} findings", diagnostics.len()), diagnostics }
+        Self { exit: Exit::Usage, diagnostics }
     }
 }
 
@@ -62,7 +71,7 @@ impl From<NameError> for CliError {
 impl From<LedgerError> for CliError {
     fn from(error: LedgerError) -> Self {
         match error {
-            LedgerError::NoSuchRun { .. } => Self::with(Exit::Usage, error),
+            error @ LedgerError::NoSuchRun { .. } => Self::finding(Exit::Usage, codes::NO_RUN, error.to_string()),
             error => Self::finding(Exit::Refused, codes::LEDGER, error.to_string()),
         }
     }
@@ -76,13 +85,13 @@ impl From<LockError> for CliError {
 
 impl From<std::io::Error> for CliError {
     fn from(error: std::io::Error) -> Self {
-        Self::with(Exit::Software, error)
+        Self::internal(error)
     }
 }
 
 impl From<serde_json::Error> for CliError {
     fn from(error: serde_json::Error) -> Self {
-        Self::with(Exit::Software, error)
+        Self::internal(error)
     }
 }
 
@@ -99,9 +108,62 @@ impl From<LoadError> for CliError {
             }
             error @ LoadError::NoManifest(_) => Self::finding(Exit::Usage, codes::NO_MANIFEST, error.to_string()),
             error @ LoadError::Io { .. } => Self::finding(Exit::Usage, codes::UNREADABLE, error.to_string()),
-            error @ LoadError::Target(_) => Self::with(Exit::Usage, error),
-            // Git or the release can't be read: nothing has run.
-            error => Self::with(Exit::Refused, error),
+            LoadError::Target(error) => error.into(),
+            LoadError::Git(error) | LoadError::Source(SourceError::Git(error)) => error.into(),
+            LoadError::Source(error) => Self::finding(Exit::Refused, codes::RELEASE_UNREADABLE, error.to_string()),
+            error => Self::internal(error),
+        }
+    }
+}
+
+impl From<TargetError> for CliError {
+    fn from(error: TargetError) -> Self {
+        let code = match error {
+            TargetError::UnknownTag { .. } | TargetError::UnknownCommit(_) => codes::UNKNOWN_TARGET,
+            TargetError::TagIsElsewhere { .. } => codes::TAG_ELSEWHERE,
+            TargetError::NoRelease { .. } | TargetError::NoRepository => codes::NO_TARGET,
+            TargetError::Git(error) => return error.into(),
+        };
+        Self::finding(Exit::Usage, code, error.to_string())
+    }
+}
+
+impl From<GitError> for CliError {
+    /// Nothing has run.
+    fn from(error: GitError) -> Self {
+        Self::finding(Exit::Refused, codes::GIT, error.to_string())
+    }
+}
+
+impl From<CacheError> for CliError {
+    fn from(error: CacheError) -> Self {
+        Self::finding(Exit::Refused, codes::CACHE, error.to_string())
+    }
+}
+
+impl From<ResolveError> for CliError {
+    fn from(error: ResolveError) -> Self {
+        let message = error.to_string();
+        match error {
+            ResolveError::Engine(error) => error.into(),
+            ResolveError::Locked(_) => Self::finding(Exit::Locked, codes::LOCKED, message),
+            ResolveError::Unknown { could, .. } if could.is_empty() => {
+                Self::finding(Exit::Usage, codes::UNKNOWN_HOOK, message).help("nothing waits for it, and nothing is remembered")
+            }
+            ResolveError::Unknown { could, .. } => {
+                Self::finding(Exit::Usage, codes::UNKNOWN_HOOK, message).help(&format!("what can be resolved so: {}", could.join(", ")))
+            }
+            ResolveError::Ambiguous { .. } => Self::finding(Exit::Usage, codes::UNKNOWN_HOOK, message),
+            error => Self::finding(Exit::Refused, codes::USAGE, error.to_string()),
+        }
+    }
+}
+
+impl From<RunError> for CliError {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Ledger(error) => error.into(),
+            error => Self::internal(error),
         }
     }
 }
@@ -117,7 +179,7 @@ impl From<wasmhook::Error> for CliError {
             wasmhook::Error::Run(RunError::Drive(DriveError::Ledger(error))) => {
                 Self::finding(Exit::Software, codes::LEDGER, error.to_string())
             }
-            error => Self::with(Exit::Software, error),
+            error => Self::internal(error),
         }
     }
 }

@@ -44,7 +44,7 @@ impl Exit {
     /// The exit of a run that ended like this; `signal` is what interrupted it.
     pub fn of(status: Status, signal: Option<i32>) -> Self {
         match status {
-            Status::Success | Status::Skipped => Self::Done,
+            Status::Success | Status::Skipped | Status::SucceededButDeployFailed => Self::Done,
             Status::Failed => Self::HookFailed,
             Status::Refused => Self::Refused,
             Status::Locked => Self::Locked,

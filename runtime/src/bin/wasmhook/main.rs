@@ -11,8 +11,8 @@ mod ui;
 
 use args::{Cli, ColorWhen};
 use clap::Parser as _;
-use error::CliError;
 use exit::Exit;
+use render::given::Given;
 use render::look::Colour;
 use settings::Settings;
 use std::process::ExitCode;
@@ -28,7 +28,7 @@ fn main() -> ExitCode {
     let ui = Ui::standard(look(&cli, &settings));
     log_to_stderr(&settings);
     let exit = commands::run(cli.command, &settings, &ui).unwrap_or_else(|failed| {
-        show(&failed, &ui);
+        ui.diagnostics(&failed.diagnostics);
         failed.exit
     });
     ExitCode::from(exit.code())
@@ -44,20 +44,13 @@ fn shown_by_clap(error: &clap::Error) -> ExitCode {
 fn look(cli: &Cli, settings: &Settings) -> ui::UiSettings {
     let terminal = Terminal::observe(|name| settings.env.get(name).cloned());
     let mut look = terminal.settings(commands::format(&cli.command));
+    look.given = Given::by(&cli.command);
     match cli.color {
         ColorWhen::Auto => {}
         ColorWhen::Always => (look.stdout.colour, look.stderr.colour) = (Colour::On, Colour::On),
         ColorWhen::Never => (look.stdout.colour, look.stderr.colour) = (Colour::Off, Colour::Off),
     }
     look
-}
-
-fn show(failed: &CliError, ui: &Ui) {
-    if failed.diagnostics.is_empty() {
-        ui.error(failed.error.as_ref());
-    } else {
-        ui.diagnostics(&failed.diagnostics);
-    }
 }
 
 /// `WASMHOOK_LOG=debug` shows the library's spans and events; without it only its warnings.

@@ -1,5 +1,6 @@
 //! What the terminal is like, found out once, at the start. Everything after it gets values.
 
+use crate::render::given::Given;
 use crate::render::look::{Charset, Colour, LongLines, Look};
 use crate::ui::{Format, Progress, UiSettings};
 use std::io::IsTerminal as _;
@@ -55,6 +56,7 @@ impl Terminal {
             stdout: self.look(self.stdout),
             stderr: self.look(self.stderr),
             progress: if spins { Progress::Spinner } else { Progress::Off },
+            given: Given::default(),
         }
     }
 

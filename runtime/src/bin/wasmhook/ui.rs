@@ -2,6 +2,7 @@
 //! still sees the progress.
 
 use crate::render::dialect::Dialect;
+use crate::render::given::Given;
 use crate::render::human::live::{Live, Running};
 use crate::render::human::summary;
 use crate::render::line::text;
@@ -29,6 +30,8 @@ pub struct UiSettings {
     pub stderr: Look,
     /// Whether a line shows what runs now.
     pub progress: Progress,
+    /// What the call named: the commands that are printed name it again.
+    pub given: Given,
 }
 
 /// What a run prints to standard output. People see its progress on standard error in any case.
@@ -127,9 +130,9 @@ impl Ui {
             return state.answer(report, self.settings.format);
         }
         if self.settings.format == Format::Human {
-            return state.out(&("\n".to_owned() + &summary::render(self.settings.stdout, report)));
+            return state.out(&("\n".to_owned() + &summary::render(self.settings.stdout, report, &self.settings.given)));
         }
-        let _ = state.err(&("\n".to_owned() + &summary::render(self.settings.stderr, report)));
+        let _ = state.err(&("\n".to_owned() + &summary::render(self.settings.stderr, report, &self.settings.given)));
         match self.settings.format {
             Format::Json => state.out(&json::pretty(report).map_err(io::Error::other)?),
             Format::Human | Format::Jsonl => state.lost.take().map_or(Ok(()), Err),

@@ -195,7 +195,8 @@ impl Machine {
         // A timeout that counts as a success doesn't end its list either.
         let counts = failed && !(matches!(outcome, Outcome::TimedOut { .. }) && step.on_timeout == OnTimeout::Pass);
         let ended_list = (counts && step.after_failure == AfterFailure::EndList).then(|| step.slots[at.slot].list);
-        self.blemished |= failed;
+        // Neither is a bad end of the run that is resumed forgotten.
+        self.blemished |= failed || matches!(outcome, Outcome::Skipped { reason: SkipReason::Passed { .. } });
         if let (Some(track), Some(list)) = (self.open.get_mut(&at.step), ended_list) {
             let first = track.ended_lists.entry(list).or_insert(at.slot);
             *first = at.slot.min(*first);

@@ -3,26 +3,32 @@
 //! A confined hook may
 //! - read and execute below the system directories (see [`SYSTEM_DIRS`]) and those that the operator added, its own program file, and its script;
 //! - read the harmless devices of [`DEVICES`] (and write to them), and the facts about the machine in [`MACHINE_FACTS`];
-//! - read and execute in `read` grants; do anything but make device nodes in `write` grants, its private HOME and TMPDIR;
+//! - read and execute in `read` grants; do anything but make device nodes in its other grants (for a staged one: in the view of its stage, never
+//!   in the directory), its private HOME and TMPDIR;
 //! - connect to and listen on no TCP port; and, where the kernel knows scopes (Landlock ABI 6), signal no process and reach no abstract
 //!   Unix socket outside itself.
 //!
 //! Not restricted, since the kernel can't say it this way: UDP and other non-TCP sockets, Unix sockets that have a path (before Landlock
 //! ABI 9), metadata (`stat` of any path), and what root may do to processes or the network by other means than files. `/proc` isn't granted:
 //! as root it holds the kernel's memory.
+//!
+//! In a dry run every hook is confined, whatever its `sandbox` says: where that says `none`, it may read everything, but write no more than others,
+//! and root keeps no rights but those over files. It makes no Unix sockets either (seccomp): one with a path leads out of any network namespace,
+//! to a database for instance.
 
 use super::kernel::Kernel;
+use super::places::Place;
 use super::private::Private;
 use crate::exec::ExecError;
-use crate::model::grant::{Capability, Denial, DirGrant, DirMode};
+use crate::model::grant::{Capability, Denial, DirMode};
 use crate::model::limits::Limits;
 use crate::model::policy::Sandbox;
 use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, PathBeneath, PathFd, Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr,
     RulesetError, Scope, make_bitflags,
 };
-use rustix::fs::{CWD, Mode, OFlags};
 use rustix::process::{Resource, Rlimit};
+use rustix::thread::CapabilitySet;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -54,6 +60,15 @@ const WRITE: BitFlags<AccessFs> = make_bitflags!(AccessFs::{
     Execute | ReadFile | ReadDir | WriteFile | Truncate | RemoveDir | RemoveFile | MakeDir | MakeReg | MakeSock | MakeFifo | MakeSym | Refer | ResolveUnix
 });
 
+/// What root may still do in a dry run: what it needs to work with files, and to become somebody else.
+const KEPT: CapabilitySet = CapabilitySet::CHOWN
+    .union(CapabilitySet::DAC_OVERRIDE)
+    .union(CapabilitySet::DAC_READ_SEARCH)
+    .union(CapabilitySet::FOWNER)
+    .union(CapabilitySet::FSETID)
+    .union(CapabilitySet::SETGID)
+    .union(CapabilitySet::SETUID);
+
 /// What the executor knows of its machine and was given by its operator.
 pub(super) struct Ground<'a> {
     /// What the kernel can enforce.
@@ -66,6 +81,8 @@ pub(super) struct Ground<'a> {
 pub(super) struct Rights {
     ruleset: Option<OwnedFd>,
     no_new_privileges: bool,
+    /// Whether it is only tried: root's rights over anything but files end with the start of the program, and no socket leads out.
+    dry: bool,
     rlimits: Vec<(Resource, Rlimit)>,
     /// What was asked for and can't be enforced here.
     pub unenforced: Vec<String>,
@@ -75,6 +92,8 @@ pub(super) struct Rights {
 pub(super) enum Unconfined {
     /// The hook is refused.
     Denied(Denial),
+    /// This machine can't try it in a dry run: it lacks this.
+    Untriable(String),
     /// The machinery failed.
     Broken(ExecError),
 }
@@ -83,7 +102,7 @@ impl Rights {
     /// The operator's own rights, with the operator's own limits, for a host step.
     pub(super) fn of_operator(limits: &Limits) -> Self {
         let rlimits = cpu_limit(limits).into_iter().collect();
-        Self { ruleset: None, no_new_privileges: false, rlimits, unenforced: vec!["unconfined".to_owned()] }
+        Self { ruleset: None, no_new_privileges: false, dry: false, rlimits, unenforced: vec!["unconfined".to_owned()] }
     }
 
     /// Applies the limits to the calling process. System calls only.
@@ -93,8 +112,14 @@ impl Rights {
 
     /// Gives up everything else, for ever. System calls only.
     pub(super) fn confine(&self) -> io::Result<()> {
+        if self.dry {
+            keep_only_rights_over_files()?;
+        }
         if self.no_new_privileges {
             rustix::thread::set_no_new_privs(true)?;
+        }
+        if self.dry {
+            super::sys::refuse_sockets_that_lead_out()?;
         }
         match &self.ruleset {
             Some(ruleset) => super::sys::restrict_self(ruleset.as_fd()),
@@ -103,22 +128,46 @@ impl Rights {
     }
 }
 
-/// The rights of a hook under `sandbox`.
+/// The bounding set limits what root gets when it executes a program. The kernel refuses the first number that it doesn't know.
+fn keep_only_rights_over_files() -> io::Result<()> {
+    for number in 0..u64::BITS {
+        let capability = CapabilitySet::from_bits_retain(1 << number);
+        if KEPT.contains(capability) {
+            continue;
+        }
+        match rustix::thread::remove_capability_from_bounding_set(capability) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::INVAL) => break,
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    Ok(())
+}
+
+/// The rights of a hook under `sandbox`; `dry` if it is only tried.
 ///
 /// # Errors
-/// [`Unconfined::Denied`] if a grant can't be given, or if `sandbox` is strict and this kernel can't enforce it.
-pub(super) fn rights(sandbox: Sandbox, limits: &Limits, files: &Files<'_>, ground: &Ground<'_>) -> Result<Rights, Unconfined> {
-    let rlimits = hook_limits(limits);
+/// [`Unconfined`]: if `sandbox` is strict and this kernel can't enforce it, or if it can't keep the promises of a dry run.
+pub(super) fn rights(sandbox: Sandbox, dry: bool, limits: &Limits, files: &Files<'_>, ground: &Ground<'_>) -> Result<Rights, Unconfined> {
     let missing = ground.kernel.missing();
-    let unenforced = match sandbox {
-        Sandbox::None => {
-            return Ok(Rights { ruleset: None, no_new_privileges: false, rlimits, unenforced: vec!["unconfined".to_owned()] });
-        }
-        Sandbox::Strict if !missing.is_empty() => return Err(Unconfined::Denied(cannot_enforce(&missing))),
-        Sandbox::Strict | Sandbox::BestEffort => missing.into_iter().map(str::to_owned).collect(),
-    };
-    let ruleset = if ground.kernel.files { ruleset(files, ground)? } else { None };
-    Ok(Rights { ruleset, no_new_privileges: true, rlimits, unenforced })
+    if sandbox == Sandbox::Strict && !missing.is_empty() {
+        return Err(Unconfined::Denied(cannot_enforce(&missing)));
+    }
+    if dry && !(ground.kernel.files && ground.kernel.truncation) {
+        return Err(Unconfined::Untriable("the confinement of files (Landlock ABI 3, Linux 6.2)".to_owned()));
+    }
+    if dry && super::sys::CALLS.is_none() {
+        return Err(Unconfined::Untriable("a filter of system calls for this kind of processor".to_owned()));
+    }
+    let confined = sandbox != Sandbox::None;
+    let mut unenforced = if confined { missing.into_iter().map(str::to_owned).collect() } else { vec!["unconfined".to_owned()] };
+    let landlocked = ground.kernel.files && (confined || dry);
+    if !landlocked && files.places.iter().any(Place::is_staged) {
+        unenforced.push("that it can't go round its stage: who may mount can also unmount".to_owned());
+    }
+    let readable = if confined { Readable::System } else { Readable::Everything };
+    let ruleset = if landlocked { ruleset(files, readable, ground)? } else { None };
+    Ok(Rights { ruleset, no_new_privileges: confined || dry, dry, rlimits: hook_limits(limits), unenforced })
 }
 
 fn cannot_enforce(missing: &[&str]) -> Denial {
@@ -131,32 +180,46 @@ fn cannot_enforce(missing: &[&str]) -> Denial {
 
 /// The files and directories that a hook may touch, besides those of the system.
 pub(super) struct Files<'a> {
-    /// The program's own file.
+    /// The program's own file, as this process finds it.
     pub program: &'a Path,
     /// Its private directories.
     pub private: &'a Private,
     /// Its granted directories.
-    pub dirs: &'a [DirGrant],
+    pub places: &'a [Place<'a>],
 }
 
-fn ruleset(files: &Files<'_>, ground: &Ground<'_>) -> Result<Option<OwnedFd>, Unconfined> {
-    let broken = |error: RulesetError| Unconfined::Broken(ExecError::new("building the Landlock ruleset", error));
-    let mut rules = handled(ground.kernel).map_err(broken)?;
+/// What may be read without a grant.
+#[derive(Clone, Copy)]
+enum Readable {
+    /// What any program needs of a system.
+    System,
+    /// Everything.
+    Everything,
+}
+
+fn ruleset(files: &Files<'_>, readable: Readable, ground: &Ground<'_>) -> Result<Option<OwnedFd>, Unconfined> {
+    build(files, readable, ground).map_err(|error| Unconfined::Broken(ExecError::new("building the Landlock ruleset", error)))
+}
+
+fn build(files: &Files<'_>, readable: Readable, ground: &Ground<'_>) -> Result<Option<OwnedFd>, RulesetError> {
+    let mut rules = handled(ground.kernel)?;
     let system = SYSTEM_DIRS.iter().map(Path::new).chain(ground.system_dirs.iter().map(PathBuf::as_path));
-    let readable = system.chain(MACHINE_FACTS.iter().map(Path::new)).chain([files.program]);
-    for path in readable {
-        allow_if_there(&mut rules, path, READ).map_err(broken)?;
+    for path in system.chain(MACHINE_FACTS.iter().map(Path::new)).chain([files.program]) {
+        allow_if_there(&mut rules, path, READ)?;
+    }
+    if let Readable::Everything = readable {
+        allow_if_there(&mut rules, Path::new("/"), READ)?;
     }
     for device in DEVICES {
-        allow_if_there(&mut rules, Path::new(device), DEVICE).map_err(broken)?;
+        allow_if_there(&mut rules, Path::new(device), DEVICE)?;
     }
-    allow_if_there(&mut rules, files.private.home(), WRITE).map_err(broken)?;
+    allow_if_there(&mut rules, files.private.home(), WRITE)?;
     if let Some(script) = files.private.script() {
-        allow_if_there(&mut rules, script, READ).map_err(broken)?;
+        allow_if_there(&mut rules, script, READ)?;
     }
-    for grant in files.dirs {
-        let (dir, access) = granted(grant, files.private)?;
-        (&mut rules).add_rule(PathBeneath::new(dir, access)).map_err(broken)?;
+    for place in files.places {
+        let access = if place.grant.mode == DirMode::Read { READ } else { WRITE };
+        (&mut rules).add_rule(PathBeneath::new(place.dir.as_fd(), access))?;
     }
     Ok(rules.into())
 }
@@ -177,70 +240,6 @@ fn allow_if_there(rules: &mut RulesetCreated, path: &Path, access: BitFlags<Acce
     let is_dir = rustix::fs::fstat(&file).is_ok_and(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode).is_dir());
     let access = if is_dir { access } else { access & AccessFs::from_file(ABI::V9) };
     rules.add_rule(PathBeneath::new(file, access)).map(drop)
-}
-
-fn granted(grant: &DirGrant, private: &Private) -> Result<(OwnedFd, BitFlags<AccessFs>), Unconfined> {
-    let access = match grant.mode {
-        DirMode::Read => READ,
-        DirMode::Write => WRITE,
-        DirMode::Txn | DirMode::Discard | DirMode::Scratch => return Err(Unconfined::Denied(unsupported(grant))),
-    };
-    let host = Path::new(grant.host.as_deref().unwrap_or(&grant.guest));
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let dir = rustix::fs::openat(CWD, host, flags, Mode::empty()).map_err(|errno| Unconfined::Denied(unusable(grant, errno)))?;
-    if private.lies_in(host) {
-        return Err(Unconfined::Denied(reaches_private(grant, private.home())));
-    }
-    Ok((dir, access))
-}
-
-/// Refuses what a native hook can't be given on any kernel. It sees the host's own paths, and nothing is staged for it.
-///
-/// # Errors
-/// The first such grant, with the line that would do instead.
-pub(super) fn check(dirs: &[DirGrant]) -> Result<(), Denial> {
-    dirs.iter().try_for_each(|grant| match (grant.mode, &grant.host) {
-        (DirMode::Txn | DirMode::Discard | DirMode::Scratch, _) | (_, None) => Err(unsupported(grant)),
-        (DirMode::Read | DirMode::Write, Some(host)) if Path::new(host) != Path::new(&grant.guest) => Err(moved(grant, host)),
-        (DirMode::Read | DirMode::Write, Some(_)) => Ok(()),
-    })
-}
-
-fn unsupported(grant: &DirGrant) -> Denial {
-    let path = grant.host.as_deref().unwrap_or(&grant.guest);
-    let (why, allow) = match grant.mode {
-        DirMode::Scratch => {
-            ("a native hook has no file system of its own to place it in", "leave it out: TMPDIR and HOME are private already".to_owned())
-        }
-        _ => ("not available in this version for native hooks", format!("dirs = [{{ path = \"{path}\", mode = \"write\" }}]")),
-    };
-    Denial { capability: Capability::Dir, what: format!("directory `{path}` with mode `{}`: {why}", grant.mode), allow }
-}
-
-fn moved(grant: &DirGrant, host: &str) -> Denial {
-    Denial {
-        capability: Capability::Dir,
-        what: format!("directory `{host}` as `{}`: a native hook sees directories at their own paths only", grant.guest),
-        allow: format!("dirs = [{{ path = \"{host}\", mode = \"{}\" }}]", grant.mode),
-    }
-}
-
-fn unusable(grant: &DirGrant, error: rustix::io::Errno) -> Denial {
-    let path = grant.host.as_deref().unwrap_or(&grant.guest);
-    Denial {
-        capability: Capability::Dir,
-        what: format!("directory `{path}` can't be granted: {error}"),
-        allow: format!("mkdir -p {path}, or leave it out of `dirs`"),
-    }
-}
-
-fn reaches_private(grant: &DirGrant, private: &Path) -> Denial {
-    let path = grant.host.as_deref().unwrap_or(&grant.guest);
-    Denial {
-        capability: Capability::Dir,
-        what: format!("directory `{path}` holds wasmhook's own private directories ({})", private.display()),
-        allow: format!("a directory below `{path}`, or another scratch directory for wasmhook"),
-    }
 }
 
 fn hook_limits(limits: &Limits) -> Vec<(Resource, Rlimit)> {

@@ -2,6 +2,7 @@
 //! [`prepare`] runs between clone and exec, in memory it shares: system calls only, no allocation, no locks.
 
 use super::confine::Rights;
+use super::mounts::Mounts;
 use super::sys::{self, Descriptors};
 use super::wire::{Failure, Stage};
 use rustix::process::{Pid, Signal};
@@ -16,6 +17,8 @@ pub(super) struct Launch {
     pub command: Arc<Command>,
     /// Its standard input, output and error.
     pub streams: Streams,
+    /// What it finds in other places than the machine has it.
+    pub mounts: Option<Arc<Mounts>>,
     /// What it may do and use.
     pub rights: Arc<Rights>,
     /// The supervisor's end of the connection to the executor.
@@ -65,13 +68,16 @@ pub(super) fn above_streams(fd: OwnedFd) -> io::Result<OwnedFd> {
 }
 
 /// Turns the calling process into one that may execute the program: everything but the program itself. Confinement comes last, so that
-/// nothing before it needs a right that the hook doesn't have.
+/// nothing before it needs a right that the hook doesn't have: who is under Landlock can't mount. `trees` has room for the launch's mounts.
 ///
 /// # Errors
 /// The point at which it failed.
-pub(super) fn prepare(launch: &Launch) -> Result<(), Failure> {
+pub(super) fn prepare(launch: &Launch, trees: &mut Vec<OwnedFd>) -> Result<(), Failure> {
     at(Stage::Group, enter_group())?;
     at(Stage::Streams, connect(&launch.streams))?;
+    if let Some(mounts) = &launch.mounts {
+        mounts.enter(trees)?;
+    }
     at(Stage::Directory, rustix::process::chdir(launch.command.cwd.as_c_str()).map_err(io::Error::from))?;
     at(Stage::Streams, sys::close_from(3, Descriptors::CloseOnExec))?;
     at(Stage::Limits, launch.rights.limit())?;
@@ -79,7 +85,7 @@ pub(super) fn prepare(launch: &Launch) -> Result<(), Failure> {
 }
 
 fn at<T>(stage: Stage, result: io::Result<T>) -> Result<T, Failure> {
-    result.map_err(|error| Failure { stage, errno: error.raw_os_error().unwrap_or(0) })
+    result.map_err(|error| Failure::at(stage, &error))
 }
 
 /// Its own process group is what TERM goes to, and it has no terminal. If the supervisor is killed, so is the program.

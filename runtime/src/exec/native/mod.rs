@@ -9,6 +9,8 @@ mod confine;
 mod environment;
 mod kernel;
 mod launch;
+mod mounts;
+mod places;
 mod prepare;
 mod private;
 mod process;
@@ -33,6 +35,7 @@ use confine::Unconfined;
 use kernel::Kernel;
 use process::Run;
 use std::path::PathBuf;
+use std::sync::{Arc, Once};
 
 /// Where private directories are made unless the embedder names another place.
 const DEFAULT_SCRATCH: &str = "/tmp";
@@ -43,6 +46,8 @@ pub struct NativeExecutor {
     operator_env: Vec<(String, String)>,
     system_dirs: Vec<PathBuf>,
     scratch: PathBuf,
+    /// Whether what killed processes left in `scratch` was looked for.
+    swept: Arc<Once>,
     kernel: Kernel,
 }
 
@@ -71,7 +76,8 @@ impl NativeExecutorBuilder {
     }
 
     /// Where private directories (HOME, TMPDIR, scripts) are made: a directory that exists, on a file system that allows programs. `/tmp` by default.
-    /// A confined hook whose grant contains it is refused.
+    /// A confined hook whose grant contains it is refused. The first job also removes there, on a thread of its own, what killed processes of this
+    /// user left behind.
     #[must_use]
     pub fn scratch(mut self, dir: impl Into<PathBuf>) -> Self {
         self.scratch = Some(dir.into());
@@ -85,6 +91,7 @@ impl NativeExecutorBuilder {
             operator_env: self.operator_env,
             system_dirs: self.system_dirs,
             scratch: self.scratch.unwrap_or_else(|| PathBuf::from(DEFAULT_SCRATCH)),
+            swept: Arc::new(Once::new()),
             kernel: Kernel::detect(),
         }
     }
@@ -107,8 +114,7 @@ impl NativeExecutor {
             return Err(NotRun::Ended(Outcome::Cancelled));
         }
         crate::exec::dirs::check_nesting(&job.dirs)?;
-        confine::check(&job.dirs)?;
-        let prepared = self.prepare(job, guest)?;
+        let prepared = self.prepare(job, guest, around)?;
         let execution = match prepared.run(&job.limits, around).await? {
             Run::Finished(finished) => verdict::execution(job, &finished, &prepared, around),
             Run::Failed(failure) => Execution::not_started(prepared.explain(failure)?),
@@ -143,6 +149,11 @@ impl NotRun {
     fn spawn(message: String) -> Self {
         Self::Ended(Outcome::Failed { cause: Cause::Spawn { message } })
     }
+
+    /// It can't be tried in a dry run, for want of this.
+    fn untriable(needs: String) -> Self {
+        Self::Ended(Outcome::Failed { cause: Cause::Unsupported { needs } })
+    }
 }
 
 impl From<ExecError> for NotRun {
@@ -161,6 +172,7 @@ impl From<Unconfined> for NotRun {
     fn from(unconfined: Unconfined) -> Self {
         match unconfined {
             Unconfined::Denied(denial) => denial.into(),
+            Unconfined::Untriable(needs) => Self::untriable(needs),
             Unconfined::Broken(error) => error.into(),
         }
     }

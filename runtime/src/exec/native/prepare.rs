@@ -3,14 +3,17 @@
 use super::confine::{self, Files, Ground, Rights};
 use super::environment::{self, Environment};
 use super::launch::{Command, Launch, Leftovers};
+use super::mounts::Mounts;
+use super::places::{self, Place};
 use super::private::Private;
 use super::process::{self, Run, Setup};
 use super::wire::{Failure, Stage};
 use super::{NativeExecutor, NotRun, program, streams};
-use crate::exec::{ExecError, Surroundings};
+use crate::exec::{ExecError, Surroundings, lease};
 use crate::model::job::{Job, NativeGuest};
 use crate::model::limits::Limits;
 use crate::model::outcome::{Cause, Outcome};
+use crate::model::policy::Sandbox;
 use std::ffi::{CString, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::net::UnixStream;
@@ -27,6 +30,7 @@ const BUSY_PAUSE: Duration = Duration::from_millis(10);
 pub(super) struct Prepared {
     command: Arc<Command>,
     rights: Arc<Rights>,
+    mounts: Option<Arc<Mounts>>,
     leftovers: Leftovers,
     private: Option<Arc<Private>>,
     program: PathBuf,
@@ -38,16 +42,28 @@ impl NativeExecutor {
     ///
     /// # Errors
     /// [`NotRun`], with the outcome of a job that can't start.
-    pub(super) fn prepare(&self, job: &Job, guest: &NativeGuest) -> Result<Prepared, NotRun> {
+    pub(super) fn prepare(&self, job: &Job, guest: &NativeGuest, around: &Surroundings) -> Result<Prepared, NotRun> {
         if !guest.cwd.is_absolute() {
             return Err(NotRun::spawn(format!("working directory `{}` is not an absolute path: give one", guest.cwd.display())));
         }
+        if around.dry && guest.sandbox.is_none() {
+            return Err(NotRun::untriable("the operator's rights, which nothing has in a dry run".to_owned()));
+        }
         let mut private = self.private(job, guest)?;
+        let places = places(job, guest, around, private.as_mut())?;
+        let mounts = mounts(&places, private.as_ref(), around)?;
         let argv = arguments(guest, private.as_mut())?;
         let env = self.environment(job, guest, private.as_ref());
         let name = argv.first().map(String::as_str).unwrap_or_default();
-        let program = program::find(name, environment::path(&env), &guest.cwd).map_err(NotRun::spawn)?;
-        let rights = self.rights(job, guest, &program, private.as_ref())?;
+        let seen = |path: &Path| places::seen_from_here(&places, path);
+        let program = program::find(name, environment::path(&env), &guest.cwd, seen).map_err(NotRun::spawn)?;
+        let rights = match (guest.sandbox, private.as_ref()) {
+            (Some(sandbox), Some(private)) => {
+                let files = Files { program: &seen(&program), private, places: &places };
+                confine::rights(sandbox, around.dry, &job.limits, &files, &Ground { kernel: self.kernel, system_dirs: &self.system_dirs })?
+            }
+            _ => Rights::of_operator(&job.limits),
+        };
         let command = Command {
             program: c_string("the program's path", program.as_os_str().to_owned())?,
             argv: argv.into_iter().map(|argument| c_string("an argument", argument.into())).collect::<Result<_, _>>()?,
@@ -57,7 +73,8 @@ impl NativeExecutor {
         Ok(Prepared {
             command: Arc::new(command),
             rights: Arc::new(rights),
-            leftovers: if guest.detach { Leftovers::Release } else { Leftovers::End },
+            mounts: mounts.map(Arc::new),
+            leftovers: if guest.detach && !around.dry { Leftovers::Release } else { Leftovers::End },
             private: private.map(Arc::new),
             program,
             cwd: guest.cwd.clone(),
@@ -67,7 +84,12 @@ impl NativeExecutor {
     /// Hooks always have private directories; a host step has them if it needs a file there.
     fn private(&self, job: &Job, guest: &NativeGuest) -> Result<Option<Private>, ExecError> {
         let needed = guest.sandbox.is_some() || guest.script.is_some() || job.collect_outputs;
-        needed.then(|| Private::create(&self.scratch)).transpose()
+        if !needed {
+            return Ok(None);
+        }
+        let private = Private::create(&self.scratch)?;
+        self.swept.call_once(|| lease::sweep_meanwhile(&self.scratch));
+        Ok(Some(private))
     }
 
     fn environment(&self, job: &Job, guest: &NativeGuest, private: Option<&Private>) -> Environment {
@@ -80,12 +102,22 @@ impl NativeExecutor {
         }
         env
     }
+}
 
-    fn rights(&self, job: &Job, guest: &NativeGuest, program: &Path, private: Option<&Private>) -> Result<Rights, NotRun> {
-        let (Some(sandbox), Some(private)) = (guest.sandbox, private) else { return Ok(Rights::of_operator(&job.limits)) };
-        let ground = Ground { kernel: self.kernel, system_dirs: &self.system_dirs };
-        Ok(confine::rights(sandbox, &job.limits, &Files { program, private, dirs: &job.dirs }, &ground)?)
+/// Where the hook finds what it was granted. An unconfined one needs no grants to find what is there anyway.
+fn places<'a>(job: &'a Job, guest: &NativeGuest, around: &Surroundings, private: Option<&mut Private>) -> Result<Vec<Place<'a>>, NotRun> {
+    match (guest.sandbox, private) {
+        (None, _) | (_, None) => Ok(Vec::new()),
+        (Some(Sandbox::None), _) if !around.dry && !places::any_replaces(job) => Ok(Vec::new()),
+        (Some(_), Some(private)) => Ok(places::find(job, around, private)?),
     }
+}
+
+/// A hook that finds everything where the machine has it needs no mounts of its own.
+fn mounts(places: &[Place<'_>], private: Option<&Private>, around: &Surroundings) -> Result<Option<Mounts>, NotRun> {
+    let needed = around.dry || places.iter().any(|place| place.replaces);
+    let Some(private) = private.filter(|_| needed) else { return Ok(None) };
+    Ok(Some(Mounts::of(places, private, around.dry)?))
 }
 
 /// The arguments, with the planned bytes of a script in the place of its name.
@@ -131,7 +163,7 @@ impl Prepared {
         loop {
             let run = process::run(self.setup()?, limits, around).await?;
             match run {
-                Run::Failed(Failure { stage: Stage::Exec, errno: libc::ETXTBSY }) if tries < BUSY_TRIES => tries += 1,
+                Run::Failed(Failure { stage: Stage::Exec, errno: libc::ETXTBSY, .. }) if tries < BUSY_TRIES => tries += 1,
                 run => return Ok(run),
             }
             tokio::time::sleep(BUSY_PAUSE).await;
@@ -144,6 +176,7 @@ impl Prepared {
         let (control, theirs) = UnixStream::pair().map_err(failed)?;
         let launch = Launch {
             command: Arc::clone(&self.command),
+            mounts: self.mounts.clone(),
             rights: Arc::clone(&self.rights),
             streams,
             control: theirs.into(),
@@ -157,6 +190,9 @@ impl Prepared {
     /// # Errors
     /// [`ExecError`] if it wasn't the command's fault.
     pub(super) fn explain(&self, failure: Failure) -> Result<Outcome, ExecError> {
+        if let Some(cause) = self.mounts.as_deref().and_then(|mounts| mounts.explain(failure)) {
+            return Ok(Outcome::Failed { cause });
+        }
         if let Some(message) = program::explain(failure, &self.program, &self.cwd) {
             return Ok(Outcome::Failed { cause: Cause::Spawn { message } });
         }

@@ -1,14 +1,16 @@
 //! What belongs to one execution alone: the directory that is its HOME and TMPDIR and holds its outputs, and the planned bytes of its script,
-//! which it must not change. Mode 0700, removed when the last process that may use them is gone.
+//! which it must not change. Mode 0700, removed when the last process that may use them is gone; if wasmhook itself is killed, by the next one.
 //!
 //! One directory serves as HOME and TMPDIR: making and removing one costs more than anything else of a short hook's start.
 
 use crate::exec::ExecError;
+use crate::exec::lease::{self, Lease};
 use crate::model::job::Script;
 use rustix::fs::{CWD, Mode, OFlags, StatVfsMountFlags};
-use std::fs::{OpenOptions, Permissions};
+use std::fs::OpenOptions;
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// Most bytes of outputs that are read.
@@ -19,13 +21,14 @@ const OUTPUTS: &str = ".wasmhook-output";
 
 /// What is private to one execution.
 pub(super) struct Private {
-    home: PathBuf,
+    home: Lease,
     script: Option<PlacedScript>,
+    dirs: Vec<Lease>,
 }
 
 struct PlacedScript {
     /// A directory that the hook can't write to.
-    dir: PathBuf,
+    dir: Lease,
     file: PathBuf,
 }
 
@@ -36,19 +39,39 @@ impl Private {
     /// What the system says, with the directory.
     pub(super) fn create(scratch: &Path) -> Result<Self, ExecError> {
         // Resolved now: what the hook is told and what a grant is compared with are the same path.
-        let home = scratch.canonicalize().and_then(|scratch| make_dir(&scratch));
+        let home = scratch.canonicalize().and_then(|scratch| Lease::create(&scratch));
         let home = home.map_err(|error| ExecError::new(format!("making a private directory in {}", scratch.display()), error))?;
-        Ok(Self { home, script: None })
+        Ok(Self { home, script: None, dirs: Vec::new() })
     }
 
     /// The private HOME and TMPDIR, in which the hook may do as it likes.
     pub(super) fn home(&self) -> &Path {
-        &self.home
+        self.home.path()
+    }
+
+    /// The private HOME, opened as a place.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(super) fn open_home(&self) -> io::Result<OwnedFd> {
+        Ok(rustix::fs::openat(CWD, self.home(), OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?)
+    }
+
+    /// Makes one more private directory, beside HOME: empty, and the hook's to write to.
+    ///
+    /// # Errors
+    /// What the system says, with the directory.
+    pub(super) fn add_dir(&mut self) -> Result<&Path, ExecError> {
+        let beside = self.home().parent().unwrap_or(self.home());
+        let dir =
+            Lease::create(beside).map_err(|error| ExecError::new(format!("making a private directory in {}", beside.display()), error))?;
+        self.dirs.push(dir);
+        Ok(self.dirs.last().unwrap_or(&self.home).path())
     }
 
     /// The file for `KEY=value` lines; the hook makes it.
     pub(super) fn outputs(&self) -> PathBuf {
-        self.home.join(OUTPUTS)
+        self.home().join(OUTPUTS)
     }
 
     /// The private copy of the script, if there is one.
@@ -58,7 +81,7 @@ impl Private {
 
     /// Whether `dir` holds this directory, links resolved.
     pub(super) fn lies_in(&self, dir: &Path) -> bool {
-        dir.canonicalize().is_ok_and(|dir| self.home.starts_with(dir))
+        dir.canonicalize().is_ok_and(|dir| self.home().starts_with(dir))
     }
 
     /// Writes the planned bytes of a script to a file that can be executed but not written.
@@ -71,13 +94,13 @@ impl Private {
         if name.file_name() != Some(name.as_os_str()) {
             return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, "its name must be a file name without directories")));
         }
-        let mounted = rustix::fs::statvfs(&self.home).map_err(|errno| failed(errno.into()))?;
+        let mounted = rustix::fs::statvfs(self.home()).map_err(|errno| failed(errno.into()))?;
         if mounted.f_flag.contains(StatVfsMountFlags::NOEXEC) {
-            let why = format!("{} is mounted noexec; give the executor a scratch directory elsewhere", self.home.display());
+            let why = format!("{} is mounted noexec; give the executor a scratch directory elsewhere", self.home().display());
             return Err(failed(io::Error::other(why)));
         }
-        let dir = make_dir(self.home.parent().unwrap_or(&self.home)).map_err(failed)?;
-        let file = dir.join(name);
+        let dir = Lease::create(self.home().parent().unwrap_or(self.home())).map_err(failed)?;
+        let file = dir.path().join(name);
         let placed = self.script.insert(PlacedScript { dir, file });
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o500).open(&placed.file).map_err(failed)?;
         file.write_all(&script.bytes).map_err(failed)?;
@@ -89,7 +112,7 @@ impl Private {
     /// # Errors
     /// Itself, if there is something.
     pub(super) fn remove_empty(self) -> Result<(), Self> {
-        if self.script.is_some() || std::fs::remove_dir(&self.home).is_err() { Err(self) } else { Ok(()) }
+        if self.script.is_some() || !self.dirs.is_empty() || std::fs::remove_dir(self.home()).is_err() { Err(self) } else { Ok(()) }
     }
 
     /// The bytes that the hook wrote to its outputs file: none if it made none. A link, or anything else that isn't a file, is not read.
@@ -127,41 +150,7 @@ pub(super) struct Outputs {
 
 impl Drop for Private {
     fn drop(&mut self) {
-        let script = self.script.as_ref().map(|script| script.dir.as_path());
-        script.into_iter().chain([self.home.as_path()]).for_each(remove);
-    }
-}
-
-fn make_dir(parent: &Path) -> io::Result<PathBuf> {
-    let mode = Permissions::from_mode(0o700);
-    Ok(tempfile::Builder::new().prefix("wasmhook-").permissions(mode).tempdir_in(parent)?.keep())
-}
-
-/// Removes a tree. A hook may have left directories without write permission (package caches do): they are unlocked, and it is tried once more.
-fn remove(dir: &Path) {
-    let removed = std::fs::remove_dir_all(dir).or_else(|error| {
-        if error.kind() == io::ErrorKind::NotFound {
-            return Ok(());
-        }
-        unlock(dir);
-        std::fs::remove_dir_all(dir)
-    });
-    if let Err(error) = removed {
-        tracing::warn!(path = %dir.display(), %error, "a private directory could not be removed");
-    }
-}
-
-/// Makes every directory of a tree ours to change. Each is opened without following a link first, and changed through that handle.
-fn unlock(path: &Path) {
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let Ok(dir) = rustix::fs::openat(CWD, path, flags, Mode::empty()) else { return };
-    let handle = PathBuf::from(format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&dir)));
-    // What can't be unlocked stays, and the removal says so.
-    let _ = std::fs::set_permissions(&handle, Permissions::from_mode(0o700));
-    let Ok(entries) = std::fs::read_dir(&handle) else { return };
-    for entry in entries.flatten() {
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            unlock(&path.join(entry.file_name()));
-        }
+        let script = self.script.as_ref().map(|script| script.dir.path());
+        script.into_iter().chain(self.dirs.iter().map(Lease::path)).chain([self.home()]).for_each(lease::remove);
     }
 }

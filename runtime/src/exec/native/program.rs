@@ -6,24 +6,26 @@ use std::ffi::OsStr;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-/// Finds the program `name` as `execvp` would, with `path` as PATH and `cwd` as working directory.
+/// Finds the program `name` as `execvp` would, with `path` as PATH and `cwd` as working directory. `seen` says where this process finds what the
+/// command will find at a path.
 ///
 /// # Errors
 /// The message of a `failed(spawn)`.
-pub(super) fn find(name: &str, path: &OsStr, cwd: &Path) -> Result<PathBuf, String> {
+pub(super) fn find(name: &str, path: &OsStr, cwd: &Path, seen: impl Fn(&Path) -> PathBuf) -> Result<PathBuf, String> {
     if name.is_empty() {
         return Err("the command is empty: `run` needs a program".to_owned());
     }
     if name.contains('/') {
         let file = cwd.join(name);
-        return usable(&file).map(|()| file);
+        return usable(&file, &seen(&file)).map(|()| file);
     }
     let mut first_problem = None;
     for dir in std::env::split_paths(path).filter(|dir| dir.is_absolute()) {
         let file = dir.join(name);
-        match usable(&file) {
+        let here = seen(&file);
+        match usable(&file, &here) {
             Ok(()) => return Ok(file),
-            Err(problem) if file.is_file() => first_problem = first_problem.or(Some(problem)),
+            Err(problem) if here.is_file() => first_problem = first_problem.or(Some(problem)),
             Err(_) => {}
         }
     }
@@ -32,13 +34,13 @@ pub(super) fn find(name: &str, path: &OsStr, cwd: &Path) -> Result<PathBuf, Stri
 }
 
 /// The rule: it exists, it is a file, and it may be executed.
-fn usable(file: &Path) -> Result<(), String> {
+fn usable(file: &Path, here: &Path) -> Result<(), String> {
     let shown = file.display();
-    let metadata = file.metadata().map_err(|error| format!("`{shown}`: {error}; the program must exist: correct its path"))?;
+    let metadata = here.metadata().map_err(|error| format!("`{shown}`: {error}; the program must exist: correct its path"))?;
     if !metadata.is_file() {
         return Err(format!("`{shown}` is not a file; a program is a file that may be executed: correct its path"));
     }
-    rustix::fs::accessat(CWD, file, Access::EXEC_OK, AtFlags::EACCESS)
+    rustix::fs::accessat(CWD, here, Access::EXEC_OK, AtFlags::EACCESS)
         .map_err(|_| format!("`{shown}` is not executable: chmod +x {shown}, or name its interpreter first (`bash {shown}`)"))
 }
 

@@ -41,7 +41,7 @@ pub(super) fn run(image: &mut Image<'_>) -> i32 {
 const CONTROL: BorrowedFd<'static> = rustix::stdio::stdin();
 
 fn prepare() -> Result<OwnedFd, Failure> {
-    adopt().map_err(|error| Failure { stage: Stage::Supervise, errno: error.raw_os_error().unwrap_or(0) })
+    adopt().map_err(|error| Failure::at(Stage::Supervise, &error))
 }
 
 /// Its own process group, so that a terminal's Ctrl-C reaches wasmhook alone; and every orphan below becomes its child.

@@ -10,7 +10,8 @@ use super::supervisor;
 use super::wire::{Ended, Ending, Failure, Stage};
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::process::Pid;
-use std::ffi::{CString, c_char, c_int, c_void};
+use rustix::thread::UnshareFlags;
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::time::Duration;
@@ -24,6 +25,8 @@ pub(super) struct Image<'a> {
     argv: Vec<*const c_char>,
     env: Vec<*const c_char>,
     stack: Vec<u8>,
+    /// Room for the mounts of the launch. They are open in the hook's process alone, and never dropped here.
+    trees: Vec<OwnedFd>,
     failure: Option<Failure>,
 }
 
@@ -43,8 +46,14 @@ fn pointers(strings: &[CString]) -> Vec<*const c_char> {
 /// # Errors
 /// What `fork` says.
 pub(super) fn fork_supervisor(launch: &Launch) -> io::Result<Pid> {
-    let mut image =
-        Image { launch, argv: pointers(&launch.command.argv), env: pointers(&launch.command.env), stack: vec![0; STACK], failure: None };
+    let mut image = Image {
+        launch,
+        argv: pointers(&launch.command.argv),
+        env: pointers(&launch.command.env),
+        stack: vec![0; STACK],
+        trees: Vec::with_capacity(launch.mounts.as_ref().map_or(0, |mounts| mounts.len())),
+        failure: None,
+    };
     let before = block_signals()?;
     // SAFETY: the child calls only `supervise`, which never returns and makes no call that isn't async-signal-safe. All signals are
     // blocked, so that no handler of this program runs in the child.
@@ -78,34 +87,30 @@ pub(super) fn clone_hook(image: &mut Image<'_>) -> Result<Pid, Failure> {
     }
     let image: *mut Image<'_> = image;
     // SAFETY: `image` was made from a reference just now. One past the end of the stack, rounded down to 16 bytes, is where a stack that
-    // grows down begins, and nobody else uses it. The child shares this memory but touches only its stack and `failure`, while the caller sleeps.
+    // grows down begins, and nobody else uses it. The child shares this memory but touches only its stack, `trees` and `failure`, while the caller sleeps.
     let pid = unsafe {
         let stack = (*image).stack.as_mut_ptr_range().end;
         let top = stack.sub(stack as usize % 16);
         libc::clone(enter, top.cast(), libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD, image.cast())
     };
     if pid < 0 {
-        return Err(Failure { stage: Stage::Clone, errno: last_errno() });
+        return Err(Failure::at(Stage::Clone, &io::Error::last_os_error()));
     }
     // SAFETY: the child has its own memory by now, or is gone: the image is the caller's alone again.
     match unsafe { std::ptr::read_volatile(&raw const (*image).failure) } {
         Some(failure) => Err(failure),
-        None => Pid::from_raw(pid).ok_or(Failure { stage: Stage::Clone, errno: libc::EINVAL }),
+        None => Pid::from_raw(pid).ok_or(Failure::at(Stage::Clone, &io::Error::from_raw_os_error(libc::EINVAL))),
     }
 }
 
-fn become_hook(image: &Image<'_>) -> Failure {
-    if let Err(failure) = launch::prepare(image.launch) {
+fn become_hook(image: &mut Image<'_>) -> Failure {
+    if let Err(failure) = launch::prepare(image.launch, &mut image.trees) {
         return failure;
     }
     reset_signals();
     // SAFETY: both arrays hold pointers into strings of the borrowed launch, and end with null.
     unsafe { libc::execve(image.launch.command.program.as_ptr(), image.argv.as_ptr(), image.env.as_ptr()) };
-    Failure { stage: Stage::Exec, errno: last_errno() }
-}
-
-fn last_errno() -> i32 {
-    io::Error::last_os_error().raw_os_error().unwrap_or(0)
+    Failure::at(Stage::Exec, &io::Error::last_os_error())
 }
 
 /// A child that ended, or why there is none.
@@ -241,6 +246,130 @@ pub(super) fn close_from(first: u32, how: Descriptors) -> io::Result<()> {
 pub(super) fn restrict_self(ruleset: BorrowedFd<'_>) -> io::Result<()> {
     // SAFETY: the call takes a descriptor and flags, and touches no memory.
     match unsafe { libc::syscall(libc::SYS_landlock_restrict_self, ruleset.as_raw_fd(), 0) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// What a process is to have for itself.
+#[derive(Clone, Copy)]
+pub(super) enum Isolation {
+    /// Its mounts.
+    Mounts,
+    /// Its mounts, its network, its IPC objects and its host name.
+    Everything,
+}
+
+impl Isolation {
+    const fn flags(self) -> UnshareFlags {
+        match self {
+            Self::Mounts => UnshareFlags::NEWNS,
+            Self::Everything => UnshareFlags::NEWNS.union(UnshareFlags::NEWNET).union(UnshareFlags::NEWIPC).union(UnshareFlags::NEWUTS),
+        }
+    }
+}
+
+/// Gives the calling process namespaces of its own.
+///
+/// # Errors
+/// What the system says: `EPERM` without the right to mount.
+pub(super) fn unshare(isolation: Isolation) -> io::Result<()> {
+    unshare_flags(isolation.flags())
+}
+
+/// Gives the calling process namespaces of its own, and a user namespace that owns them.
+///
+/// # Errors
+/// What the system says: `EPERM` or `ENOSPC` where user namespaces aren't allowed.
+pub(super) fn unshare_with_user(isolation: Isolation) -> io::Result<()> {
+    unshare_flags(isolation.flags() | UnshareFlags::NEWUSER)
+}
+
+fn unshare_flags(flags: UnshareFlags) -> io::Result<()> {
+    // SAFETY: descriptors stay shared with nobody: `UnshareFlags::FILES` isn't among the flags.
+    Ok(unsafe { rustix::thread::unshare_unsafe(flags) }?)
+}
+
+/// Makes a mount, and all mounts below it, read only.
+///
+/// # Errors
+/// What the system says: `ENOSYS` before Linux 5.12.
+pub(super) fn make_read_only(dir: BorrowedFd<'_>, path: &CStr) -> io::Result<()> {
+    /// The kernel's `struct mount_attr`.
+    #[repr(C)]
+    struct Attributes {
+        set: u64,
+        clear: u64,
+        propagation: u64,
+        user_namespace: u64,
+    }
+    const READ_ONLY: u64 = 1;
+    let attributes = Attributes { set: READ_ONLY, clear: 0, propagation: 0, user_namespace: 0 };
+    let flags = libc::AT_RECURSIVE | libc::AT_EMPTY_PATH;
+    // SAFETY: the path ends with a zero, and the kernel reads as many bytes of the live value as it is told.
+    let answer = unsafe {
+        libc::syscall(libc::SYS_mount_setattr, dir.as_raw_fd(), path.as_ptr(), flags, &raw const attributes, size_of::<Attributes>())
+    };
+    match answer {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// How the kernel names this machine's system calls, where it is known here.
+pub(super) const CALLS: Option<u32> = if cfg!(target_arch = "x86_64") {
+    Some(0xc000_003e)
+} else if cfg!(target_arch = "aarch64") {
+    Some(0xc000_00b7)
+} else {
+    None
+};
+
+/// Refuses the calling process, for ever, every socket that leads out of an empty network namespace: a Unix socket with a path does, and so does
+/// one of a virtual machine. Internet and netlink sockets, and pairs, stay within it. Only with no-new-privileges.
+///
+/// # Errors
+/// What the system says.
+#[expect(clippy::cast_possible_truncation, reason = "small numbers of the kernel's, which C's headers give as larger types")]
+pub(super) fn refuse_sockets_that_lead_out() -> io::Result<()> {
+    /// Offsets in the kernel's `struct seccomp_data`: the call's number, its table, the lower half of its first argument.
+    const NUMBER: u32 = 0;
+    const TABLE: u32 = 4;
+    const FIRST: u32 = if cfg!(target_endian = "little") { 16 } else { 20 };
+    /// The first number of x86-64's second table.
+    const X32: u32 = 0x4000_0000;
+    const REFUSE: u32 = libc::SECCOMP_RET_ERRNO | libc::EACCES as u32;
+    const ABSENT: u32 = libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32;
+    const fn load(offset: u32) -> libc::sock_filter {
+        libc::sock_filter { code: (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16, jt: 0, jf: 0, k: offset }
+    }
+    const fn jump(how: u32, value: u32, then: u8, otherwise: u8) -> libc::sock_filter {
+        libc::sock_filter { code: (libc::BPF_JMP | how | libc::BPF_K) as u16, jt: then, jf: otherwise, k: value }
+    }
+    const fn answer(value: u32) -> libc::sock_filter {
+        libc::sock_filter { code: (libc::BPF_RET | libc::BPF_K) as u16, jt: 0, jf: 0, k: value }
+    }
+    let table = CALLS.ok_or(io::ErrorKind::Unsupported)?;
+    // Each jump says how many lines it passes over if it is true, and if it isn't. Calls of another table, and those that io_uring would make,
+    // can't be looked at: they don't exist.
+    let filter = [
+        load(TABLE),
+        jump(libc::BPF_JEQ, table, 0, 9),
+        load(NUMBER),
+        jump(libc::BPF_JGE, X32, 7, 0),
+        jump(libc::BPF_JEQ, libc::SYS_io_uring_setup as u32, 6, 0),
+        jump(libc::BPF_JEQ, libc::SYS_socket as u32, 0, 6),
+        load(FIRST),
+        jump(libc::BPF_JEQ, libc::AF_INET as u32, 4, 0),
+        jump(libc::BPF_JEQ, libc::AF_INET6 as u32, 3, 0),
+        jump(libc::BPF_JEQ, libc::AF_NETLINK as u32, 2, 0),
+        answer(REFUSE),
+        answer(ABSENT),
+        answer(libc::SECCOMP_RET_ALLOW),
+    ];
+    let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_ptr().cast_mut() };
+    // SAFETY: the program points to a live array of the length it states, which the kernel copies.
+    match unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program) } {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
     }

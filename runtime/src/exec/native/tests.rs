@@ -2,12 +2,17 @@
 
 mod confinement;
 mod descendants;
+mod dry;
+mod moved;
 mod running;
+mod staged;
+mod unprivileged;
 
 use super::kernel::Kernel;
 use super::{NativeExecutor, NativeExecutorBuilder};
-use crate::exec::{Executor, OutputSink, Surroundings};
-use crate::model::grant::{DirGrant, DirMode};
+use crate::exec::testing::{Kind, inside, is_mounted_below};
+use crate::exec::{Executor, OutputSink, Staged, Surroundings};
+use crate::model::grant::{Denial, DirGrant, DirMode};
 use crate::model::job::{Execution, Guest, Job, NativeGuest, Stream};
 use crate::model::limits::Limits;
 use crate::model::outcome::{Cause, Outcome};
@@ -70,7 +75,15 @@ impl World {
     }
 
     async fn run(&self, job: &Job) -> Execution {
-        self.executor.execute(job, self.around()).await.unwrap()
+        self.run_in(job, self.around()).await
+    }
+
+    async fn run_in(&self, job: &Job, around: Surroundings) -> Execution {
+        self.executor.execute(job, around).await.unwrap()
+    }
+
+    async fn run_staged(&self, job: &Job, view: &Staged) -> Execution {
+        self.run_in(job, self.around().staging(vec![view.clone()])).await
     }
 
     fn lines(&self) -> Vec<String> {
@@ -108,6 +121,7 @@ trait JobExt: Sized {
     fn native(&mut self) -> &mut NativeGuest;
     fn sandbox(self, sandbox: Option<Sandbox>) -> Self;
     fn grant(self, path: &str, mode: DirMode) -> Self;
+    fn grant_at(self, host: Option<&str>, guest: &str, mode: DirMode) -> Self;
     fn var(self, name: &str, value: &str) -> Self;
     fn timeout(self, ms: u64) -> Self;
     fn cwd(self, dir: &str) -> Self;
@@ -126,8 +140,11 @@ impl JobExt for Job {
         self.native().sandbox = sandbox;
         self
     }
-    fn grant(mut self, path: &str, mode: DirMode) -> Self {
-        self.dirs.push(DirGrant { host: Some(path.to_owned()), guest: path.to_owned(), mode });
+    fn grant(self, path: &str, mode: DirMode) -> Self {
+        self.grant_at(Some(path), path, mode)
+    }
+    fn grant_at(mut self, host: Option<&str>, guest: &str, mode: DirMode) -> Self {
+        self.dirs.push(DirGrant { host: host.map(str::to_owned), guest: guest.to_owned(), mode });
         self
     }
     fn var(mut self, name: &str, value: &str) -> Self {
@@ -154,6 +171,13 @@ impl JobExt for Job {
 
 fn exit(code: i32) -> Outcome {
     Outcome::Failed { cause: Cause::Exit { code } }
+}
+
+fn denied(execution: Execution) -> Denial {
+    match execution.outcome {
+        Outcome::Failed { cause: Cause::Denied { denial } } => denial,
+        outcome => panic!("{outcome:?}"),
+    }
 }
 
 /// The message of a job that could not be started.

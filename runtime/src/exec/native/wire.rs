@@ -1,5 +1,6 @@
 //! What the supervisor tells the executor: messages of one fixed size, so that a write is whole and needs no allocation.
 
+use std::io;
 use std::time::Duration;
 
 /// The size of a message on the wire, in bytes.
@@ -23,6 +24,20 @@ pub(super) struct Failure {
     pub stage: Stage,
     /// What the system said.
     pub errno: i32,
+    /// Which of the hook's mounts, where it failed at one.
+    pub mount: u16,
+}
+
+impl Failure {
+    /// A failure at `stage`.
+    pub(super) fn at(stage: Stage, error: &io::Error) -> Self {
+        Self { stage, errno: error.raw_os_error().unwrap_or(0), mount: 0 }
+    }
+
+    /// A failure at one of the hook's mounts.
+    pub(super) fn mounting(index: usize, error: &io::Error) -> Self {
+        Self { mount: u16::try_from(index).unwrap_or(u16::MAX), ..Self::at(Stage::Mount, error) }
+    }
 }
 
 /// The points at which a start can fail, in order.
@@ -36,6 +51,10 @@ pub(super) enum Stage {
     Group,
     /// Its standard streams.
     Streams,
+    /// Its private mount namespace.
+    Namespace,
+    /// A directory in it.
+    Mount,
     /// Its working directory.
     Directory,
     /// Its resource limits.
@@ -47,8 +66,18 @@ pub(super) enum Stage {
 }
 
 impl Stage {
-    const ALL: [Self; 8] =
-        [Self::Supervise, Self::Clone, Self::Group, Self::Streams, Self::Directory, Self::Limits, Self::Confine, Self::Exec];
+    const ALL: [Self; 10] = [
+        Self::Supervise,
+        Self::Clone,
+        Self::Group,
+        Self::Streams,
+        Self::Namespace,
+        Self::Mount,
+        Self::Directory,
+        Self::Limits,
+        Self::Confine,
+        Self::Exec,
+    ];
 
     /// What was being done, for messages.
     pub(super) const fn words(self) -> &'static str {
@@ -57,6 +86,8 @@ impl Stage {
             Self::Clone => "making its process",
             Self::Group => "giving it a process group",
             Self::Streams => "connecting its streams",
+            Self::Namespace => "making its mount namespace",
+            Self::Mount => "putting a directory in its place",
             Self::Directory => "entering its working directory",
             Self::Limits => "setting its limits",
             Self::Confine => "confining it",
@@ -89,17 +120,18 @@ const EXITED: u8 = 3;
 const KILLED: u8 = 4;
 
 impl Message {
-    /// The message as bytes: kind, stage, two bytes of nothing, a number, and a duration in microseconds.
+    /// The message as bytes: kind, stage, two bytes for a mount, a number, and a duration in microseconds.
     pub(super) fn encode(self) -> [u8; SIZE] {
-        let (kind, stage, number, micros) = match self {
-            Self::Started => (STARTED, 0, 0, 0),
-            Self::Failed(Failure { stage, errno }) => (FAILED, stage as u8, errno, 0),
-            Self::Ended(Ended { ending: Ending::Exited(code), cpu }) => (EXITED, 0, code, micros(cpu)),
-            Self::Ended(Ended { ending: Ending::Killed(signal), cpu }) => (KILLED, 0, signal, micros(cpu)),
+        let (kind, stage, mount, number, micros) = match self {
+            Self::Started => (STARTED, 0, 0, 0, 0),
+            Self::Failed(Failure { stage, errno, mount }) => (FAILED, stage as u8, mount, errno, 0),
+            Self::Ended(Ended { ending: Ending::Exited(code), cpu }) => (EXITED, 0, 0, code, micros(cpu)),
+            Self::Ended(Ended { ending: Ending::Killed(signal), cpu }) => (KILLED, 0, 0, signal, micros(cpu)),
         };
         let mut bytes = [0; SIZE];
         bytes[0] = kind;
         bytes[1] = stage;
+        bytes[2..4].copy_from_slice(&mount.to_le_bytes());
         bytes[4..8].copy_from_slice(&number.to_le_bytes());
         bytes[8..].copy_from_slice(&micros.to_le_bytes());
         bytes
@@ -107,7 +139,7 @@ impl Message {
 
     /// The message that these bytes are, if they are one.
     pub(super) fn decode(bytes: [u8; SIZE]) -> Option<Self> {
-        let [kind, stage, ..] = bytes;
+        let [kind, stage, mount_low, mount_high, ..] = bytes;
         let (_, numbers) = bytes.split_at(4);
         let (number, cpu) = numbers.split_first_chunk::<4>()?;
         let number = i32::from_le_bytes(*number);
@@ -116,7 +148,7 @@ impl Message {
             STARTED => Some(Self::Started),
             FAILED => {
                 let stage = Stage::ALL.into_iter().find(|known| *known as u8 == stage)?;
-                Some(Self::Failed(Failure { stage, errno: number }))
+                Some(Self::Failed(Failure { stage, errno: number, mount: u16::from_le_bytes([mount_low, mount_high]) }))
             }
             EXITED => Some(Self::Ended(Ended { ending: Ending::Exited(number), cpu })),
             KILLED => Some(Self::Ended(Ended { ending: Ending::Killed(number), cpu })),
@@ -142,7 +174,7 @@ mod tests {
     fn every_message_survives_the_wire() {
         let cpu = Duration::from_micros(1_234_567);
         let mut messages = vec![Message::Started];
-        messages.extend(Stage::ALL.map(|stage| Message::Failed(Failure { stage, errno: 13 })));
+        messages.extend(Stage::ALL.map(|stage| Message::Failed(Failure { stage, errno: 13, mount: 515 })));
         messages.push(Message::Ended(Ended { ending: Ending::Exited(255), cpu }));
         messages.push(Message::Ended(Ended { ending: Ending::Killed(9), cpu }));
         for message in messages {

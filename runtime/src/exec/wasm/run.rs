@@ -73,7 +73,7 @@ impl Core {
         self.check_grants(job)?;
         let hook =
             self.loader.load(&Source { file: &guest.file, bytes: &guest.bytes, digest: &guest.digest, limit: job.limits.module_bytes })?;
-        Ok((hook, self.prepare(job, guest, request.leash)?))
+        Ok((hook, self.prepare(request, guest)?))
     }
 
     fn check_grants(&self, job: &Job) -> Result<(), Refusal> {
@@ -84,13 +84,14 @@ impl Core {
     }
 
     /// Gives the job its rights: facility by facility, and nowhere else.
-    fn prepare(&self, job: &Job, guest: &WasmGuest, leash: &Arc<Leash>) -> Result<Prepared, Refusal> {
+    fn prepare(&self, request: Request<'_>, guest: &WasmGuest) -> Result<Prepared, Refusal> {
+        let Request { job, around, leash } = request;
         let mut context = WasiCtxBuilder::new();
         facility::net::prepare(&mut context);
         facility::random::prepare(&mut context);
         facility::stdio::prepare(&mut context, leash);
         facility::env::prepare(&mut context, job, guest);
-        let scratch = facility::fs::prepare(&mut context, &job.dirs, &self.scratch_root).map_err(unprepared)?;
+        let scratch = facility::fs::prepare(&mut context, &job.dirs, around, &self.scratch_root).map_err(unprepared)?;
         let outputs = if job.collect_outputs {
             context.env(outputs::VARIABLE, format!("{OUTPUT_DIR}/{}", outputs::FILE));
             Some(facility::fs::private(&mut context, OUTPUT_DIR, &self.scratch_root).map_err(unprepared)?)

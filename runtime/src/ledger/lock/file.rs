@@ -69,6 +69,12 @@ impl Place {
         }
     }
 
+    /// Removes the lock's file: whoever holds it keeps a file that has no name any more.
+    pub(super) fn remove(&self) -> Result<(), LockError> {
+        let removed = rustix::fs::unlinkat(&self.dir, self.name.as_str(), rustix::fs::AtFlags::empty());
+        removed.map_err(|error| self.error("remove", error.into()))
+    }
+
     fn open_with(&self, flags: OFlags) -> Result<File, Errno> {
         // NONBLOCK: whatever was put there instead of a file must not hold us up.
         let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;

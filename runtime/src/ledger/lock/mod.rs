@@ -9,7 +9,7 @@ mod owner;
 #[cfg(test)]
 mod tests;
 
-pub use owner::Owner;
+pub use owner::{Life, Owner};
 
 use super::Target;
 use super::state_dir::StateDirError;
@@ -114,6 +114,40 @@ impl Lock {
             tokio::time::sleep(left.map_or(pause, |left| pause.min(left))).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
+    }
+
+    /// Takes the lock away from whoever holds it, `None` if nobody does: the next to try gets it. The owner isn't asked and isn't told; what it
+    /// still does is its own.
+    ///
+    /// # Errors
+    /// [`LockError`] if the lock's file can't be examined or removed.
+    pub fn break_open(state_dir: &Path, target: &Target) -> Result<Option<Holder>, LockError> {
+        let Some(place) = file::Place::find(state_dir, target)? else { return Ok(None) };
+        // Whoever tries for the lock opens its file in its own turn: nobody is left with the one that goes.
+        let _turn = place.turn()?;
+        let Some(file) = place.open()? else { return Ok(None) };
+        if place.try_flock(&file, FlockOperation::NonBlockingLockShared)? {
+            return Ok(None);
+        }
+        place.remove()?;
+        Ok(Some(owner::read(&file)))
+    }
+
+    /// A sign of life, for whoever looks at the lock.
+    pub fn beat(&self) {
+        // Only a help for people: the lock is held all the same.
+        let _ = self.file.set_modified(std::time::SystemTime::now());
+    }
+
+    /// When the owner of the lock last gave a sign of life; `None` if nobody holds it.
+    ///
+    /// # Errors
+    /// [`LockError`] if the lock's file can't be examined.
+    pub fn last_sign(state_dir: &Path, target: &Target) -> Result<Option<jiff::Timestamp>, LockError> {
+        let Some(place) = file::Place::find(state_dir, target)? else { return Ok(None) };
+        let Some(file) = place.open()? else { return Ok(None) };
+        let modified = file.metadata().and_then(|found| found.modified()).map_err(|source| place.error("examine", source))?;
+        Ok(jiff::Timestamp::try_from(modified).ok())
     }
 
     /// Who holds the lock right now; `None` if nobody does. Creates nothing.

@@ -41,6 +41,30 @@ fn one_at_a_time_for_each_target() {
 }
 
 #[test]
+fn a_lock_that_is_broken_open_is_free_and_its_owner_can_not_give_the_next_ones_back() {
+    let state = tempfile::tempdir().unwrap();
+    assert_eq!(Lock::break_open(state.path(), &target("shop")).unwrap(), None, "nobody holds it");
+    let first = held(try_it(state.path(), "shop"));
+    assert_eq!(Lock::break_open(state.path(), &target("shop")).unwrap(), Some(Holder::Known(me("run"))));
+    let second = held(try_it(state.path(), "shop"));
+    drop(first);
+    assert_eq!(busy(try_it(state.path(), "shop")), Holder::Known(me("run")));
+    drop(second);
+    assert_eq!(Lock::break_open(state.path(), &target("shop")).unwrap(), None, "it is free");
+}
+
+#[test]
+fn an_owner_gives_signs_of_life() {
+    let state = tempfile::tempdir().unwrap();
+    let lock = held(try_it(state.path(), "shop"));
+    lock.file.set_modified(std::time::UNIX_EPOCH).unwrap();
+    let sign = || Lock::last_sign(state.path(), &target("shop")).unwrap().unwrap();
+    assert_eq!(sign(), jiff::Timestamp::UNIX_EPOCH);
+    lock.beat();
+    assert!(sign() > jiff::Timestamp::from_second(1_000_000_000).unwrap());
+}
+
+#[test]
 fn looking_creates_nothing() {
     let state = tempfile::tempdir().unwrap();
     assert_eq!(Lock::holder(&state.path().join("none"), &target("shop")).unwrap(), None);

@@ -20,7 +20,6 @@ use super::journal::{self, Cursor};
 use super::{Durability, Key, Ledger, LedgerError, Memory, Refusal, RunRecord, Target};
 use crate::model::event::Event;
 use crate::model::id::{Commit, Digest, RunId, Tag};
-use crate::model::outcome::Outcome;
 use pending::{Entry, Pending};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use std::cell::RefCell;
@@ -163,7 +162,7 @@ impl Ledger for SqliteLedger {
         let after = cursor.after(event)?;
         let entry = Entry::new(&target, event, key.filter(|_| !cursor.dry_run))?;
         let full = self.pending.get_mut().push(entry);
-        let sync = if durability == Durability::Now || after.over { Sync::Full } else { Sync::Later };
+        let sync = if durability == Durability::Now || (after.is_over() && !cursor.is_over()) { Sync::Full } else { Sync::Later };
         let due = full || sync == Sync::Full || durability == Durability::Written;
         if let Err(error) = if due { self.write_pending(sync) } else { Ok(()) } {
             self.pending.get_mut().pop();
@@ -175,14 +174,6 @@ impl Ledger for SqliteLedger {
 
     fn flush(&mut self) -> Result<(), LedgerError> {
         self.transact("syncing", Sync::Full, |_| Ok(()))
-    }
-
-    fn resolve(&mut self, target: &Target, key: &Key, outcome: &Outcome) -> Result<bool, LedgerError> {
-        self.commit("recording a resolution", |transaction| {
-            let Some(memory) = read::memory(transaction, target, key)? else { return Ok(false) };
-            write::memory(transaction, target, key, &Memory { outcome: Some(outcome.clone()), ..memory })?;
-            Ok(true)
-        })
     }
 
     fn memories(&self, target: &Target, release: &str) -> Result<Vec<(Key, Memory)>, LedgerError> {

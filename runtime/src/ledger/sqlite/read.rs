@@ -1,6 +1,5 @@
 //! What is read back. Every value is checked again on its way in: an operator may have edited the file.
 
-use super::write::status_word;
 use crate::ledger::journal::Cursor;
 use crate::ledger::{Key, Memory, RunRecord, Target};
 use crate::model::event::{Place, Role, Status};
@@ -55,14 +54,15 @@ fn run_record(row: &Row) -> rusqlite::Result<RunRecord> {
 
 /// The target of a run, and where its journal stands.
 pub(super) fn cursor(connection: &Connection, run: &RunId) -> rusqlite::Result<Option<(Target, Cursor)>> {
-    let sql = "SELECT app, environment, dry_run, status IS NOT NULL, (SELECT count(*) FROM events WHERE events.run = runs.run)
+    let sql = "SELECT app, environment, dry_run, status, (SELECT count(*) FROM events WHERE events.run = runs.run)
                FROM runs WHERE run = ?1";
     connection
         .prepare_cached(sql)?
         .query_row([run.as_str()], |row| {
             let target = Target { app: name(row, 0)?, environment: name(row, 1)? };
             let next = u64::try_from(row.get::<_, i64>(4)?).map_err(|error| broken(4, error))?;
-            Ok((target, Cursor { next, over: row.get(3)?, dry_run: row.get(2)? }))
+            let status = row.get::<_, Option<String>>(3)?.map(|word| status(&word)).transpose()?;
+            Ok((target, Cursor { next, status, dry_run: row.get(2)? }))
         })
         .optional()
 }
@@ -183,10 +183,7 @@ fn remembered(row: &Row) -> rusqlite::Result<Memory> {
 }
 
 fn status(word: &str) -> rusqlite::Result<Status> {
-    [Status::Success, Status::Failed, Status::Refused, Status::Interrupted, Status::Skipped, Status::Locked]
-        .into_iter()
-        .find(|status| status_word(*status) == word)
-        .ok_or_else(|| broken(5, format!("`{word}` is no status")))
+    Status::ALL.iter().copied().find(|status| status.word() == word).ok_or_else(|| broken(5, format!("`{word}` is no status")))
 }
 
 fn role(word: &str) -> rusqlite::Result<Role> {

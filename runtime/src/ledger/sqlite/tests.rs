@@ -5,6 +5,7 @@ use crate::ledger::StateDirError;
 use crate::ledger::sample::{begin, event, finished, header, key, run_finished, run_id, run_started, started, target, warning};
 use crate::ledger::suite::expectations;
 use crate::model::event::Status;
+use crate::model::outcome::Outcome;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 

@@ -2,8 +2,8 @@
 
 use super::pending::Entry;
 use super::read;
-use crate::ledger::{Key, Memory, Target, recall};
-use crate::model::event::{Event, RunHeader, Status, What};
+use crate::ledger::{Key, Memory, Target, journal, recall};
+use crate::model::event::{Event, RunHeader};
 use crate::model::id::{Commit, RunId, Tag};
 use crate::model::outcome::Outcome;
 use rusqlite::{Connection, params};
@@ -52,10 +52,15 @@ pub(super) fn entry(connection: &Connection, entry: &Entry) -> rusqlite::Result<
         if let Some(after) = recall::after(before.as_ref(), &entry.event, digest) {
             memory(connection, &entry.target, key, &after)?;
         }
+        if let Some(undone) = recall::taken_back(&entry.event, key)
+            && let Some(before) = read::memory(connection, &entry.target, &undone)?
+        {
+            memory(connection, &entry.target, &undone, &recall::without(&before))?;
+        }
     }
-    if let What::RunFinished { status, .. } = &entry.event.what {
+    if let Some(status) = journal::ends_as(&entry.event.what) {
         let sql = "UPDATE runs SET status = ?2, finished = ?3 WHERE run = ?1";
-        let row = params![entry.event.run.as_str(), status_word(*status), entry.event.at.to_string()];
+        let row = params![entry.event.run.as_str(), status.word(), entry.event.at.to_string()];
         connection.prepare_cached(sql)?.execute(row)?;
     }
     Ok(())
@@ -95,16 +100,4 @@ pub(super) fn memory(connection: &Connection, target: &Target, key: &Key, memory
 
 fn json(outcome: &Outcome) -> rusqlite::Result<String> {
     serde_json::to_string(outcome).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
-}
-
-/// The word for a status, as in reports.
-pub(super) const fn status_word(status: Status) -> &'static str {
-    match status {
-        Status::Success => "success",
-        Status::Failed => "failed",
-        Status::Refused => "refused",
-        Status::Interrupted => "interrupted",
-        Status::Skipped => "skipped",
-        Status::Locked => "locked",
-    }
 }

@@ -36,10 +36,10 @@ struct EntryJson {
 pub fn run(args: &CacheArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliError> {
     check_format(args.format)?;
     let dir = settings.cache(&args.places)?;
-    let cache = Cache::open(&dir).map_err(|error| CliError::with(Exit::Refused, error))?;
-    let entries = cache.entries().map_err(|error| CliError::with(Exit::Refused, error))?;
+    let cache = Cache::open(&dir)?;
+    let entries = cache.entries()?;
     if args.clear {
-        cache.clear().map_err(|error| CliError::with(Exit::Refused, error))?;
+        cache.clear()?;
         let cleared = Cleared { schema: 1, dir: dir.display().to_string(), removed: entries.len() };
         ui.stdout_text(&match args.format {
             Format::Human | Format::Junit => format!("removed {} from {}\n", counted(entries.len(), "entry", "entries"), dir.display()),

@@ -14,15 +14,18 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use wasmhook::diagnostic::codes;
+use wasmhook::embed::STAGES;
 use wasmhook::engine::Stop;
+use wasmhook::engine::staging::{self, Label, NotCommitted, Stages, Staging};
 use wasmhook::exec::wasm::{Cache, WasmExecutor};
-use wasmhook::exec::{Surroundings, dirs};
+use wasmhook::exec::{ExecError, Surroundings, dirs};
 use wasmhook::model::grant::{Denial, DirGrant, DirMode};
 use wasmhook::model::id::Digest;
 use wasmhook::model::job::{Execution, Guest, Job, WasmGuest};
 use wasmhook::model::limits::{FUEL_PER_SECOND, Limits};
 use wasmhook::model::outcome::{Cause, Outcome, TimeLimit};
 use wasmhook::model::units::{parse_duration, parse_size, show_duration};
+use wasmhook::stage::{Applied, Ending};
 
 /// The exit code of a guest that a trap or a limit ended.
 const TRAPPED: i32 = 134;
@@ -51,10 +54,53 @@ pub fn run(args: &ExecArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliErr
     let (stop, cancel) = (Stop::new(), CancellationToken::new());
     cancel_on_signals(&stop, &cancel)?;
     let around = Surroundings::new(Arc::new(PassThrough), cancel);
-    let execution = executor.run_blocking(&job, &around).map_err(|error| CliError::with(Exit::Software, error))?;
+    let execution = match StagedGuest::open(&job.dirs, &settings.state(&args.places)?)? {
+        None => executor.run_blocking(&job, &around),
+        Some(staged) => staged.run(&executor, &job, around),
+    }
+    .map_err(CliError::internal)?;
     // The process ends: taking threads and mappings down one by one first takes as long as a hook.
     std::mem::forget(executor);
     said(&execution, &job.limits, &stop, ui)
+}
+
+/// A guest whose writes are staged.
+struct StagedGuest(Staging);
+
+impl StagedGuest {
+    /// What the last guest left in these directories is brought to an end first.
+    fn open(dirs: &[DirGrant], state: &Path) -> Result<Option<Self>, CliError> {
+        let failed = |error: &dyn std::fmt::Display| CliError::internal(anyhow::anyhow!("{error}"));
+        let stages = Stages::new(state.join(STAGES));
+        let Some(staging) = Staging::of(dirs, &Label::of_guest(), &stages).map_err(|cause| refused(&cause, &[]))? else { return Ok(None) };
+        staging::make_scratch(&stages).map_err(|error| failed(&error))?;
+        for (label, found) in staging::recover(&staging::bases(dirs), &stages).map_err(|error| failed(&error))? {
+            // A run's own next run records what it finds first.
+            if label.run.is_none() && !matches!(found.ending, Ending::Kept(_)) {
+                found.forget().map_err(|error| failed(&error))?;
+            }
+        }
+        Ok(Some(Self(staging)))
+    }
+
+    fn run(self, executor: &WasmExecutor, job: &Job, around: Surroundings) -> Result<Execution, ExecError> {
+        let views = match self.0.views(&job.dirs) {
+            Ok(views) => views,
+            Err(cause) => return Ok(Execution::not_started(Outcome::Failed { cause })),
+        };
+        let mut execution = executor.run_blocking(job, &around.staging(views))?;
+        let ended = if execution.outcome == Outcome::Succeeded {
+            self.0.commit()
+        } else {
+            self.0.discard().map(|()| None).map_err(|error| NotCommitted::Broken(error.to_string()))
+        };
+        match ended {
+            Ok(applied) => applied.map_or(Ok(()), Applied::forget).map_err(|error| ExecError::new("removing a stage", error))?,
+            Err(NotCommitted::Refused(cause)) => execution.outcome = Outcome::Failed { cause },
+            Err(NotCommitted::Broken(message)) => return Err(ExecError::new("committing what the guest wrote", message)),
+        }
+        Ok(execution)
+    }
 }
 
 /// The sandbox, with the cache and out of reach of it.
@@ -66,7 +112,7 @@ pub fn executor(places: &Places, settings: &Settings) -> Result<WasmExecutor, Cl
         Ok(cache) => builder = builder.cache(cache),
         Err(error) => tracing::warn!(%error, "the compile cache can't be used"),
     }
-    builder.build().map_err(|error| CliError::with(Exit::Software, error))
+    builder.build().map_err(CliError::internal)
 }
 
 fn limits(args: &ExecArgs) -> Result<Limits, CliError> {
@@ -131,14 +177,11 @@ fn dir(text: &str) -> Result<DirGrant, CliError> {
         None => (paths, None),
     };
     match mode {
-        DirMode::Txn | DirMode::Discard => {
-            Err(CliError::not_available(&format!("directory mode `{mode}` (--dir {text}); use read, write or scratch")))
-        }
         DirMode::Scratch if !host.is_empty() || guest.is_none() => {
             Err(CliError::usage(format!("--dir {text}: a scratch directory has no host path: write ::GUEST:scratch")))
         }
         DirMode::Scratch => Ok(DirGrant { host: None, guest: absolute_guest(guest.unwrap_or_default(), text)?, mode }),
-        DirMode::Read | DirMode::Write => {
+        DirMode::Read | DirMode::Write | DirMode::Txn | DirMode::Discard => {
             let host = canonical(host, text)?;
             let host = host.to_str().ok_or_else(|| CliError::usage(format!("--dir {text}: the path is not UTF-8")))?.to_owned();
             let guest = guest.map_or_else(|| Ok(host.clone()), |guest| absolute_guest(guest, text))?;
@@ -157,7 +200,7 @@ fn canonical(host: &str, text: &str) -> Result<PathBuf, CliError> {
         Ok(found) => found,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && host.contains(':') => {
             return Err(wrong(format!(
-                "there is no directory {host}; the modes are read, write and scratch, and a guest path stands after `::`"
+                "there is no directory {host}; the modes are read, write, txn, discard and scratch, and a guest path stands after `::`"
             )));
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -216,7 +259,7 @@ fn said(execution: &Execution, limits: &Limits, stop: &Stop, ui: &Ui) -> Result<
         }
         Outcome::Cancelled => Ok(Exit::Interrupted(stop.signal().unwrap_or(libc::SIGINT))),
         Outcome::Failed { cause } => Err(refused(cause, execution.denials.as_deref().unwrap_or_default())),
-        outcome @ (Outcome::Skipped { .. } | Outcome::Unknown) => Err(CliError::with(Exit::Software, anyhow::anyhow!("{outcome}"))),
+        outcome @ (Outcome::Skipped { .. } | Outcome::Unknown) => Err(CliError::internal(anyhow::anyhow!("{outcome}"))),
     }
 }
 

@@ -7,16 +7,19 @@ mod exec;
 mod explain;
 mod list;
 mod plan;
+mod resolve;
 mod run;
 mod show;
 mod status;
 mod test;
+mod unlock;
 
 use crate::args::{Command, Format as Asked};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::settings::Settings;
 use crate::ui::{Format, Ui};
+use wasmhook::ledger::lock::{Holder, Life};
 use wasmhook::model::id::{AppName, EnvironmentName};
 
 /// Runs a command.
@@ -32,6 +35,8 @@ pub fn run(command: Command, settings: &Settings, ui: &Ui) -> Result<Exit, CliEr
         Command::List(args) => list::run(&args, settings, ui),
         Command::Status(args) => status::run(&args, settings, ui),
         Command::Show(args) => show::run(&args, settings, ui),
+        Command::Resolve(args) => resolve::run(&args, settings, ui),
+        Command::Unlock(args) => unlock::run(&args, settings, ui),
         Command::Explain(args) => explain::run(&args, ui),
         Command::Test(args) => test::run(&args, settings, ui),
         Command::Cache(args) => cache::run(&args, settings, ui),
@@ -49,6 +54,7 @@ pub fn format(command: &Command) -> Format {
         Command::List(args) => args.format,
         Command::Status(args) => args.format,
         Command::Show(args) => args.format,
+        Command::Resolve(args) => args.format,
         Command::Cache(args) => args.format,
         Command::Check(args) => args.format,
         _ => Asked::Human,
@@ -83,4 +89,20 @@ fn target(selectors: &crate::args::Selectors, settings: &Settings) -> Result<was
         None => wasmhook::load::declare(&settings.request(selectors)?)?.app,
     };
     Ok(wasmhook::ledger::Target { app, environment })
+}
+
+/// Says for whom one waits.
+fn waiting(holder: &Holder) {
+    tracing::warn!("waiting for the lock: {} holds it", who(holder));
+}
+
+/// Who holds a lock, since when, for what, and whether it is still there.
+fn who(holder: &Holder) -> String {
+    let Holder::Known(owner) = holder else { return "another run".to_owned() };
+    let life = match owner.life() {
+        Life::Alive => "alive",
+        Life::Dead => "dead",
+        Life::Unknown => "on another machine",
+    };
+    format!("{} on {} (process {}, {life}, since {}: {})", owner.user, owner.host, owner.pid, owner.since, owner.command)
 }

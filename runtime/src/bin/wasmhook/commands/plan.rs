@@ -9,6 +9,7 @@ use crate::settings::{FETCH_DEADLINE, Settings};
 use crate::ui::Ui;
 use serde::Serialize;
 use wasmhook::Engine;
+use wasmhook::diagnostic::{Diagnostic, codes};
 use wasmhook::engine::machine::Decision;
 use wasmhook::engine::{Readiness, lifecycle};
 use wasmhook::model::event::Place;
@@ -54,8 +55,8 @@ pub fn run(args: &PlanArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliErr
     if refused.is_empty() {
         return Ok(Exit::Done);
     }
-    let reasons: Vec<String> = refused.into_iter().map(|notice| format!("{} [{}]", notice.message, notice.code)).collect();
-    Err(CliError::with(Exit::Refused, anyhow::anyhow!("this plan would be refused:\n{}", reasons.join("\n"))))
+    let reason = |notice: Notice| Diagnostic::error(codes::known(&notice.code), notice.message).help("a run of this plan would be refused");
+    Err(CliError { exit: Exit::Refused, ..CliError::diagnostics(refused.into_iter().map(reason).collect()) })
 }
 
 fn decided(plan: &Plan, by_step: &[Vec<Decision>]) -> Vec<PlannedDecision> {

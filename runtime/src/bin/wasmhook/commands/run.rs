@@ -11,8 +11,8 @@ use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 use wasmhook::diagnostic::Diagnostic;
 use wasmhook::engine::{Sink, Stop};
-use wasmhook::ledger::lock::Holder;
 use wasmhook::model::event::{Event, Status};
+use wasmhook::model::units::parse_duration;
 use wasmhook::report::{Notice, Report};
 use wasmhook::{Engine, Request};
 
@@ -20,8 +20,9 @@ use wasmhook::{Engine, Request};
 pub const INTERRUPT_SIGNAL: i32 = libc::SIGURG;
 
 pub fn run(args: &RunArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliError> {
-    refuse_what_comes_later(args)?;
+    check_format(args.format)?;
     let mut request = settings.request(&args.selectors)?;
+    request.resume = args.resume;
     request.fetch = (!args.no_fetch).then_some(FETCH_DEADLINE);
     if let Some(profile) = &args.dialect {
         let profile = wasmhook::load::profile(&request.dir, profile)?;
@@ -58,26 +59,22 @@ async fn drive(request: &Request, args: &RunArgs, settings: &Settings, screen: A
     let engine = engine(args, settings, screen)?;
     let stop = Stop::new();
     let listening = tokio::spawn(stop_on_signals(stop.clone()));
-    let report = engine.run(request, &stop).await;
+    let report = if args.dry_run { engine.dry_run(request, &stop).await } else { engine.run(request, &stop).await };
     listening.abort();
     Ok((report?, stop.signal()))
 }
 
 fn engine(args: &RunArgs, settings: &Settings, screen: Arc<dyn Sink>) -> Result<Engine, CliError> {
     let places = &args.selectors.places;
-    let waiting = |holder: &Holder| {
-        let who = match holder {
-            Holder::Known(owner) => format!("{} on {} (process {}, since {})", owner.user, owner.host, owner.pid, owner.since),
-            Holder::Unknown => "another run".to_owned(),
-        };
-        tracing::warn!("waiting for the lock: {who} holds it");
-    };
     let mut builder = Engine::builder(settings.state(places)?, settings.cache(places)?)
         .command(settings.command.clone())
         .operator_env(settings.env.clone())
         .interrupt_signal(INTERRUPT_SIGNAL)
-        .on_wait(waiting)
+        .on_wait(super::waiting)
         .sink(screen);
+    if let Some(patience) = &args.lock_timeout {
+        builder = builder.lock_patience(parse_duration(patience).map_err(|error| CliError::usage(format!("--lock-timeout: {error}")))?);
+    }
     if let Some(scratch) = settings.get("TMPDIR") {
         builder = builder.scratch(scratch);
     }
@@ -98,15 +95,6 @@ pub async fn stop_on_signals(stop: Stop) {
     next().await;
     // Nothing is cleaned up: that is what was asked for, and what the journal is made for.
     let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
-}
-
-fn refuse_what_comes_later(args: &RunArgs) -> Result<(), CliError> {
-    check_format(args.format)?;
-    let later = [(args.dry_run, "--dry-run"), (args.resume, "--resume")];
-    match later.iter().find(|(asked, _)| *asked) {
-        Some((_, option)) => Err(CliError::not_available(option)),
-        None => Ok(()),
-    }
 }
 
 /// Hands events to the thread of the screen.

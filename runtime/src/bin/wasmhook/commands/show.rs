@@ -6,6 +6,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::settings::Settings;
 use crate::ui::Ui;
+use wasmhook::diagnostic::codes;
 use wasmhook::ledger::Ledger;
 use wasmhook::model::id::RunId;
 use wasmhook::report::Report;
@@ -14,7 +15,7 @@ pub fn run(args: &ShowArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliErr
     check_format(args.format)?;
     let state = settings.state(&args.selectors.places)?;
     let Some(ledger) = wasmhook::history(&state)? else {
-        return Err(CliError::usage(format!("there is no run yet in {}", state.display())));
+        return Err(CliError::finding(Exit::Usage, codes::NO_RUN, format!("there is no run yet in {}", state.display())));
     };
     let run = match &args.run {
         Some(run) => RunId::new(run.as_str())?,
@@ -41,5 +42,5 @@ fn newest(ledger: &dyn Ledger, args: &ShowArgs, settings: &Settings) -> Result<R
         runs.extend(ledger.runs(target, 1)?);
     }
     runs.sort_by_key(|run| run.started);
-    runs.pop().map(|run| run.run).ok_or_else(|| CliError::usage("there is no run yet"))
+    runs.pop().map(|run| run.run).ok_or_else(|| CliError::finding(Exit::Usage, codes::NO_RUN, "there is no run yet"))
 }

@@ -5,12 +5,14 @@ use crate::args::{Format, StatusArgs};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::render::json;
-use crate::render::status::{Owner, RunRow, RunState, render};
+use crate::render::status::{self, Owner, RunRow, RunState, render};
 use crate::settings::Settings;
 use crate::ui::Ui;
 use serde::Serialize;
+use wasmhook::engine::pending::{Pending, Unresolved};
 use wasmhook::ledger::lock::{Holder, Lock};
 use wasmhook::ledger::{RunRecord, Target};
+use wasmhook::model::id::{RunId, StepName};
 
 /// How many runs are shown.
 const SHOWN: usize = 20;
@@ -23,7 +25,26 @@ struct StatusJson<'a> {
     environment: Option<&'a str>,
     locked_by: Option<wasmhook::ledger::lock::Owner>,
     locked: bool,
+    /// When the owner of the lock last gave a sign of life; null if nobody holds it.
+    last_sign: Option<jiff::Timestamp>,
     runs: Vec<RunJson<'a>>,
+    /// What nobody knows the end of.
+    unresolved: Vec<UnresolvedJson>,
+    /// `always` steps that a dead run owes: the next run runs them first.
+    owed: Vec<StepName>,
+    /// The run that `run --resume` would go on with.
+    resumable: Option<RunId>,
+}
+
+#[derive(Serialize)]
+struct UnresolvedJson {
+    place: String,
+    release: String,
+    run_id: RunId,
+    attempts: u32,
+    /// Whether nothing runs before a person said what became of it; otherwise it runs again by itself.
+    waits: bool,
+    resolve: String,
 }
 
 #[derive(Serialize)]
@@ -45,7 +66,18 @@ pub fn run(args: &StatusArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliE
         (_, true) => vec![target(&args.selectors, settings)?],
     };
     if targets.is_empty() {
-        let nothing = StatusJson { schema: 1, app: None, environment: None, locked_by: None, locked: false, runs: Vec::new() };
+        let nothing = StatusJson {
+            schema: 1,
+            app: None,
+            environment: None,
+            locked_by: None,
+            locked: false,
+            last_sign: None,
+            runs: Vec::new(),
+            unresolved: Vec::new(),
+            owed: Vec::new(),
+            resumable: None,
+        };
         ui.stdout_text(&match args.format {
             Format::Human | Format::Junit => "No run yet.\n".to_owned(),
             Format::Json => json::pretty(&nothing)?,
@@ -53,9 +85,16 @@ pub fn run(args: &StatusArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliE
         })?;
     }
     for target in &targets {
-        let runs = wasmhook::history(&state)?.map(|ledger| ledger.runs(target, SHOWN)).transpose()?.unwrap_or_default();
+        let ledger = wasmhook::history(&state)?;
+        let runs = ledger.as_ref().map(|ledger| ledger.runs(target, SHOWN)).transpose()?.unwrap_or_default();
         let holder = Lock::holder(&state, target)?;
-        one(target, &runs, holder.as_ref(), args.format, ui)?;
+        // What a run is doing isn't pending.
+        let pending = match ledger.filter(|_| holder.is_none()) {
+            Some(ledger) => wasmhook::engine::pending::of(&*ledger, target)?,
+            None => Pending::default(),
+        };
+        let last_sign = holder.as_ref().map(|_| Lock::last_sign(&state, target)).transpose()?.flatten();
+        one(target, &runs, (holder.as_ref(), last_sign), &pending, args.format, ui)?;
     }
     Ok(Exit::Done)
 }
@@ -66,7 +105,14 @@ fn named(args: &StatusArgs) -> bool {
     selectors.app.is_some() || !selectors.manifests.is_empty() || selectors.dir.join("wasmhook.toml").exists()
 }
 
-fn one(target: &Target, runs: &[RunRecord], holder: Option<&Holder>, format: Format, ui: &Ui) -> Result<(), CliError> {
+fn one(
+    target: &Target,
+    runs: &[RunRecord],
+    (holder, last_sign): (Option<&Holder>, Option<jiff::Timestamp>),
+    pending: &Pending,
+    format: Format,
+    ui: &Ui,
+) -> Result<(), CliError> {
     let state = |index: usize, run: &RunRecord| match run.status {
         Some(status) => RunState::Ended(status),
         None if index == 0 && holder.is_some() => RunState::Running,
@@ -92,7 +138,7 @@ fn one(target: &Target, runs: &[RunRecord], holder: Option<&Holder>, format: For
             Some(Holder::Unknown) | None => None,
         };
         let name = format!("{}/{}", target.app, target.environment);
-        return Ok(ui.stdout_text(&render(ui.stdout_look(), &name, owner.as_ref(), &rows))?);
+        return Ok(ui.stdout_text(&render(ui.stdout_look(), &name, owner.as_ref(), &rows, &shown(target, pending)))?);
     }
     let rows = runs.iter().enumerate().map(|(index, run)| RunJson {
         run_id: run.run.as_str(),
@@ -115,8 +161,41 @@ fn one(target: &Target, runs: &[RunRecord], holder: Option<&Holder>, format: For
         app: Some(target.app.as_str()),
         environment: Some(target.environment.as_str()),
         locked: holder.is_some(),
+        last_sign,
         locked_by,
         runs: rows.collect(),
+        unresolved: pending.unresolved.iter().map(|open| unresolved(target, open)).collect(),
+        owed: pending.owed.clone(),
+        resumable: pending.resumable.clone(),
     };
     Ok(ui.stdout_text(&if format == Format::Json { json::pretty(&value)? } else { json::line(&value)? })?)
+}
+
+fn unresolved(target: &Target, open: &Unresolved) -> UnresolvedJson {
+    UnresolvedJson {
+        place: open.key.place.to_string(),
+        release: open.key.release.clone(),
+        run_id: open.memory.run.clone(),
+        attempts: open.memory.attempts,
+        waits: open.waits,
+        resolve: command(target, open),
+    }
+}
+
+/// The command that settles it, but for the word that only a person knows.
+fn command(target: &Target, open: &Unresolved) -> String {
+    let name = open.key.place.to_string();
+    format!("wasmhook resolve {} --env-name {}", shell_words::quote(&name), shell_words::quote(target.environment.as_str()))
+}
+
+fn shown(target: &Target, pending: &Pending) -> status::Pending {
+    let unresolved = pending.unresolved.iter().map(|open| {
+        let command = open.waits.then(|| command(target, open));
+        (open.key.place.to_string(), open.memory.run.to_string(), command)
+    });
+    status::Pending {
+        unresolved: unresolved.collect(),
+        owed: pending.owed.iter().map(ToString::to_string).collect(),
+        resumable: pending.resumable.as_ref().map(ToString::to_string),
+    }
 }

@@ -92,12 +92,12 @@ fn refuse_what_comes_later(args: &TestArgs) -> Result<(), CliError> {
 
 impl From<FindError> for CliError {
     fn from(error: FindError) -> Self {
-        Self::with(Exit::Usage, error)
+        Self::usage(error.to_string())
     }
 }
 
 impl From<TrialError> for CliError {
     fn from(error: TrialError) -> Self {
-        Self::with(Exit::Software, error)
+        Self::internal(error)
     }
 }

@@ -5,6 +5,7 @@ pub mod dialect;
 pub mod error;
 pub mod explain;
 pub mod figures;
+pub mod given;
 pub mod human;
 pub mod json;
 pub mod jsonl;

@@ -42,8 +42,19 @@ pub struct Owner<'a> {
     pub what: &'a str,
 }
 
-/// The status of `target` (`shop/prod`), as text: the lock, then the runs, newest first as given.
-pub fn render(look: Look, target: &str, owner: Option<&Owner<'_>>, runs: &[RunRow<'_>]) -> String {
+/// What has to be done by somebody, or will be done by the next run.
+#[derive(Debug, Default)]
+pub struct Pending {
+    /// What nobody knows the end of: its name, the run that died in it, and the command that settles it, if a person has to.
+    pub unresolved: Vec<(String, String, Option<String>)>,
+    /// `always` steps that a dead run owes.
+    pub owed: Vec<String>,
+    /// The run that `run --resume` would go on with.
+    pub resumable: Option<String>,
+}
+
+/// The status of `target` (`shop/prod`), as text: the lock, then the runs, newest first as given, then what is pending.
+pub fn render(look: Look, target: &str, owner: Option<&Owner<'_>>, runs: &[RunRow<'_>], pending: &Pending) -> String {
     let held = match owner {
         Some(owner) => {
             format!(": locked by {} on {} (process {}) since {}: {}", owner.who, owner.host, owner.pid, second(owner.since), owner.what)
@@ -65,12 +76,38 @@ pub fn render(look: Look, target: &str, owner: Option<&Owner<'_>>, runs: &[RunRo
         ]);
     }
     lines.extend(table.lines());
+    lines.extend(pending_lines(look, pending));
     text(&lines)
+}
+
+fn pending_lines(look: Look, pending: &Pending) -> Vec<Line> {
+    let say = |symbol, words: &str| Line::new(look).symbol(symbol).space(1).plain(words).fold(look.width, 2);
+    let mut lines = Vec::new();
+    if !pending.owed.is_empty() {
+        lines.extend(say(Symbol::Warning, &format!("The next run first runs what the dead one owes: {}.", pending.owed.join(", "))));
+    }
+    for (name, run, command) in &pending.unresolved {
+        let Some(command) = command else {
+            lines.extend(say(Symbol::Warning, &format!("{name} was running when run {run} died; it runs again by itself.")));
+            continue;
+        };
+        lines
+            .extend(say(Symbol::Failed, &format!("{name} was running when run {run} died. Nothing runs until you say what became of it:")));
+        lines.extend(
+            Line::new(look).space(4).add(Style::Name, &format!("{command} --retry | --mark-done | --mark-not-run")).fold(look.width, 6),
+        );
+    }
+    if let Some(run) = &pending.resumable {
+        let command = Line::new(look).symbol(Symbol::Arrow).space(1).add(Style::Name, "wasmhook run --resume");
+        lines.extend(command.plain(&format!(" goes on with run {run}")).fold(look.width, 2));
+    }
+    lines
 }
 
 fn state(state: RunState) -> (Symbol, &'static str) {
     match state {
         RunState::Ended(Status::Success) => (Symbol::Done, "success"),
+        RunState::Ended(Status::SucceededButDeployFailed) => (Symbol::Failed, "succeeded-but-deploy-failed"),
         RunState::Ended(Status::Failed) => (Symbol::Failed, "failed"),
         RunState::Ended(Status::Refused) => (Symbol::Failed, "refused"),
         RunState::Ended(Status::Interrupted) => (Symbol::Failed, "interrupted"),
@@ -100,7 +137,15 @@ mod tests {
             RunRow { version: None, ..row("01J9", RunState::Died) },
         ];
         let owner = Owner { who: "deploy", host: "web-1", pid: 4711, since: started, what: "run 01JB" };
-        render(look, "shop/prod", Some(&owner), &runs)
+        let pending = Pending {
+            unresolved: vec![
+                ("post-pull/a".into(), "01J9".into(), Some("wasmhook resolve post-pull/a".into())),
+                ("post-pull/b".into(), "01J9".into(), None),
+            ],
+            owed: vec!["start-services".into()],
+            resumable: Some("01J9".into()),
+        };
+        render(look, "shop/prod", Some(&owner), &runs, &pending)
     }
 
     #[test]
@@ -112,6 +157,12 @@ mod tests {
         01JB  → running  v0.3.28  2025-12-16T15:46:40Z
         01JA  ✗ failed   v0.3.28  2025-12-16T15:46:40Z
         01J9  ✗ died              2025-12-16T15:46:40Z
+        ⚠ The next run first runs what the dead one owes: start-services.
+        ✗ post-pull/a was running when run 01J9 died. Nothing runs until you say what
+          became of it:
+            wasmhook resolve post-pull/a --retry | --mark-done | --mark-not-run
+        ⚠ post-pull/b was running when run 01J9 died; it runs again by itself.
+        → wasmhook run --resume goes on with run 01J9
         "#);
         insta::assert_snapshot!(shown(wide(ASCII, 40)), @r#"
         shop/prod: locked by deploy on web-1
@@ -121,8 +172,19 @@ mod tests {
         01JB  -> running  v0.3.28
         01JA  x failed    v0.3.28
         01J9  x died
+        ! The next run first runs what the dead
+          one owes: start-services.
+        x post-pull/a was running when run 01J9
+          died. Nothing runs until you say what
+          became of it:
+            wasmhook resolve post-pull/a --retry
+              | --mark-done | --mark-not-run
+        ! post-pull/b was running when run 01J9
+          died; it runs again by itself.
+        -> wasmhook run --resume goes on with
+          run 01J9
         "#);
         assert_fits(&shown(wide(UNICODE, 40)), 40);
-        assert_eq!(render(UNICODE, "shop/prod", None, &[]), "shop/prod: not locked\nNo run yet.\n");
+        assert_eq!(render(UNICODE, "shop/prod", None, &[], &Pending::default()), "shop/prod: not locked\nNo run yet.\n");
     }
 }

@@ -107,6 +107,7 @@ pub mod journal {
             previous_version: Some("v0.3.28".to_owned()),
             plan_digest: Digest::of(b"plan"),
             dry_run: false,
+            resumes: None,
         };
         let steps = vec![
             host("stop-services"),

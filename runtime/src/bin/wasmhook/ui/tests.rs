@@ -37,7 +37,7 @@ impl Write for Broken {
 }
 
 fn settings(format: Format) -> UiSettings {
-    UiSettings { format, stdout: UNICODE, stderr: UNICODE, progress: Progress::Off }
+    UiSettings { format, stdout: UNICODE, stderr: UNICODE, progress: Progress::Off, given: Given::default() }
 }
 
 fn show(ui: &Ui, events: &[Event]) {

@@ -2,9 +2,10 @@
 
 use super::super::state::State;
 use super::{PREVIEW1, called};
-use crate::exec::dirs;
+use crate::exec::{Staged, Surroundings, dirs};
 use crate::model::grant::{Capability, Denial, DirGrant, DirMode};
 use std::io;
+use std::os::fd::AsRawFd;
 use std::path::Path;
 use tempfile::TempDir;
 use wasmtime::{Caller, Linker, Result};
@@ -30,10 +31,12 @@ pub(in super::super) enum Unprepared {
     Host(io::Error),
 }
 
-/// Opens the granted directories for the guest. Returns what must be removed after the run.
+/// Opens the granted directories for the guest; one whose writes are staged is its view, and never the directory itself. Returns what must be
+/// removed after the run.
 pub(in super::super) fn prepare(
     context: &mut WasiCtxBuilder,
     grants: &[DirGrant],
+    around: &Surroundings,
     scratch_root: &Path,
 ) -> std::result::Result<Vec<TempDir>, Unprepared> {
     // Hooks run on threads of their own, so they may block them: several times faster than handing each call to another thread.
@@ -42,9 +45,13 @@ pub(in super::super) fn prepare(
     for grant in grants {
         match (grant.mode, grant.host.as_deref()) {
             (DirMode::Read, Some(host)) => open(context, host, &grant.guest, FsPerms::ReadOnly)?,
+            (DirMode::Write, Some(_)) if around.dry => return Err(Unprepared::Denied(dirs::live_in_a_dry_run(grant))),
             (DirMode::Write, Some(host)) => open(context, host, &grant.guest, FsPerms::ReadWrite)?,
             (DirMode::Scratch, _) => scratch.push(private(context, &grant.guest, scratch_root)?),
-            (DirMode::Txn | DirMode::Discard, Some(_)) => return Err(Unprepared::Denied(not_available(grant))),
+            (DirMode::Txn | DirMode::Discard, Some(_)) => match around.view(&grant.guest) {
+                Some(view) => open_view(context, view)?,
+                None => return Err(Unprepared::Denied(dirs::not_staged(grant))),
+            },
             (_, None) => return Err(Unprepared::Denied(no_host(grant))),
         }
     }
@@ -65,11 +72,12 @@ fn open(context: &mut WasiCtxBuilder, host: &str, guest: &str, perms: FsPerms) -
     }
 }
 
-fn not_available(grant: &DirGrant) -> Denial {
-    Denial {
-        capability: Capability::Dir,
-        what: format!("not available in this version: mode {} of grant {}", grant.mode, grant.guest),
-        allow: "use the mode read, write or scratch".to_owned(),
+/// The view may be a mount that has no path: it is opened through its descriptor, which nothing needs afterwards.
+fn open_view(context: &mut WasiCtxBuilder, view: &Staged) -> std::result::Result<(), Unprepared> {
+    let handle = format!("/proc/self/fd/{}", view.dir.as_raw_fd());
+    match context.preopened_dir(handle, &view.guest, FsPerms::ReadWrite) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Unprepared::Host(io::Error::other(format!("the stage of {}: {error}", view.guest)))),
     }
 }
 

@@ -1,6 +1,8 @@
 //! Directory grants: modes, borders, denials, and what is left afterwards.
 
 use super::*;
+use crate::exec::Staged;
+use crate::exec::testing::{Kind, inside, is_mounted_below};
 use std::fs;
 use std::os::unix::fs::symlink;
 
@@ -115,8 +117,8 @@ fn grants_that_cannot_hold_are_refused_by_name() {
         (vec![grant(dir.path(), "/a", DirMode::Write), grant(&inner, "/b", DirMode::Read)], "lies in grant"),
         (vec![grant(&dir.path().join("absent"), "/a", DirMode::Read)], "does not exist"),
         (vec![grant(&dir.path().join("file"), "/a", DirMode::Read)], "is not a directory"),
-        (vec![grant(dir.path(), "/a", DirMode::Txn)], "not available in this version"),
-        (vec![grant(dir.path(), "/a", DirMode::Discard)], "not available in this version"),
+        (vec![grant(dir.path(), "/a", DirMode::Txn)], "nobody opened a stage for it"),
+        (vec![grant(dir.path(), "/a", DirMode::Discard)], "nobody opened a stage for it"),
     ];
     for (dirs, text) in cases {
         let execution = run(&Job { dirs, ..job(&preview1("", "")) });
@@ -125,6 +127,61 @@ fn grants_that_cannot_hold_are_refused_by_name() {
         assert!(denial.what.contains(text), "{denial:?}");
         assert_eq!(denials, Some(vec![denial]));
     }
+}
+
+#[test]
+fn a_staged_grant_is_its_view_and_never_the_directory() {
+    for kind in Kind::ALL {
+        let dir = tempfile::tempdir().unwrap();
+        let [base, stage] = ["base", "stage"].map(|name| dir.path().join(name).display().to_string());
+        fs::create_dir(&base).unwrap();
+        fs::write(format!("{base}/note"), "hello\n").unwrap();
+        let Some(view) = kind.view(&base, &stage, "/data") else { continue };
+        for mode in [DirMode::Txn, DirMode::Discard] {
+            let staged = |wat: &str| run_staged(&with_dir(wat, Path::new(&base), mode), &view);
+            let execution = staged(&writing(3, "new", "text"));
+            assert_eq!((execution.outcome, execution.denials), (Outcome::Succeeded, Some(Vec::new())), "{kind:?}");
+            assert_eq!(fs::read_to_string(inside(&view, "new")).unwrap(), "text");
+            assert_eq!(staged(&opening("note", false)).outcome, Outcome::Succeeded, "it shows what is there");
+            let refused = staged(&opening("../secret", false));
+            assert_eq!(refused.denials.unwrap()[0].what, "path /data/../secret leads out of the grant /data");
+        }
+        let unlink =
+            preview1(r#"(data (i32.const 1024) "note")"#, "(call $check (call $unlink (i32.const 3) (i32.const 1024) (i32.const 4)))");
+        assert_eq!(run_staged(&with_dir(&unlink, Path::new(&base), DirMode::Txn), &view).outcome, Outcome::Succeeded);
+        assert!(!inside(&view, "note").exists());
+        assert_eq!(fs::read_dir(&base).unwrap().count(), 1, "the directory itself holds what it held");
+        assert!(Path::new(&base).join("note").exists());
+        assert!(!is_mounted_below(dir.path()));
+    }
+}
+
+#[test]
+fn a_live_grant_in_a_staged_one_stays_live() {
+    let dir = tempfile::tempdir().unwrap();
+    let [base, stage] = ["base", "stage"].map(|name| dir.path().join(name).display().to_string());
+    let data = Path::new(&base).join("data");
+    fs::create_dir_all(&data).unwrap();
+    let view = Kind::Copy.view(&base, &stage, "/app").unwrap();
+    let dirs = vec![grant(Path::new(&base), "/app", DirMode::Txn), grant(&data, "/app/data", DirMode::Write)];
+    assert_eq!(run_staged(&Job { dirs, ..job(&writing(4, "new", "x")) }, &view).outcome, Outcome::Succeeded);
+    assert!(data.join("new").exists() && !inside(&view, "data/new").exists());
+}
+
+#[test]
+fn nothing_is_granted_live_in_a_dry_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let around = surroundings().1.dry();
+    let wat = writing(3, "new", "x");
+    let Cause::Denied { denial } = cause(block_on(executor().execute(&with_dir(&wat, dir.path(), DirMode::Write), around)).unwrap()) else {
+        panic!()
+    };
+    assert!(denial.what.contains("dry run") && denial.what.contains("/data"), "{denial:?}");
+    assert!(!dir.path().join("new").exists());
+}
+
+fn run_staged(job: &Job, view: &Staged) -> Execution {
+    block_on(executor().execute(job, surroundings().1.staging(vec![view.clone()]))).unwrap()
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! What to do about a failure: advice on its cause, and the next commands to type.
 
 use crate::render::figures;
+use crate::render::given::{Given, option};
 use std::time::Duration;
 use wasmhook::model::event::Status;
+use wasmhook::model::id::{EnvironmentName, RunId, Tag};
 use wasmhook::model::outcome::{Cause, TimeLimit};
 use wasmhook::model::units::{show_duration, show_size};
-use wasmhook::report::{End, Failure, Report, UsageReport, Why};
+use wasmhook::report::{End, Failure, HookReport, OutcomeWord, Report, UsageReport, Why};
 
 /// What can be done about `failure`, most likely first; empty if its own sentence says all there is.
 pub fn advice(failure: &Failure, usage: &UsageReport) -> Vec<String> {
@@ -14,8 +16,8 @@ pub fn advice(failure: &Failure, usage: &UsageReport) -> Vec<String> {
         Why::End(End::Cancelled) => Vec::new(),
         Why::End(End::Unknown) | Why::Cause(Cause::Unresolved) => {
             vec![
-                "find out what it did; if it may run a second time, write idempotent = true in the hook and run again".to_owned(),
-                "if it is done and must not run again, set enabled = false for this release".to_owned(),
+                "find out what it did, and say so with one of the commands below: nothing of this release runs before that".to_owned(),
+                "if it may always run a second time, write idempotent = true in the hook: then it restarts by itself".to_owned(),
             ]
         }
         Why::Cause(cause) => on_cause(cause),
@@ -81,36 +83,49 @@ fn size(bytes: u64) -> String {
     if shown.contains('.') { bytes.to_string() } else { shown.replace(' ', "") }
 }
 
-/// The next commands to type, each with what it is for.
-pub fn next(report: &Report) -> Vec<(String, &'static str)> {
-    let last = match report.status {
-        Status::Success | Status::Skipped => return Vec::new(),
-        Status::Locked => return vec![(command("status", report), "who holds the lock")],
-        Status::Refused => (command("plan", report), "what would run, and why it is refused"),
-        Status::Interrupted => (command("run", report), "again: what is done is skipped"),
-        Status::Failed => (command("run", report), "again, after the fix"),
-    };
-    let mut next = Vec::new();
-    if let Some(run) = &report.run_id {
-        next.push((format!("wasmhook show {}", word(run.as_str())), "all that it wrote"));
+/// The next commands to type, as words, each with what it is for. They repeat what this call was `given`.
+pub fn next(report: &Report, given: &Given) -> Vec<(Vec<String>, &'static str)> {
+    let mut next: Vec<_> = shows(report, given).into_iter().chain(resolves(report, given)).collect();
+    match report.status {
+        Status::Success | Status::Skipped | Status::SucceededButDeployFailed => return Vec::new(),
+        Status::Locked => return vec![(command(&["status"], report, given), "who holds the lock")],
+        Status::Refused => next.push((command(&["plan"], report, given), "what would run, and why not")),
+        Status::Interrupted | Status::Failed if report.dry_run => next.push((command(&["run"], report, given), "again, after the fix")),
+        Status::Interrupted | Status::Failed => {
+            next.push((command(&["run", "--resume"], report, given), "only what is missing"));
+            next.push((command(&["run"], report, given), "from the first step"));
+        }
     }
-    next.push(last);
     next
 }
 
-/// A command about the same release, as far as the report knows it.
-fn command(verb: &str, report: &Report) -> String {
-    let mut command = format!("wasmhook {verb}");
-    let tag = report.tag.as_ref().map(|tag| ("--tag", tag.as_str()));
-    let environment = report.environment.as_ref().map(|name| ("--env-name", name.as_str()));
-    for (option, value) in [tag, environment].into_iter().flatten() {
-        command = format!("{command} {option} {}", word(value));
-    }
-    command
+/// A dry run isn't remembered.
+fn shows(report: &Report, given: &Given) -> Option<(Vec<String>, &'static str)> {
+    let show = |run: &RunId| [words(&["wasmhook", "show", &shell_words::quote(run.as_str())]), given.state.clone()].concat();
+    report.run_id.as_ref().filter(|_| !report.dry_run).map(|run| (show(run), "all that it wrote"))
 }
 
-fn word(text: &str) -> std::borrow::Cow<'_, str> {
-    shell_words::quote(text)
+/// What can be said of each hook that nobody knows the end of.
+fn resolves(report: &Report, given: &Given) -> Vec<(Vec<String>, &'static str)> {
+    let unknown = report.hooks.iter().filter(|hook| hook.outcome == OutcomeWord::Unknown).map(HookReport::name);
+    let steps = report.steps.iter().filter(|step| step.outcome == Some(OutcomeWord::Unknown)).map(|step| step.step.to_string());
+    let commands = |name: String| {
+        let say = |word: &str| command(&["resolve", &shell_words::quote(&name), word], report, given);
+        [(say("--retry"), "it may run again"), (say("--mark-done"), "it is done"), (say("--mark-not-run"), "it did nothing")]
+    };
+    unknown.chain(steps).flat_map(commands).collect()
+}
+
+/// A command about the same release: what the report knows of it, else what was given.
+fn command(verb: &[&str], report: &Report, given: &Given) -> Vec<String> {
+    let known = |name: &str, value: Option<&str>, given: &[String]| if value.is_some() { option(name, value) } else { given.to_vec() };
+    let tag = known("--tag", report.tag.as_ref().map(Tag::as_str), &given.tag);
+    let environment = known("--env-name", report.environment.as_ref().map(EnvironmentName::as_str), &given.environment);
+    [words(&["wasmhook"]), words(verb), given.selectors.clone(), tag, environment, given.state.clone(), given.cache.clone()].concat()
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
 }
 
 #[cfg(test)]
@@ -150,5 +165,35 @@ mod tests {
     fn more_memory_is_advised_in_the_manifests_words() {
         let outcome = Outcome::Failed { cause: Cause::OutOfMemory { limit: 512 << 20, what: "memory".to_owned() } };
         assert_eq!(advised(&outcome, &UsageReport::default()), "give it more: memory = \"1GiB\" (now 512 MiB)");
+    }
+
+    #[test]
+    fn commands_name_again_what_this_call_named_and_a_shell_reads_them_so() {
+        use crate::args::Cli;
+        use clap::Parser as _;
+        let argv = [
+            "wasmhook",
+            "run",
+            "-C",
+            "/srv/my app's",
+            "--policy",
+            "$HOME/p.toml",
+            "--only",
+            "a",
+            "--ignore-marker",
+            "--no-fetch",
+            "--tag",
+            "v1",
+            "--state",
+            "s",
+            "--cache",
+            "c",
+        ];
+        let given = Given::by(&Cli::try_parse_from(argv).unwrap().command);
+        let (again, _) = next(&Report::not_started(Status::Refused), &given).pop().unwrap();
+        let mut pasted = shell_words::split(&again.join(" ")).unwrap();
+        assert_eq!(pasted[1], "plan");
+        "run".clone_into(&mut pasted[1]);
+        assert_eq!(pasted, argv);
     }
 }

@@ -53,10 +53,17 @@ impl Live {
             What::Finished { place, result } => self.finished(place, result),
             What::StepFinished { step, verdict, detail } => self.step_finished(step, *verdict, detail.as_deref()),
             What::Warning { code, message } => self.warning(&format!("{message} [{code}]")),
+            What::Resolved { by: None, .. } => Vec::new(),
+            What::Resolved { place, release, resolution, by: Some(by) } => {
+                self.warning(&format!("{place} of release {release} {} by {by}", resolution.words()))
+            }
+            What::DeployFailed { by, detail } => self.warning(&format!("{detail} (said by {by})")),
+            What::Unlocked { by, owner } => self.warning(&format!("{by} took the lock away from {owner}")),
             What::Interrupted { signal: Some(signal) } => self.warning(&format!("interrupted by signal {signal}: ending what runs")),
             What::Interrupted { signal: None } => self.warning("interrupted: ending what runs"),
             What::RunFinished { detail: Some(detail), .. } => self.warning(detail),
-            What::RunFinished { detail: None, .. } => Vec::new(),
+            // The summary tells of it.
+            What::RunFinished { detail: None, .. } | What::WouldChange { .. } => Vec::new(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! What people read of a run: lines while it goes on ([`live`]), and a summary when it is over ([`summary`]).
 
+pub mod dry;
 pub mod failure;
 pub mod hint;
 pub mod live;

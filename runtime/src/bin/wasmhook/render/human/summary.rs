@@ -1,7 +1,8 @@
 //! A run that is over, at a glance: how it ended, each hook, all about each failure, what didn't run, what is live, and what to type next.
 
-use super::{failure, hint, versions};
+use super::{dry, failure, hint, versions};
 use crate::render::figures;
+use crate::render::given::Given;
 use crate::render::line::{Line, text};
 use crate::render::look::{Look, Style, Symbol};
 use crate::render::table::Table;
@@ -10,14 +11,16 @@ use wasmhook::model::id::{Commit, RunId};
 use wasmhook::model::outcome::Verdict;
 use wasmhook::report::{HookReport, OutcomeWord, Report, UsageReport};
 
-/// The summary of `report`, as text with line ends.
-pub fn render(look: Look, report: &Report) -> String {
+/// The summary of `report`, as text with line ends; the commands it ends with name again what this call was `given`.
+pub fn render(look: Look, report: &Report, given: &Given) -> String {
     let mut sections = vec![head(look, report), hooks(look, report)];
     sections.extend(report.hooks.iter().map(|hook| failure::hook(look, hook)));
     sections.extend(report.steps.iter().map(|step| failure::step(look, step)));
     sections.push(notices(look, report));
+    sections.push(dry::changes(look, report, given.diffs));
     sections.push(state(look, report));
-    sections.push(next(look, report));
+    sections.push(next(look, report, given));
+    sections.push(dry::not_tried(look, report));
     let sections: Vec<String> = sections.iter().filter(|lines| !lines.is_empty()).map(|lines| text(lines)).collect();
     sections.join("\n")
 }
@@ -51,6 +54,7 @@ fn ending(report: &Report) -> (Symbol, String) {
         (Status::Success, 0) => (Symbol::Done, "succeeded".to_owned()),
         (Status::Success, 1) => (Symbol::Warning, "succeeded with 1 warning".to_owned()),
         (Status::Success, n) => (Symbol::Warning, format!("succeeded with {n} warnings")),
+        (Status::SucceededButDeployFailed, _) => (Symbol::Failed, "succeeded, but the deployment was not completed".to_owned()),
         (Status::Failed, _) => (Symbol::Failed, "failed".to_owned()),
         (Status::Refused, _) => (Symbol::Failed, "refused: nothing ran".to_owned()),
         (Status::Interrupted, _) => (Symbol::Failed, "interrupted".to_owned()),
@@ -127,7 +131,12 @@ fn outcome(look: Look, hook: &HookReport) -> Line {
 }
 
 fn notices(look: Look, report: &Report) -> Vec<Line> {
-    let mark = |text: &str| Line::new(look).symbol(Symbol::Warning).space(1).plain(text).fold(look.width, 2);
+    let symbol = match report.status {
+        Status::Refused | Status::Locked => Symbol::Failed,
+        Status::Skipped => Symbol::Skipped,
+        Status::Success | Status::SucceededButDeployFailed | Status::Failed | Status::Interrupted => Symbol::Warning,
+    };
+    let mark = |text: &str| Line::new(look).symbol(symbol).space(1).plain(text).fold(look.width, 2);
     let unenforced = report.hooks.iter().flat_map(|hook| {
         hook.unenforced.iter().filter(|lost| *lost != "unconfined").map(|lost| format!("{}: not enforced: {lost}", hook.name()))
     });
@@ -146,15 +155,36 @@ fn state(look: Look, report: &Report) -> Vec<Line> {
     sentences.into_iter().flatten().flat_map(|text| Line::new(look).plain(&text).fold(look.width, 2)).collect()
 }
 
-fn next(look: Look, report: &Report) -> Vec<Line> {
-    let commands = hint::next(report);
+fn next(look: Look, report: &Report, given: &Given) -> Vec<Line> {
+    let commands = hint::next(report, given);
     if commands.is_empty() {
         return Vec::new();
     }
     let mut lines = vec![Line::new(look).add(Style::Strong, "Next:")];
-    for (command, purpose) in commands {
-        let line = Line::new(look).space(2).add(Style::Name, &command).add(Style::Dim, &format!("  # {purpose}"));
-        lines.extend(line.fold(look.width, 4));
+    lines.extend(commands.iter().flat_map(|(command, purpose)| to_type(look, command, purpose)));
+    lines
+}
+
+/// A command and what it is for, so that it works when it is pasted: a line that is broken says so to the shell, and words stay whole.
+fn to_type(look: Look, command: &[String], purpose: &str) -> Vec<Line> {
+    let line = |indent: usize| Line::new(look).space(indent);
+    let comment = Line::new(look).add(Style::Dim, &format!("# {purpose}"));
+    let whole = line(2).add(Style::Name, &command.join(" ")).space(2).append(comment.clone());
+    if whole.width() <= look.width {
+        return vec![whole];
     }
+    let mut lines = vec![line(2).append(comment)];
+    let mut last = line(2);
+    for word in command {
+        let with = last.clone().add(Style::Name, &format!("{word} "));
+        // Room for the sign that the command goes on.
+        if with.width() < look.width || last.width() <= 4 {
+            last = with;
+        } else {
+            lines.push(last.plain("\\"));
+            last = line(4).add(Style::Name, &format!("{word} "));
+        }
+    }
+    lines.push(last);
     lines
 }

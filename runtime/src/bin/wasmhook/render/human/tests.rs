@@ -2,6 +2,7 @@
 
 use super::live::Live;
 use super::summary;
+use crate::render::given::Given;
 use crate::render::line::text;
 use crate::render::look::Look;
 use crate::render::testing::journal::{failure, hostile, success};
@@ -16,7 +17,7 @@ fn live(look: Look, events: &[Event]) -> String {
 }
 
 fn summary(look: Look, events: &[Event]) -> String {
-    summary::render(look, &Report::fold(events))
+    summary::render(look, &Report::fold(events), &Given::default())
 }
 
 #[test]
@@ -124,7 +125,8 @@ fn summary_of_a_failure_at_80_columns() {
 
     Next:
       wasmhook show 01JFAKE  # all that it wrote
-      wasmhook run --tag v0.4.0 --env-name testsite  # again, after the fix
+      wasmhook run --resume --tag v0.4.0 --env-name testsite  # only what is missing
+      wasmhook run --tag v0.4.0 --env-name testsite  # from the first step
     "#);
 }
 
@@ -154,7 +156,8 @@ fn summary_of_a_failure_at_200_columns() {
 
     Next:
       wasmhook show 01JFAKE  # all that it wrote
-      wasmhook run --tag v0.4.0 --env-name testsite  # again, after the fix
+      wasmhook run --resume --tag v0.4.0 --env-name testsite  # only what is missing
+      wasmhook run --tag v0.4.0 --env-name testsite  # from the first step
     "#);
 }
 
@@ -192,10 +195,11 @@ fn summary_of_a_failure_at_40_columns() {
     The new version is not live.
 
     Next:
-      wasmhook show 01JFAKE  # all that it
-        wrote
-      wasmhook run --tag v0.4.0 --env-name
-        testsite  # again, after the fix
+      # all that it wrote
+      wasmhook show 01JFAKE
+      # again, after the fix
+      wasmhook run --tag v0.4.0 --env-name \
+        testsite
     "#);
 }
 
@@ -223,23 +227,24 @@ fn a_run_that_died_asks_what_became_of_its_hook() {
       it was running when the engine died
       its last lines:
         │ === Release hook: v0.4.0 ===
-      → find out what it did; if it may run a second time, write idempotent = true
-        in the hook and run again
-      → if it is done and must not run again, set enabled = false for this release
+      → find out what it did, and say so with one of the commands below: nothing of
+        this release runs before that
+      → if it may always run a second time, write idempotent = true in the hook:
+        then it restarts by itself
 
     Did not run because of it: post-migrate/verify, update-version, start-services.
     The new version is not live.
 
     Next:
       wasmhook show 01JFAKE  # all that it wrote
-      wasmhook run --tag v0.4.0 --env-name testsite  # again: what is done is
-        skipped
+      # again: what is done is skipped
+      wasmhook run --tag v0.4.0 --env-name testsite
     "#);
 }
 
 #[test]
 fn a_run_that_never_started_says_why_and_where_to_look() {
-    let shown = |status| summary::render(UNICODE, &Report::not_started(status));
+    let shown = |status| summary::render(UNICODE, &Report::not_started(status), &Given::default());
     assert_eq!(shown(Status::Skipped), "- skipped: another run holds the lock\n");
     insta::assert_snapshot!(shown(Status::Locked), @r#"
     ✗ locked by another run: nothing ran
@@ -247,6 +252,35 @@ fn a_run_that_never_started_says_why_and_where_to_look() {
     Next:
       wasmhook status  # who holds the lock
     "#);
+}
+
+#[test]
+fn a_refusal_lists_its_reasons_with_the_sign_of_a_failure() {
+    let notice = wasmhook::report::Notice { code: "moved-tag".to_owned(), message: "tag v1 points elsewhere".to_owned() };
+    let refused = Report { notices: vec![notice], ..Report::not_started(Status::Refused) };
+    insta::assert_snapshot!(summary::render(UNICODE, &refused, &Given::default()), @r#"
+    ✗ refused: nothing ran
+
+    ✗ tag v1 points elsewhere [moved-tag]
+
+    Next:
+      wasmhook plan  # what would run, and why not
+    "#);
+}
+
+#[test]
+fn a_command_that_is_broken_into_lines_is_one_to_the_shell() {
+    let given =
+        Given { selectors: ["-C", "'/srv/a b'", "--policy", "/etc/wasmhook/policy.toml"].map(str::to_owned).to_vec(), ..Given::default() };
+    let told = summary::render(wide(UNICODE, 50), &Report::fold(&failure()), &given);
+    insta::assert_snapshot!(told.split_once("Next:\n").unwrap().1, @r#"
+      wasmhook show 01JFAKE  # all that it wrote
+      # again, after the fix
+      wasmhook run -C '/srv/a b' --policy \
+        /etc/wasmhook/policy.toml --tag v0.4.0 \
+        --env-name testsite
+    "#);
+    assert_fits(&told, 50);
 }
 
 #[test]

@@ -1,0 +1,109 @@
+//! What a call named, for the commands that it prints: they work when they are pasted, since they name it again.
+
+use crate::args::{Command, Places, Selectors};
+use std::path::Path;
+
+/// Options of this call, as words for a shell.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Given {
+    /// Which release and hooks are meant, without tag and environment: the report knows them better.
+    pub selectors: Vec<String>,
+    /// `--tag` and its value.
+    pub tag: Vec<String>,
+    /// `--env-name` and its value.
+    pub environment: Vec<String>,
+    /// `--state` and its value.
+    pub state: Vec<String>,
+    /// `--cache` and its value.
+    pub cache: Vec<String>,
+    /// Whether a dry run is to show how texts would change.
+    pub diffs: bool,
+}
+
+impl Given {
+    /// What `command` names.
+    pub fn by(command: &Command) -> Self {
+        match command {
+            Command::Run(args) => Self {
+                diffs: args.diff,
+                ..Self::of(&args.selectors).and_flags(&[(args.no_fetch, "--no-fetch"), (args.dry_run, "--dry-run")])
+            },
+            Command::Show(args) => Self::of(&args.selectors),
+            _ => Self::default(),
+        }
+    }
+
+    fn of(selectors: &Selectors) -> Self {
+        let Selectors { dir, manifests, policy, app, profile, app_dir, data_dir, env_files, instances, phases, only, places, .. } =
+            selectors;
+        let Places { state, cache } = places;
+        let mut words = Words::default();
+        words.path("-C", Some(dir.as_path()).filter(|dir| *dir != Path::new(".")));
+        for file in manifests {
+            words.path("--manifest", Some(file));
+        }
+        words.path("--policy", policy.as_deref());
+        words.text("--app", app.as_deref());
+        words.text("--profile", profile.as_deref());
+        words.path("--app-dir", app_dir.as_deref());
+        words.path("--data-dir", data_dir.as_deref());
+        for file in env_files {
+            words.path("--env-file", Some(file));
+        }
+        for instance in instances {
+            words.text("--instance", Some(instance));
+        }
+        for phase in phases {
+            words.text("--phase", Some(phase));
+        }
+        for hook in only {
+            words.text("--only", Some(hook));
+        }
+        let flags = [
+            (selectors.from_env, "--from-env"),
+            (selectors.ignore_marker, "--ignore-marker"),
+            (selectors.accept_moved_tag, "--accept-moved-tag"),
+        ];
+        Self {
+            selectors: words.0,
+            tag: option("--tag", selectors.tag.as_deref()),
+            environment: option("--env-name", selectors.env_name.as_deref()),
+            state: Words::of_path("--state", state.as_deref()),
+            cache: Words::of_path("--cache", cache.as_deref()),
+            diffs: false,
+        }
+        .and_flags(&flags)
+    }
+
+    fn and_flags(mut self, flags: &[(bool, &str)]) -> Self {
+        self.selectors.extend(flags.iter().filter(|(given, _)| *given).map(|(_, flag)| (*flag).to_owned()));
+        self
+    }
+}
+
+/// An option and its value, quoted; nothing without one.
+pub fn option(name: &str, value: Option<&str>) -> Vec<String> {
+    value.map(|value| vec![name.to_owned(), quoted(value)]).unwrap_or_default()
+}
+
+/// A word as a shell has to read it.
+fn quoted(word: &str) -> String {
+    shell_words::quote(word).into_owned()
+}
+
+#[derive(Default)]
+struct Words(Vec<String>);
+
+impl Words {
+    fn of_path(name: &str, path: Option<&Path>) -> Vec<String> {
+        option(name, path.map(Path::to_string_lossy).as_deref())
+    }
+
+    fn path(&mut self, name: &str, path: Option<&Path>) {
+        self.0.extend(Self::of_path(name, path));
+    }
+
+    fn text(&mut self, name: &str, text: Option<&str>) {
+        self.0.extend(option(name, text));
+    }
+}

@@ -1,0 +1,152 @@
+//! The second back end: a copy of the whole tree, sharing its blocks where the file system can.
+
+use super::error::{At, StageError};
+use super::overlay::Nested;
+use super::tree::{self, Kind, Meta, Node, Tree};
+use super::{Limits, place};
+use rustix::fs::{Mode, OFlags};
+use rustix::io::{Errno, Result};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+/// What one entry was when it was copied.
+#[derive(Debug, Clone)]
+pub(super) struct Copied {
+    /// In the base.
+    pub base: Node,
+    /// In the copy; none for what isn't copied: sockets and devices.
+    pub copy: Option<Node>,
+}
+
+/// Every entry below a copied directory, by its path. The directory itself has the empty path.
+pub(super) type Snapshot = BTreeMap<PathBuf, Copied>;
+
+/// Why a tree wasn't copied.
+pub(super) enum Failure {
+    /// More than this.
+    TooMuch(String),
+    Stage(StageError),
+}
+
+impl From<StageError> for Failure {
+    fn from(error: StageError) -> Self {
+        Self::Stage(error)
+    }
+}
+
+/// Copies everything below `base` into the empty directory `to`, but for what lies in nested grants.
+pub(super) fn copy(base: &Path, to: BorrowedFd<'_>, nested: &[Nested], limits: Limits) -> std::result::Result<Snapshot, Failure> {
+    let root = tree::open_root(base).at("open", base)?;
+    let root_node = Node::open(&root).at("read", base)?;
+    let mut copier = Copier { from: root.as_fd(), to, limits, bytes: 0, clones: true, snapshot: Snapshot::new() };
+    copier.snapshot.insert(PathBuf::new(), Copied { base: root_node, copy: None });
+    let mut dirs = vec![PathBuf::new()];
+    let mut next = 0;
+    while let Some(at) = dirs.get(next).cloned() {
+        next += 1;
+        let names = tree::open_dir(copier.from, &at).and_then(tree::names).at("read", base.join(&at))?;
+        for name in names.iter().filter(|name| !place::is_ours(name)) {
+            let entry = at.join(name);
+            let node = copier.entry(&entry).at("copy", base.join(&entry))?;
+            copier.check()?;
+            if node.is_some_and(|node| node.is_dir()) && !nested.iter().any(|nested| nested.at == entry) {
+                dirs.push(entry);
+            }
+        }
+    }
+    // Only now, since each entry made in a directory changes it, and one may forbid it. Nested grants are dirs of the copy, too.
+    copier.finish_dirs().at("copy", base)?;
+    Ok(copier.snapshot)
+}
+
+struct Copier<'a> {
+    from: BorrowedFd<'a>,
+    to: BorrowedFd<'a>,
+    limits: Limits,
+    bytes: u64,
+    /// Whether the file system may share blocks: not asked again once it refused.
+    clones: bool,
+    snapshot: Snapshot,
+}
+
+impl Copier<'_> {
+    fn check(&self) -> std::result::Result<(), Failure> {
+        if self.snapshot.len() as u64 > self.limits.files.saturating_add(1) {
+            return Err(Failure::TooMuch(format!("{} files", self.limits.files)));
+        }
+        if self.bytes > self.limits.bytes {
+            return Err(Failure::TooMuch(format!("{} bytes", self.limits.bytes)));
+        }
+        Ok(())
+    }
+
+    /// Copies one entry; none if it vanished meanwhile.
+    fn entry(&mut self, at: &Path) -> Result<Option<Node>> {
+        let (mut from, mut to) = (Tree::new(self.from), Tree::new(self.to));
+        let Some(base) = from.node(at)? else { return Ok(None) };
+        let (dir, name) = to.place(at)?;
+        match base.kind {
+            Kind::File => {
+                self.bytes = self.bytes.saturating_add(base.size);
+                if self.bytes <= self.limits.bytes {
+                    let new = rustix::fs::openat(dir, name, OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC, Mode::RWXU)?;
+                    self.content(&tree::open_below(self.from, at, OFlags::RDONLY)?, new)?;
+                }
+            }
+            Kind::Link => {
+                let (dir_from, name_from) = from.place(at)?;
+                let target = rustix::fs::readlinkat(dir_from, name_from, Vec::new())?;
+                rustix::fs::symlinkat(target, dir, name)?;
+            }
+            Kind::Pipe => rustix::fs::mkfifoat(dir, name, Mode::RWXU)?,
+            Kind::Dir => rustix::fs::mkdirat(dir, name, Mode::RWXU)?,
+            Kind::Socket | Kind::Device => {}
+        }
+        let copy = match base.kind {
+            Kind::Socket | Kind::Device => None,
+            Kind::Dir => Some(base),
+            _ if self.bytes > self.limits.bytes => None,
+            _ => Some(copy_meta(&from.handle(at)?, &to.handle(at)?, &base)?),
+        };
+        self.snapshot.insert(at.to_owned(), Copied { base, copy });
+        Ok(Some(base))
+    }
+
+    fn content(&mut self, from: &OwnedFd, to: OwnedFd) -> Result<()> {
+        if self.clones {
+            match rustix::fs::ioctl_ficlone(&to, from) {
+                Ok(()) => return Ok(()),
+                Err(Errno::NOTSUP | Errno::XDEV | Errno::INVAL | Errno::NOTTY | Errno::NOSYS) => self.clones = false,
+                Err(error) => return Err(error),
+            }
+        }
+        let mut from = File::from(from.try_clone().map_err(|error| errno(&error))?);
+        io::copy(&mut from, &mut File::from(to)).map(drop).map_err(|error| errno(&error))
+    }
+
+    fn finish_dirs(&mut self) -> Result<()> {
+        let (mut from, mut to) = (Tree::new(self.from), Tree::new(self.to));
+        for (at, copied) in self.snapshot.iter_mut().rev().filter(|(_, copied)| copied.base.is_dir()) {
+            copied.copy = Some(copy_meta(&from.handle(at)?, &to.handle(at)?, &copied.base)?);
+        }
+        Ok(())
+    }
+}
+
+/// Gives a copy all that belongs to the original besides its content, and tells what the copy is then.
+fn copy_meta(from: &OwnedFd, to: &OwnedFd, base: &Node) -> Result<Node> {
+    let mut meta = Meta::of(from, base)?;
+    if !rustix::process::geteuid().is_root() {
+        let own = Node::open(to)?;
+        (meta.uid, meta.gid) = (own.uid, own.gid);
+    }
+    meta.set(to)?;
+    Node::open(to)
+}
+
+fn errno(error: &io::Error) -> Errno {
+    Errno::from_io_error(error).unwrap_or(Errno::IO)
+}

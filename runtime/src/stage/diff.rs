@@ -1,0 +1,323 @@
+//! What a staged tree changes in its base. One walk serves both back ends: a copy is read as an overlay that hides the whole base.
+
+use super::copy::Snapshot;
+use super::overlay::{Marks, Nested};
+use super::place;
+use super::tree::{self, Kind, Meta, Node, Tree};
+use rustix::fs::OFlags;
+use rustix::io::{Errno, Result};
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::{Path, PathBuf};
+
+/// What is done to one path of the base.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Change {
+    pub at: PathBuf,
+    pub act: Act,
+    /// What stood there when the hook began.
+    pub before: Option<Node>,
+    /// Overlayfs copied it from the base; so if nothing stands there now, somebody else removed it.
+    pub is_copy: bool,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Act {
+    /// Removed, to stay away or to make room for something of another kind.
+    Remove,
+    /// A directory is made.
+    Make(Meta),
+    /// A directory stays, with other attributes. Not `named` if that is only the time at which an entry came or went.
+    Adapt { meta: Meta, named: bool },
+    /// A file, link or pipe is put there, in one step over what was there.
+    Put(Node),
+}
+
+/// What can't be committed.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Refusal {
+    NotStageable(PathBuf, Kind),
+    InLiveGrant(PathBuf),
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Diff {
+    pub changes: Vec<Change>,
+    pub refusals: Vec<Refusal>,
+}
+
+/// The base as the hook found it.
+pub(super) enum Before<'a> {
+    /// It is still there, under the overlay.
+    Live,
+    /// It was copied.
+    Copied(&'a Snapshot),
+}
+
+/// The two trees.
+pub(super) struct Sides<'a> {
+    pub base: BorrowedFd<'a>,
+    pub staged: BorrowedFd<'a>,
+    pub before: Before<'a>,
+    /// What the staged root was when the hook began.
+    pub root: &'a Meta,
+    pub nested: &'a [Nested],
+}
+
+/// What of the base shows through a staged directory.
+#[derive(Clone, Copy, PartialEq)]
+enum Under {
+    /// Everything that the staged one doesn't cover.
+    Merged,
+    /// Nothing: a directory stands there, hidden.
+    Hidden,
+    /// Nothing stands there.
+    Nothing,
+}
+
+/// Compares; the changes come sorted by path, a directory before what lies in it, a removal before what takes its place.
+pub(super) fn diff(sides: &Sides<'_>) -> std::result::Result<Diff, (PathBuf, Errno)> {
+    let mut walk = Walk { sides, base: Tree::new(sides.base), staged: Tree::new(sides.staged), found: Diff::default(), at: PathBuf::new() };
+    let walked = walk.all();
+    let (at, mut found) = (walk.at, walk.found);
+    walked.map_err(|errno| (at, errno))?;
+    // Stable: of two changes of one path, the removal was found first.
+    found.changes.sort_by(|a, b| a.at.cmp(&b.at));
+    Ok(found)
+}
+
+struct Walk<'a> {
+    sides: &'a Sides<'a>,
+    base: Tree<'a>,
+    staged: Tree<'a>,
+    found: Diff,
+    /// Where it is, for messages.
+    at: PathBuf,
+}
+
+impl Walk<'_> {
+    fn all(&mut self) -> Result<()> {
+        let root = self.staged.handle(Path::new(""))?;
+        let meta = Meta::of(&root, &Node::open(&root)?)?;
+        let under = if matches!(self.sides.before, Before::Live) { Under::Merged } else { Under::Hidden };
+        let mut dirs = vec![(PathBuf::new(), under)];
+        while let Some((dir, under)) = dirs.pop() {
+            self.at.clone_from(&dir);
+            let entries = self.staged.names(&dir)?;
+            if under == Under::Hidden {
+                self.hidden(&dir, &entries)?;
+            }
+            for name in entries.iter().filter(|name| !place::is_ours(name)) {
+                self.at = dir.join(name);
+                if let Some(below) = self.entry(&dir.join(name), under)? {
+                    dirs.push((dir.join(name), below));
+                }
+            }
+            if dir.as_os_str().is_empty() && meta != *self.sides.root {
+                let named = !meta.is_but_for_time(self.sides.root);
+                let before = Some(Node::open(self.sides.base)?);
+                self.found.changes.push(Change { at: dir, act: Act::Adapt { meta: meta.clone(), named }, before, is_copy: false });
+            }
+        }
+        Ok(())
+    }
+
+    /// What stands in a hidden directory, and has nothing over it, is removed.
+    fn hidden(&mut self, dir: &Path, names: &[OsString]) -> Result<()> {
+        for name in self.names_before(dir)? {
+            let at = dir.join(&name);
+            let is_left = self.is_left_alone(&at) || place::is_ours(&name);
+            if names.binary_search(&name).is_err() && !is_left {
+                self.remove(&at)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// One entry of the staged tree; tells how to go on below it.
+    fn entry(&mut self, at: &Path, under: Under) -> Result<Option<Under>> {
+        let Some(now) = self.staged.node(at)? else { return Ok(None) };
+        let before = if under == Under::Nothing { None } else { self.before(at)? };
+        if self.is_nested(at) {
+            self.nested(at, &now)?;
+            return Ok(None);
+        }
+        if now.is_whiteout() && matches!(self.sides.before, Before::Live) {
+            if before.is_some() {
+                self.remove(at)?;
+            }
+            return Ok(None);
+        }
+        match now.kind {
+            Kind::Dir => self.dir(at, &now, before, under),
+            Kind::File | Kind::Link | Kind::Pipe => self.file(at, &now, before).map(|()| None),
+            Kind::Socket | Kind::Device => {
+                self.found.refusals.push(Refusal::NotStageable(at.to_owned(), now.kind));
+                Ok(None)
+            }
+        }
+    }
+
+    fn dir(&mut self, at: &Path, now: &Node, before: Option<Node>, under: Under) -> Result<Option<Under>> {
+        let handle = self.staged.handle(at)?;
+        let meta = Meta::of(&handle, now)?;
+        let marks = self.marks(&handle, now)?;
+        let is_copy = marks.is_copy;
+        let Some(dir) = before.filter(Node::is_dir) else {
+            if before.is_some() {
+                self.remove(at)?;
+            }
+            self.found.changes.push(Change { at: at.to_owned(), act: Act::Make(meta), before, is_copy });
+            return Ok(Some(Under::Nothing));
+        };
+        let below = if under == Under::Hidden || marks.is_opaque { Under::Hidden } else { Under::Merged };
+        if !self.is_untouched(at, now) {
+            let old = self.meta_before(at, &dir)?;
+            if meta != old {
+                let named = !meta.is_but_for_time(&old);
+                self.found.changes.push(Change { at: at.to_owned(), act: Act::Adapt { meta, named }, before, is_copy });
+            }
+        }
+        Ok(Some(below))
+    }
+
+    fn file(&mut self, at: &Path, now: &Node, before: Option<Node>) -> Result<()> {
+        let handle = self.staged.handle(at)?;
+        let marks = self.marks(&handle, now)?;
+        match before {
+            Some(dir) if dir.is_dir() => self.remove(at)?,
+            Some(old) if self.is_untouched(at, now) || self.is_same(at, now, &old)? => return Ok(()),
+            _ => {}
+        }
+        self.found.changes.push(Change { at: at.to_owned(), act: Act::Put(*now), before, is_copy: marks.is_copy });
+        Ok(())
+    }
+
+    /// Removes what stood at a path, and all in it.
+    fn remove(&mut self, at: &Path) -> Result<()> {
+        let mut left = vec![at.to_owned()];
+        while let Some(at) = left.pop() {
+            let Some(before) = self.before(&at)? else { continue };
+            if self.is_nested(&at) {
+                self.found.refusals.push(Refusal::InLiveGrant(at));
+                continue;
+            }
+            if before.is_dir() {
+                left.extend(self.names_before(&at)?.iter().map(|name| at.join(name)));
+            }
+            self.found.changes.push(Change { at, act: Act::Remove, before: Some(before), is_copy: false });
+        }
+        Ok(())
+    }
+
+    fn is_nested(&self, at: &Path) -> bool {
+        self.sides.nested.iter().any(|nested| nested.at == at)
+    }
+
+    /// Where a live grant stands, the stage may hold nothing of its own.
+    fn nested(&mut self, at: &Path, now: &Node) -> Result<()> {
+        let handle = self.staged.handle(at)?;
+        let is_plain = now.is_dir() && !self.marks(&handle, now)?.is_opaque && self.staged.names(at)?.is_empty();
+        if !is_plain {
+            self.found.refusals.push(Refusal::InLiveGrant(at.to_owned()));
+        }
+        Ok(())
+    }
+
+    fn marks(&self, entry: impl AsFd, node: &Node) -> Result<Marks> {
+        match self.sides.before {
+            Before::Live => Marks::of(entry, node),
+            Before::Copied(_) => Ok(Marks::default()),
+        }
+    }
+
+    /// What stood at a path when the hook began.
+    fn before(&mut self, at: &Path) -> Result<Option<Node>> {
+        match self.sides.before {
+            Before::Live => self.base.node(at),
+            Before::Copied(snapshot) => Ok(snapshot.get(at).map(|copied| copied.base)),
+        }
+    }
+
+    fn names_before(&mut self, dir: &Path) -> Result<Vec<OsString>> {
+        match self.sides.before {
+            Before::Live => self.base.names(dir),
+            Before::Copied(snapshot) => {
+                let below = snapshot.range(dir.to_owned()..).skip(1).map(|(at, _)| at).take_while(|at| at.starts_with(dir));
+                let children = below.filter(|at| at.parent() == Some(dir));
+                Ok(children.filter_map(|at| at.file_name()).map(ToOwned::to_owned).collect())
+            }
+        }
+    }
+
+    fn meta_before(&mut self, at: &Path, node: &Node) -> Result<Meta> {
+        match self.base.handle(at) {
+            Ok(handle) => Meta::of(handle, node),
+            // Somebody else removed it: a conflict, found by whoever compares the nodes.
+            Err(Errno::NOENT) => Ok(Meta { mode: u32::MAX, uid: 0, gid: 0, mtime: (0, 0), xattrs: std::collections::BTreeMap::new() }),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Sockets and devices aren't copied, so their absence from a copy says nothing.
+    fn is_left_alone(&self, at: &Path) -> bool {
+        match self.sides.before {
+            Before::Live => false,
+            Before::Copied(snapshot) => snapshot.get(at).is_some_and(|copied| copied.copy.is_none()),
+        }
+    }
+
+    /// Whether a copy is as it was when it was made.
+    fn is_untouched(&self, at: &Path, now: &Node) -> bool {
+        match self.sides.before {
+            Before::Live => false,
+            Before::Copied(snapshot) => snapshot.get(at).and_then(|copied| copied.copy).is_some_and(|copy| copy == *now),
+        }
+    }
+
+    /// Whether both sides hold the same, attributes and content.
+    fn is_same(&mut self, at: &Path, now: &Node, old: &Node) -> Result<bool> {
+        if (now.kind, now.size) != (old.kind, old.size) {
+            return Ok(false);
+        }
+        let base = match self.base.handle(at) {
+            Err(Errno::NOENT) => return Ok(false),
+            base => base?,
+        };
+        if Meta::of(self.staged.handle(at)?, now)? != Meta::of(base, old)? {
+            return Ok(false);
+        }
+        match now.kind {
+            Kind::File => self.is_same_content(at),
+            Kind::Link => {
+                let target = |tree: &mut Tree<'_>| {
+                    let (dir, name) = tree.place(at)?;
+                    rustix::fs::readlinkat(dir, name, Vec::new())
+                };
+                Ok(target(&mut self.staged)? == target(&mut self.base)?)
+            }
+            _ => Ok(true),
+        }
+    }
+
+    fn is_same_content(&self, at: &Path) -> Result<bool> {
+        let open = |root| tree::open_below(root, at, OFlags::RDONLY | OFlags::NONBLOCK).map(File::from);
+        let (mut ours, mut theirs) = match (open(self.sides.staged), open(self.sides.base)) {
+            // One that can't be read can't be compared; so it counts as changed.
+            (Err(Errno::ACCESS), _) | (_, Err(Errno::ACCESS)) => return Ok(false),
+            (ours, theirs) => (ours?, theirs?),
+        };
+        let (mut left, mut right) = (vec![0; 64 * 1024], vec![0; 64 * 1024]);
+        loop {
+            let read = ours.read(&mut left).map_err(|_| Errno::IO)?;
+            if read == 0 {
+                return Ok(theirs.read(&mut right).map_err(|_| Errno::IO)? == 0);
+            }
+            if theirs.read_exact(&mut right[..read]).is_err() || left[..read] != right[..read] {
+                return Ok(false);
+            }
+        }
+    }
+}

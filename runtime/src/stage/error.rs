@@ -1,0 +1,203 @@
+//! Why a stage can't be had, and why it can't be committed.
+
+use super::{Backend, Kind};
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// Why a stage can't be had or read. Nothing outside it was changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StageError {
+    /// The system refused something.
+    #[error("cannot {doing} {}: {source}", path.display())]
+    Io {
+        /// What was tried (`read`).
+        doing: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Its file system is read-only, so nothing could be committed.
+    #[error("{} lies on a read-only file system: nothing can be committed there; grant it with mode discard or read", base.display())]
+    ReadOnly {
+        /// The granted directory.
+        base: PathBuf,
+    },
+    /// Another file system is mounted in it: a stage holds one.
+    #[error("{} is a mount inside {}: a stage holds one file system; grant the mounted directory by itself, with mode write or read", mounted.display(), base.display())]
+    MountedInside {
+        /// The granted directory.
+        base: PathBuf,
+        /// The first mount in it.
+        mounted: PathBuf,
+    },
+    /// A live grant nested in it can't be shown where it stands.
+    #[error("the grant {} inside {} can't be mounted into the stage: {source} (it takes Linux 6.15); stage both, or neither", nested.display(), base.display())]
+    NestedLive {
+        /// The granted directory.
+        base: PathBuf,
+        /// The live one in it.
+        nested: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// It is more than may be copied.
+    #[error("{} can't be staged by copying: more than {limit}; {}", base.display(), way_out(why))]
+    TooLarge {
+        /// The granted directory.
+        base: PathBuf,
+        /// What would be exceeded: `100000 files`, `1073741824 bytes`.
+        limit: String,
+        /// Why it would be copied at all.
+        why: Vec<WhyNot>,
+    },
+    /// A stage that a crash left can't be read.
+    #[error("the unfinished commit in {} can't be read: {why}; run the wasmhook that wrote it, or move it away", path.display())]
+    NotUnderstood {
+        /// The stage directory.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// A stage that a crash left wants to change a directory that isn't known to belong to it.
+    #[error("the unfinished commit in {} would change {}, which this run doesn't grant, or which holds no part of that stage; grant it again to finish the commit, or move the stage away", path.display(), base.display())]
+    Stranger {
+        /// The stage directory.
+        path: PathBuf,
+        /// The directory.
+        base: PathBuf,
+    },
+    /// None of the allowed back ends works here.
+    #[error("{} can't be staged: {}", base.display(), list(why))]
+    NoBackend {
+        /// The granted directory.
+        base: PathBuf,
+        /// What each of them said.
+        why: Vec<WhyNot>,
+    },
+}
+
+/// Why one back end isn't used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WhyNot {
+    /// The back end.
+    pub backend: Backend,
+    /// What the system said, or the rule.
+    pub reason: String,
+}
+
+impl fmt::Display for WhyNot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.backend, self.reason)
+    }
+}
+
+fn list(why: &[WhyNot]) -> String {
+    if why.is_empty() { "no back end is allowed".to_owned() } else { why.iter().map(WhyNot::to_string).collect::<Vec<_>>().join("; ") }
+}
+
+fn way_out(why: &[WhyNot]) -> String {
+    let raise = "grant a smaller directory, or raise the limit";
+    if why.is_empty() { raise.to_owned() } else { format!("{raise} (no overlay, {})", list(why)) }
+}
+
+/// Why a stage wasn't committed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CommitError {
+    /// The stage can't be read.
+    #[error(transparent)]
+    Stage(#[from] StageError),
+    /// Somebody else changed what the hook changed. Nothing was committed.
+    #[error("not committed: somebody else changed {}", conflicts.iter().map(Conflict::to_string).collect::<Vec<_>>().join(", "))]
+    Conflict {
+        /// Each of them, sorted.
+        conflicts: Vec<Conflict>,
+    },
+    /// The hook made something that a stage doesn't carry over. Nothing was committed.
+    #[error("not committed: {} is a {}, and a stage holds files, directories, links and pipes; let the hook remove it, or grant the directory with mode write", path.display(), word(*kind))]
+    NotStageable {
+        /// Its path on the host.
+        path: PathBuf,
+        /// What it is.
+        kind: Kind,
+    },
+    /// The hook changed, through the staged directory, what another grant makes live. Nothing was committed.
+    #[error("not committed: {} belongs to the live grant {}, and was changed through the staged one around it; go through the live one", path.display(), nested.display())]
+    InLiveGrant {
+        /// Its path on the host.
+        path: PathBuf,
+        /// The live grant.
+        nested: PathBuf,
+    },
+    /// Decided, but not finished. [`recover`](super::recover) finishes it; nothing may work on the directories before.
+    #[error("the commit was decided, but isn't finished: {source}; the next start finishes it")]
+    Unfinished {
+        /// What stopped it.
+        #[source]
+        source: StageError,
+    },
+    /// Nobody knows whether it is decided: the disk failed in that moment. [`recover`](super::recover) will tell.
+    #[error("the disk failed in the moment of the commit: {source}; the next start tells how it ended")]
+    InDoubt {
+        /// What the disk said.
+        #[source]
+        source: StageError,
+    },
+}
+
+fn word(kind: Kind) -> &'static str {
+    match kind {
+        Kind::File => "file",
+        Kind::Dir => "directory",
+        Kind::Link => "link",
+        Kind::Pipe => "pipe",
+        Kind::Socket => "socket",
+        Kind::Device => "device",
+    }
+}
+
+/// Something that changed while a hook had it staged.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Conflict {
+    /// Its path on the host.
+    pub path: PathBuf,
+    /// How it was changed by somebody else.
+    pub how: ConflictKind,
+}
+
+/// How something was changed by somebody else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ConflictKind {
+    /// It wasn't there when the hook began.
+    Created,
+    /// It isn't what it was.
+    Modified,
+    /// It is gone.
+    Deleted,
+}
+
+impl fmt::Display for Conflict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let how = match self.how {
+            ConflictKind::Created => "created",
+            ConflictKind::Modified => "modified",
+            ConflictKind::Deleted => "deleted",
+        };
+        write!(f, "{} ({how})", self.path.display())
+    }
+}
+
+/// Says what was tried and on what.
+pub(super) trait At<T> {
+    fn at(self, doing: &'static str, path: impl AsRef<Path>) -> Result<T, StageError>;
+}
+
+impl<T> At<T> for rustix::io::Result<T> {
+    fn at(self, doing: &'static str, path: impl AsRef<Path>) -> Result<T, StageError> {
+        self.map_err(|errno| StageError::Io { doing, path: path.as_ref().to_owned(), source: errno.into() })
+    }
+}

@@ -1,0 +1,324 @@
+//! Where the writes of transactional and discarded directories go until they are committed or dropped.
+//!
+//! A [`Stage`] shows a merged tree: the granted directory with the stage's writes over it. Nothing outside the stage changes until
+//! [`Stage::prepare`] has made the commit durable as a decision; [`Prepared::apply`] then does what was decided, and may be done again. What a
+//! crash leaves is found by [`recover`], which finishes what was decided and drops the rest: a directory is in the old state or in the new one.
+//!
+//! ```text
+//!  <parent>/.wasmhook-stage-<id>/     beside the granted directory, on its file system
+//!      owner      whose it is, and which directory of the stage is its home; locked while its process lives
+//!      upper/     (overlay) the writes       work0/  the kernel's
+//!      tree/      (copy) the whole tree
+//!      commit     (home only) the redo log: the decision
+//!      done       (home only) the same, once all of it is done
+//!      kept       (home only) why it was kept for somebody to look at
+//! ```
+
+mod commit;
+mod copy;
+mod diff;
+mod disk;
+mod error;
+mod log;
+mod open;
+mod overlay;
+mod place;
+mod recover;
+mod sys;
+#[cfg(test)]
+mod tests;
+mod tree;
+
+pub use commit::{Applied, NotPrepared, Prepared};
+pub use disk::{Disk, Fault, FaultPlan};
+pub use error::{CommitError, Conflict, ConflictKind, StageError, WhyNot};
+pub use recover::{Ending, Recovered, recover};
+pub use tree::Kind;
+
+use copy::Snapshot;
+use diff::{Before, Diff, Sides};
+use error::At;
+use overlay::Layers;
+use place::Place;
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use tree::{Meta, Time};
+
+/// How a staged directory ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ends {
+    /// Its writes are committed with the stage.
+    Txn,
+    /// Its writes are dropped, whatever happens.
+    Discard,
+}
+
+/// One directory to be staged.
+#[derive(Debug, Clone)]
+pub struct Base {
+    /// Its absolute path on the host.
+    pub host: PathBuf,
+    /// How it ends.
+    pub ends: Ends,
+    /// Absolute host paths of live grants inside it: they stay live, also for who goes through this one, and are left out of its commit.
+    pub live: Vec<PathBuf>,
+}
+
+/// How a stage is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Backend {
+    /// The kernel's overlayfs, mounted by the caller (root).
+    Overlay,
+    /// The same, mounted in a user namespace.
+    UserOverlay,
+    /// A copy of the whole tree.
+    Copy,
+}
+
+impl Backend {
+    /// All of them, the cheapest first.
+    pub const ALL: &[Self] = &[Self::Overlay, Self::UserOverlay, Self::Copy];
+
+    /// The word that stands for it in reports.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Overlay => "overlay",
+            Self::UserOverlay => "user-overlay",
+            Self::Copy => "copy",
+        }
+    }
+}
+
+impl fmt::Display for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
+}
+
+/// How much may be copied for one directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of file content.
+    pub bytes: u64,
+    /// Entries of any kind.
+    pub files: u64,
+}
+
+/// What is to be staged, and how.
+#[derive(Debug, Clone)]
+pub struct Request<'a> {
+    /// Names the stage's directories: unique, of letters, digits and `-`.
+    pub id: &'a str,
+    /// The caller's word for whose stage it is; [`recover`] gives it back.
+    pub label: &'a str,
+    /// The directories, committed together or not at all.
+    pub bases: &'a [Base],
+    /// The back ends that may be used, in this order.
+    pub backends: &'a [Backend],
+    /// For a copy.
+    pub limits: Limits,
+    /// A private directory for copies of directories beside which nothing can be written.
+    pub scratch: &'a Path,
+    /// The disk.
+    pub disk: Disk,
+}
+
+/// What a stage changes in one directory: relative paths, sorted. The directory itself is `.`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changes {
+    /// The granted directory.
+    pub base: PathBuf,
+    /// What wasn't there.
+    pub created: Vec<PathBuf>,
+    /// What was there and is something else now: another content, kind, mode, owner, time or attribute.
+    pub modified: Vec<PathBuf>,
+    /// What was there and is gone; of a directory, all that was in it too.
+    pub deleted: Vec<PathBuf>,
+}
+
+impl Changes {
+    pub(crate) fn none(base: &Path) -> Self {
+        Self { base: base.to_owned(), created: Vec::new(), modified: Vec::new(), deleted: Vec::new() }
+    }
+
+    /// Whether nothing changes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.created.is_empty() && self.modified.is_empty() && self.deleted.is_empty()
+    }
+}
+
+/// A staged directory as somebody may use it.
+#[derive(Debug)]
+pub struct View {
+    /// The root of the merged tree: a handle for paths (`O_PATH`). Of an overlay, it is a mount of its own, attached nowhere; whoever attaches it
+    /// to a mount namespace uses it up.
+    pub dir: OwnedFd,
+    /// The user namespace that owns the mount; none if the caller does, or if there is no mount.
+    pub user_namespace: Option<OwnedFd>,
+    /// How it is made.
+    pub backend: Backend,
+}
+
+/// Staged directories, committed together or not at all.
+///
+/// One that is let go without [`prepare`](Self::prepare), [`discard`](Self::discard) or [`keep`](Self::keep) is dropped by the next [`recover`].
+#[derive(Debug)]
+pub struct Stage {
+    label: String,
+    disk: Disk,
+    parts: Vec<Part>,
+    views: AtomicU32,
+    why_not: Vec<WhyNot>,
+}
+
+/// One staged directory.
+#[derive(Debug)]
+struct Part {
+    /// Its path, without links.
+    base: PathBuf,
+    root: OwnedFd,
+    ends: Ends,
+    place: Place,
+    /// In the base, where new files are brought before a commit if the place is on another file system.
+    landing: Option<Place>,
+    /// What the staged root was when the hook began.
+    meta: Meta,
+    tree: Staged,
+    nested: Vec<overlay::Nested>,
+}
+
+/// The staged tree.
+#[derive(Debug)]
+enum Staged {
+    Overlay { layers: Layers, mount: OwnedFd, owner: overlay::Owner, begun: Time },
+    Copy { snapshot: Snapshot },
+}
+
+impl Stage {
+    /// The handle of a merged tree: that of the `index`th directory of the request.
+    ///
+    /// # Errors
+    /// What the system says when it is mounted.
+    pub fn view(&self, index: usize) -> Result<View, StageError> {
+        let part = self.parts.get(index).ok_or(Errno::INVAL).at("view directory", index.to_string())?;
+        let Staged::Overlay { layers, mount, owner, .. } = &part.tree else {
+            return Ok(View { dir: part.staged()?, user_namespace: None, backend: Backend::Copy });
+        };
+        let serial = self.views.fetch_add(1, Ordering::Relaxed) + 1;
+        let dir = overlay::view(layers, mount.as_fd(), owner, serial).map_err(|failure| part.refused(failure))?;
+        let user_namespace = match owner {
+            overlay::Owner::Caller => None,
+            overlay::Owner::Namespace(fd) => Some(rustix::io::dup(fd).at("view", &part.base)?),
+        };
+        Ok(View { dir, user_namespace, backend: part.backend() })
+    }
+
+    /// How the `index`th directory is staged.
+    #[must_use]
+    pub fn backend(&self, index: usize) -> Option<Backend> {
+        self.parts.get(index).map(Part::backend)
+    }
+
+    /// Why cheaper back ends weren't used, if they weren't: for the report.
+    #[must_use]
+    pub fn why_not(&self) -> &[WhyNot] {
+        &self.why_not
+    }
+
+    /// What would be committed, and what will be dropped: one for each directory of the request, in its order.
+    ///
+    /// # Errors
+    /// What the system says when the trees are read.
+    pub fn changes(&self) -> Result<Vec<Changes>, StageError> {
+        self.parts.iter().map(|part| Ok(log::changes(&part.base, &log::steps(&part.diff()?.changes)))).collect()
+    }
+
+    /// A file of the `index`th directory as it was and as it is in the stage; none where there is no regular file. For showing what changed.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn sides(&self, index: usize, path: &Path) -> Result<(Option<std::fs::File>, Option<std::fs::File>), StageError> {
+        let part = self.parts.get(index).ok_or(Errno::INVAL).at("read", path)?;
+        let open = |root: &OwnedFd| -> Result<Option<std::fs::File>, StageError> {
+            let node = tree::Tree::new(root.as_fd()).node(path).at("read", part.base.join(path))?;
+            let file = node.filter(|node| node.kind == Kind::File).map(|_| tree::open_below(root, path, OFlags::RDONLY | OFlags::NONBLOCK));
+            file.transpose().at("read", part.base.join(path)).map(|file| file.map(Into::into))
+        };
+        let staged = part.staged()?;
+        let after = open(&staged)?;
+        Ok((open(&part.root)?, after))
+    }
+
+    /// Drops all writes, and the stage.
+    ///
+    /// # Errors
+    /// What the system says; [`recover`] drops what is left.
+    pub fn discard(self) -> Result<(), StageError> {
+        let disk = self.disk.clone();
+        self.into_places().try_for_each(|place| place.vanish(&disk))
+    }
+
+    /// Leaves the stage for somebody to look at, and tells where: the next [`recover`] finds it as [`Ending::Kept`].
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn keep(self, why: &str) -> Result<Vec<PathBuf>, StageError> {
+        if let Some(home) = self.parts.first().map(|part| &part.place) {
+            commit::write_durably(&self.disk, home, "kept", why.as_bytes()).at("keep", &home.path)?;
+        }
+        Ok(self.into_places().map(|place| place.path.clone()).collect())
+    }
+
+    /// Its home first: without it the others are rubbish.
+    fn into_places(self) -> impl Iterator<Item = Place> {
+        // The mounts go first.
+        let parts: Vec<_> = self.parts.into_iter().map(|part| (part.place, part.landing)).collect();
+        parts.into_iter().flat_map(|(place, landing)| [Some(place), landing]).flatten()
+    }
+}
+
+impl Part {
+    fn backend(&self) -> Backend {
+        match &self.tree {
+            Staged::Overlay { owner: overlay::Owner::Caller, .. } => Backend::Overlay,
+            Staged::Overlay { owner: overlay::Owner::Namespace(_), .. } => Backend::UserOverlay,
+            Staged::Copy { .. } => Backend::Copy,
+        }
+    }
+
+    /// The name of the directory that holds the staged files.
+    fn tree_name(&self) -> &'static str {
+        match &self.tree {
+            Staged::Overlay { .. } => "upper",
+            Staged::Copy { .. } => "tree",
+        }
+    }
+
+    /// The directory that holds the staged files.
+    fn staged(&self) -> Result<OwnedFd, StageError> {
+        let name = self.tree_name();
+        tree::open_below(&self.place.dir, Path::new(name), OFlags::PATH | OFlags::DIRECTORY).at("open", self.place.path.join(name))
+    }
+
+    fn diff(&self) -> Result<Diff, StageError> {
+        let staged = self.staged()?;
+        let before = match &self.tree {
+            Staged::Overlay { .. } => Before::Live,
+            Staged::Copy { snapshot } => Before::Copied(snapshot),
+        };
+        let sides = Sides { base: self.root.as_fd(), staged: staged.as_fd(), before, root: &self.meta, nested: &self.nested };
+        diff::diff(&sides).map_err(|(at, errno)| StageError::Io { doing: "compare", path: self.base.join(at), source: errno.into() })
+    }
+
+    fn refused(&self, failure: overlay::Failure) -> StageError {
+        open::refused(&self.base, failure)
+    }
+}

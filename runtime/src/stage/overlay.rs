@@ -1,0 +1,162 @@
+//! The first back end: the kernel's overlayfs, as a mount that is attached nowhere. It costs the same whatever the tree's size.
+//!
+//! No option by which overlayfs would keep more than files in its upper directory is used: what lies there can be renamed into the base.
+
+use super::sys;
+use super::tree::{self, Node};
+use rustix::fs::{Mode, OFlags, StatVfsMountFlags};
+use rustix::io::{Errno, Result};
+use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags};
+use rustix::mount::{fsconfig_create, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, move_mount, open_tree};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+/// What one overlay is made of.
+#[derive(Debug)]
+pub(super) struct Layers {
+    /// The granted directory, without links.
+    pub base: PathBuf,
+    /// The stage's own directory, which holds `upper`, and the mounts' work directories.
+    pub stage: PathBuf,
+    /// Live directories that stay visible in it.
+    pub nested: Vec<Nested>,
+}
+
+/// A live directory inside a staged one.
+#[derive(Debug, Clone)]
+pub(super) struct Nested {
+    /// Where it stands in the staged directory.
+    pub at: PathBuf,
+    /// Its path on the host, without links.
+    pub host: PathBuf,
+}
+
+/// Why there is no overlay.
+#[derive(Debug)]
+pub(super) enum Failure {
+    Mount(Errno),
+    Nested(PathBuf, Errno),
+}
+
+impl From<Errno> for Failure {
+    fn from(errno: Errno) -> Self {
+        Self::Mount(errno)
+    }
+}
+
+/// Who owns the mounts.
+#[derive(Debug)]
+pub(super) enum Owner {
+    /// This process's user, who may mount.
+    Caller,
+    /// A user namespace.
+    Namespace(OwnedFd),
+}
+
+/// Mounts overlays as the caller.
+pub(super) fn mount_as_caller(layers: &Layers) -> std::result::Result<OwnedFd, Failure> {
+    mount(layers, 0, false)
+}
+
+/// Mounts overlays as the owner of a new user namespace, which is one for all of them.
+pub(super) fn mount_in_namespace(all: &[&Layers]) -> Result<(OwnedFd, Vec<std::result::Result<OwnedFd, Failure>>)> {
+    let mut mounts = Vec::with_capacity(all.len());
+    let mut namespace = None;
+    sys::in_user_namespace(None, &mut || {
+        namespace = Some(sys::this_user_namespace()?);
+        mounts.extend(all.iter().map(|layers| mount(layers, 0, true)));
+        Ok(())
+    })?;
+    Ok((namespace.ok_or(Errno::INVAL)?, mounts))
+}
+
+/// Another mount of the same merged tree: attached nowhere, and free to be attached.
+///
+/// Linux before 6.15 doesn't copy what is attached nowhere. There the layers are mounted anew, as the `serial`th mount, and whoever uses two
+/// at a time may not see in one what was written through the other.
+pub(super) fn view(layers: &Layers, mount: BorrowedFd<'_>, owner: &Owner, serial: u32) -> std::result::Result<OwnedFd, Failure> {
+    let again = |user| match clone(mount) {
+        Err(Errno::INVAL) => self::mount(layers, serial, user),
+        cloned => Ok(cloned?),
+    };
+    match owner {
+        Owner::Caller => again(false),
+        Owner::Namespace(namespace) => {
+            let mut view = None;
+            sys::in_user_namespace(Some(namespace.as_fd()), &mut || {
+                view = Some(again(true));
+                Ok(())
+            })?;
+            view.unwrap_or(Err(Failure::Mount(Errno::INVAL)))
+        }
+    }
+}
+
+fn clone(mount: BorrowedFd<'_>) -> Result<OwnedFd> {
+    let whole = OpenTreeFlags::AT_EMPTY_PATH | OpenTreeFlags::AT_RECURSIVE;
+    open_tree(mount, c"", whole | OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC)
+}
+
+/// In the mount namespace of the moment: directories are opened by their paths, since a handle belongs to the namespace it was opened in.
+fn mount(layers: &Layers, serial: u32, user: bool) -> std::result::Result<OwnedFd, Failure> {
+    let base = tree::open_root(&layers.base)?;
+    let stage = tree::open_root(&layers.stage)?;
+    let upper = tree::open_below(&stage, Path::new("upper"), OFlags::PATH | OFlags::DIRECTORY)?;
+    // Each mount has its own: one that another mount uses, or left behind, is refused.
+    let work = format!("work{serial}");
+    rustix::fs::mkdirat(&stage, &work, Mode::RWXU)?;
+    let work = tree::open_below(&stage, Path::new(&work), OFlags::PATH | OFlags::DIRECTORY)?;
+
+    let overlay = fsopen(c"overlay", FsOpenFlags::FSOPEN_CLOEXEC)?;
+    fsconfig_set_string(&overlay, c"source", c"wasmhook")?;
+    for (key, dir) in [(c"lowerdir", &base), (c"upperdir", &upper), (c"workdir", &work)] {
+        fsconfig_set_string(&overlay, key, super::disk::own_path(&dir))?;
+    }
+    for (key, value) in [(c"redirect_dir", c"nofollow"), (c"index", c"off"), (c"metacopy", c"off"), (c"xino", c"off")] {
+        fsconfig_set_string(&overlay, key, value)?;
+    }
+    // What must survive is synced by the commit; until then nothing has to.
+    fsconfig_set_flag(&overlay, c"volatile")?;
+    if user {
+        fsconfig_set_flag(&overlay, c"userxattr")?;
+    }
+    fsconfig_create(&overlay)?;
+    let mut attributes = MountAttrFlags::MOUNT_ATTR_NODEV | MountAttrFlags::MOUNT_ATTR_NOSUID;
+    if rustix::fs::fstatvfs(&base)?.f_flag.contains(StatVfsMountFlags::NOEXEC) {
+        attributes |= MountAttrFlags::MOUNT_ATTR_NOEXEC;
+    }
+    let mount = fsmount(&overlay, FsMountFlags::FSMOUNT_CLOEXEC, attributes)?;
+    for nested in &layers.nested {
+        show(nested, &mount).map_err(|errno| Failure::Nested(nested.host.clone(), errno))?;
+    }
+    Ok(mount)
+}
+
+/// Mounts a live directory where it stands in the merged tree.
+fn show(nested: &Nested, merged: &OwnedFd) -> Result<()> {
+    let live = tree::open_root(&nested.host)?;
+    let live = clone(live.as_fd())?;
+    move_mount(live, c"", merged, nested.at.as_path(), MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
+}
+
+/// What overlayfs noted on an entry of its upper directory.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Marks {
+    /// A directory that hides the one below it.
+    pub is_opaque: bool,
+    /// It was copied up: something stood in the base.
+    pub is_copy: bool,
+}
+
+impl Marks {
+    pub(super) fn of(entry: impl AsFd, node: &Node) -> Result<Self> {
+        let mut marks = Self::default();
+        for name in tree::xattr_names(&entry)?.iter().filter(|name| tree::is_overlay_mark(name)) {
+            let name_is = |what: &str| name.as_bytes().ends_with(what.as_bytes());
+            marks.is_copy |= name_is(".origin");
+            marks.is_opaque |= node.is_dir() && name_is(".opaque") && tree::xattr(&entry, name)?.is_some_and(|value| value == b"y");
+        }
+        Ok(marks)
+    }
+}

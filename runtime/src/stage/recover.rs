@@ -1,0 +1,150 @@
+//! What a crash left: found beside the directories, and brought to one of two states.
+//!
+//! A stage directory is believed only as far as it could reach by itself: what is done in a directory must be vouched for by a stage directory
+//! beside or in it, since whoever can write there can change the directory anyway.
+
+use super::Changes;
+use super::commit;
+use super::disk::Disk;
+use super::error::{At, StageError};
+use super::log::{Log, Part};
+use super::place::{self, Place};
+use super::tree;
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+
+/// How a stage ended whose owner died.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// Its commit was decided, and is done now.
+    Committed(Vec<Changes>),
+    /// Its commit wasn't decided: nothing was changed.
+    Dropped,
+    /// It was kept for somebody to look at, with this reason.
+    Kept(String),
+}
+
+/// A stage whose owner died.
+#[derive(Debug)]
+pub struct Recovered {
+    /// Whose it was: the label of its request.
+    pub label: String,
+    /// How it ended.
+    pub ending: Ending,
+    disk: Disk,
+    places: Vec<Place>,
+}
+
+impl Recovered {
+    /// Its directories, the home first.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.places.iter().map(|place| place.path.as_path())
+    }
+
+    /// Removes its directories. Only after its ending was recorded: until then each [`recover`] tells of it again.
+    ///
+    /// # Errors
+    /// What the system says; the next [`recover`] removes what is left.
+    pub fn forget(self) -> Result<(), StageError> {
+        self.places.into_iter().try_for_each(|place| place.vanish(&self.disk))
+    }
+}
+
+/// Finishes what dead owners decided to commit in these directories, and finds what else they left. A stage whose owner lives isn't touched.
+///
+/// # Errors
+/// What the system says: then nothing may work on the directories yet. It can be called again.
+pub fn recover(bases: &[PathBuf], scratch: &Path, disk: &Disk) -> Result<Vec<Recovered>, StageError> {
+    let bases: BTreeSet<PathBuf> = bases.iter().filter_map(|base| base.canonicalize().ok()).collect();
+    let mut stages = claim_all(&bases, scratch, disk)?;
+    let homes: Vec<PathBuf> = stages.keys().cloned().collect();
+    let mut recovered = Vec::new();
+    for home in homes {
+        let places = stages.remove(&home).unwrap_or_default();
+        recovered.extend(settle(&home, places, &bases, disk)?);
+    }
+    Ok(recovered)
+}
+
+/// Every stage directory without a living owner, by the home of its stage; each home first.
+fn claim_all(bases: &BTreeSet<PathBuf>, scratch: &Path, disk: &Disk) -> Result<BTreeMap<PathBuf, Vec<Place>>, StageError> {
+    let beside = bases.iter().filter_map(|base| base.parent());
+    let dirs: BTreeSet<&Path> = beside.chain(bases.iter().map(PathBuf::as_path)).chain([scratch]).collect();
+    let mut stages: BTreeMap<PathBuf, Vec<Place>> = BTreeMap::new();
+    for dir in dirs {
+        let found = place::find(dir).at("look for stages in", dir)?;
+        for gone in found.gone {
+            place::sweep(disk, &gone).at("remove", &gone)?;
+        }
+        for path in found.stages {
+            let Some(place) = Place::claim(disk, path.clone()).at("recover", &path)? else { continue };
+            match place.record().at("read", &path)? {
+                Some(owner) => {
+                    let places = stages.entry(owner.home.clone()).or_default();
+                    let at = if place.path == owner.home { 0 } else { places.len() };
+                    places.insert(at, place);
+                }
+                None => place.vanish(disk)?,
+            }
+        }
+    }
+    Ok(stages)
+}
+
+fn settle(home: &Path, mut places: Vec<Place>, bases: &BTreeSet<PathBuf>, disk: &Disk) -> Result<Option<Recovered>, StageError> {
+    if places.first().is_none_or(|place| place.path != home) {
+        // Beside a directory that this run doesn't name.
+        let Some(place) = Place::claim(disk, home.to_owned()).at("recover", home)? else {
+            // Removed before the others: nothing in them counts. Or alive after all, and then it removes them itself.
+            let is_gone = !home.exists();
+            places.into_iter().filter(|_| is_gone).try_for_each(|place| place.vanish(disk))?;
+            return Ok(None);
+        };
+        places.insert(0, place);
+    }
+    let Some(place) = places.first() else { return Ok(None) };
+    let owner = place.record().at("read", home)?;
+    let Some(owner) = owner.filter(|owner| owner.home == home) else { return Ok(None) };
+    let ending = if let Some(text) = read(place, "commit")? {
+        let log = understood(&text, place)?;
+        log.parts.iter().try_for_each(|part| vouched(part, &places, bases, home))?;
+        commit::apply(disk, &log, Some(place))?;
+        Ending::Committed(log.parts.iter().map(Part::changes).collect())
+    } else if let Some(text) = read(place, "done")? {
+        Ending::Committed(understood(&text, place)?.parts.iter().map(Part::changes).collect())
+    } else if let Some(why) = read(place, "kept")? {
+        Ending::Kept(String::from_utf8_lossy(&why).into_owned())
+    } else {
+        Ending::Dropped
+    };
+    Ok(Some(Recovered { label: owner.label, ending, disk: disk.clone(), places }))
+}
+
+/// A file of a stage's home; none if it isn't there.
+fn read(home: &Place, name: &str) -> Result<Option<Vec<u8>>, StageError> {
+    let path = home.path.join(name);
+    match tree::open_below(&home.dir, Path::new(name), OFlags::RDONLY | OFlags::NONBLOCK) {
+        Err(Errno::NOENT) => Ok(None),
+        file => file.and_then(|file| place::read_all(file.as_fd())).map(Some).at("read", path),
+    }
+}
+
+fn understood(text: &[u8], home: &Place) -> Result<Log, StageError> {
+    let log: Result<Log, _> = serde_json::from_slice(text);
+    let wrong = |why: String| StageError::NotUnderstood { path: home.path.clone(), why };
+    let log = log.map_err(|error| wrong(error.to_string()))?;
+    if log.schema == 1 { Ok(log) } else { Err(wrong(format!("schema {}", log.schema))) }
+}
+
+/// A stage reaches a directory only through a stage directory beside it or in it, and only a directory that the caller names.
+fn vouched(part: &Part, places: &[Place], bases: &BTreeSet<PathBuf>, home: &Path) -> Result<(), StageError> {
+    let lies_well = part.place.parent() == part.base.parent() || part.place.parent() == Some(&part.base);
+    let is_claimed = places.iter().any(|place| place.path == part.place);
+    if part.steps.is_empty() || (bases.contains(&part.base) && lies_well && is_claimed) {
+        return Ok(());
+    }
+    Err(StageError::Stranger { path: home.to_owned(), base: part.base.clone() })
+}

@@ -1,0 +1,107 @@
+//! What is found after a crash. The owner dies by being dropped without a word; the kills are in `faults`.
+
+use super::super::{Disk, Ending, recover};
+use super::{House, backends, in_view, paths, tree, write};
+use std::fs;
+
+fn recovered(house: &House) -> Vec<super::super::Recovered> {
+    recover(&[house.app(), house.path().join("other")], &house.scratch(), &Disk::default()).unwrap()
+}
+
+#[test]
+fn a_stage_that_was_not_decided_is_dropped_with_its_label() {
+    for backend in backends() {
+        let house = House::new().with(&[("a", "old")]);
+        let before = tree(&house.app());
+        let stage = house.open(backend);
+        in_view(&stage, 0, |app| fs::write(app.join("a"), "new").unwrap());
+        assert!(recovered(&house).is_empty(), "{backend}: its owner lives");
+        drop(stage);
+        house.let_go();
+        for _ in 0..2 {
+            let found = recovered(&house);
+            assert_eq!(found.len(), 1, "{backend}: until it is forgotten");
+            assert_eq!((found[0].label.as_str(), &found[0].ending), ("run-1/hook", &Ending::Dropped), "{backend}");
+            drop(found);
+            house.let_go();
+        }
+        recovered(&house).pop().unwrap().forget().unwrap();
+        assert!(recovered(&house).is_empty(), "{backend}");
+        assert_eq!(tree(&house.app()), before, "{backend}");
+        assert_eq!(house.rubbish(), paths(&[]), "{backend}");
+    }
+}
+
+#[test]
+fn a_decided_stage_is_finished_and_told_with_its_changes() {
+    for backend in backends() {
+        let house = House::new().with(&[("a", "old"), ("b", "b")]);
+        let stage = house.open(backend);
+        in_view(&stage, 0, |app| {
+            fs::write(app.join("a"), "new").unwrap();
+            fs::remove_file(app.join("b")).unwrap();
+            write(&app.join("c/d"), "d");
+        });
+        drop(stage.prepare().unwrap());
+        house.let_go();
+        assert_eq!(fs::read_to_string(house.app().join("a")).unwrap(), "old", "{backend}");
+        for _ in 0..2 {
+            let found = recovered(&house);
+            let Ending::Committed(changes) = &found[0].ending else { panic!("{backend}: {:?}", found[0].ending) };
+            assert_eq!(changes[0].created, paths(&["c", "c/d"]), "{backend}");
+            assert_eq!(changes[0].deleted, paths(&["b"]), "{backend}");
+            assert_eq!(fs::read_to_string(house.app().join("a")).unwrap(), "new", "{backend}");
+            drop(found);
+            house.let_go();
+        }
+        recovered(&house).pop().unwrap().forget().unwrap();
+        assert_eq!(house.rubbish(), paths(&[]), "{backend}");
+    }
+}
+
+#[test]
+fn a_kept_stage_stays_until_it_is_forgotten() {
+    for backend in backends() {
+        let house = House::new().with(&[("a", "old")]);
+        let stage = house.open(backend);
+        in_view(&stage, 0, |app| fs::write(app.join("a"), "mine").unwrap());
+        fs::write(house.app().join("a"), "theirs").unwrap();
+        let refused = stage.prepare().unwrap_err();
+        let kept = refused.stage.unwrap().keep(&refused.error.to_string()).unwrap();
+        assert!(kept[0].is_dir(), "{backend}");
+        house.let_go();
+        let found = recovered(&house).pop().unwrap();
+        let Ending::Kept(why) = &found.ending else { panic!("{backend}: {:?}", found.ending) };
+        assert!(why.contains("somebody else changed") && why.contains("app/a (modified)"), "{why}");
+        assert_eq!(found.paths().count(), 1);
+        found.forget().unwrap();
+        assert_eq!(house.rubbish(), paths(&[]), "{backend}");
+        assert_eq!(fs::read_to_string(house.app().join("a")).unwrap(), "theirs", "{backend}");
+    }
+}
+
+#[test]
+fn a_forged_stage_reaches_no_other_directory() {
+    let house = House::new().with(&[("a", "old")]);
+    let victim = House::new().with(&[("a", "old")]);
+    let stage = house.open(super::super::Backend::Copy);
+    in_view(&stage, 0, |app| fs::write(app.join("a"), "new").unwrap());
+    drop(stage.prepare().unwrap());
+    house.let_go();
+    // The log now speaks of the victim, beside which no stage lies.
+    let log = house.path().join(".wasmhook-stage-t-0/commit");
+    let text = fs::read_to_string(&log).unwrap().replace(house.app().to_str().unwrap(), victim.app().to_str().unwrap());
+    fs::write(&log, text).unwrap();
+    let refused = recover(&[house.app(), victim.app()], &house.scratch(), &Disk::default()).unwrap_err();
+    assert!(refused.to_string().contains("holds no part of that stage"), "{refused}");
+    assert_eq!(fs::read_to_string(victim.app().join("a")).unwrap(), "old");
+}
+
+#[test]
+fn rubbish_of_a_removal_and_a_stage_without_an_owner_are_swept() {
+    let house = House::new();
+    write(&house.path().join(".wasmhook-gone-x/upper/deep/er/file"), "x");
+    fs::create_dir(house.path().join(".wasmhook-stage-y")).unwrap();
+    assert!(recovered(&house).is_empty());
+    assert_eq!(house.rubbish(), paths(&[]));
+}

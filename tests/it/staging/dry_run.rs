@@ -1,0 +1,107 @@
+//! `wasmhook run --dry-run`: everything runs, and nothing happened.
+
+use super::{assert_nothing_left, project, tree};
+use std::net::TcpListener;
+use wasmhook_tests::project::hook;
+use wasmhook_tests::{Place, Project};
+
+fn released() -> Project {
+    let lines = [
+        hook(
+            "one",
+            "pre-deploy",
+            "wasm = \"files.wasm\"\nargs = [\"write\", \"/d/x\", \"1\\n\", \"remove\", \"/d/old.txt\"]\ndirs = [{ path = \"data\", guest = \"/d\" }]",
+        ),
+        hook("two", "pre-deploy", "run = \"sh -c 'cat data/x; echo 2 >> data/x'\"\ndirs = [{ path = \"data\", mode = \"write\" }]"),
+        hook("late", "post-deploy", "run = \"sh -c 'cat data/x'\"\ndirs = [{ path = \"data\", mode = \"read\" }]"),
+        "[host_step.deploy]\nrun = \"sh -c 'echo deployed > deployed'\"\n".to_owned(),
+    ];
+    project(&lines.concat())
+}
+
+#[test]
+fn hooks_run_later_ones_see_what_earlier_ones_wrote_and_nothing_is_left() {
+    let project = released();
+    let place = Place::new();
+    let before = tree(project.path());
+    let ran = place.args(["run", "-C", "app", "--tag", "v1", "--dry-run", "--format", "json"]).current_dir(project.path()).run().exits(0);
+    assert_eq!(tree(project.path()), before, "no trace in the tree");
+    assert_eq!(project.read("app/data/old.txt"), "old\n");
+    assert!(!place.ledger().exists(), "nor in the ledger");
+    assert!(ran.stderr.contains("pre-deploy/two │ 1\n"), "{}", ran.stderr);
+    let report = ran.report();
+    assert_eq!(report["dry_run"], true);
+    assert_eq!(report["would_change"]["files"], serde_json::json!({ "created": ["x"], "modified": [], "deleted": ["old.txt"] }));
+    assert_eq!(report["would_change"]["diffs"][0]["diff"], "--- x\n+++ x\n@@ -0,0 +1,2 @@\n+1\n+2\n");
+    assert_eq!(report["hooks"][1]["files"]["modified"], serde_json::json!(["x"]), "what each hook did by itself");
+    assert_eq!(report["hooks"][2]["after_skipped"], serde_json::json!(["deploy"]));
+    assert_eq!(report["hooks"][0]["after_skipped"], serde_json::json!([]));
+    let deploy = report["steps"].as_array().unwrap().iter().find(|step| step["step"] == "deploy").unwrap();
+    assert_eq!(deploy["outcome"], "skipped");
+    assert_nothing_left(&project);
+}
+
+#[test]
+fn people_see_the_changes_the_texts_on_demand_and_last_what_was_not_tried() {
+    let project = released();
+    let place = Place::new();
+    let shown = |more: &[&str]| {
+        let args = [&["run", "-C", "app", "--tag", "v1", "--dry-run"], more].concat();
+        place.args(args).current_dir(project.path()).run().exits(0).stdout
+    };
+    let plain = shown(&[]);
+    assert!(plain.contains("It would change 2 paths:\n  + x\n  - old.txt\n") && !plain.contains("@@"), "{plain}");
+    assert!(plain.ends_with("\n1 thing was not tried: deploy.\n"), "{plain}");
+    let diffs = shown(&["--diff"]);
+    assert!(diffs.contains("@@ -0,0 +1,2 @@\n+1\n+2\n") && diffs.contains("-old\n"), "{diffs}");
+    let _ = place.args(["run", "-C", "app", "--diff"]).current_dir(project.path()).run().exits(2);
+}
+
+#[test]
+fn a_real_run_then_changes_exactly_what_was_shown() {
+    let project = released();
+    let place = Place::new();
+    let call = |more: &[&str]| {
+        let args = [&["run", "-C", "app", "--tag", "v1", "--format", "json"], more].concat();
+        place.args(args).current_dir(project.path()).run().exits(0).report()
+    };
+    let shown = call(&["--dry-run"]);
+    let _ = call(&[]);
+    assert_eq!(project.read("app/data/x"), "1\n2\n");
+    assert!(!project.has("app/data/old.txt") && project.has("app/deployed"));
+    assert_eq!(shown["would_change"]["files"]["created"], serde_json::json!(["x"]));
+    let again = call(&["--dry-run"]);
+    assert_eq!(again["hooks"][0]["outcome"], "skipped", "a dry run asks the ledger as a real one does");
+}
+
+#[test]
+fn the_exit_code_is_that_of_what_ran_and_a_failed_hook_s_writes_do_not_count() {
+    let lines = [
+        hook("one", "pre-deploy", "run = \"sh -c 'echo kept > data/kept'\"\ndirs = [{ path = \"data\" }]"),
+        hook("two", "pre-deploy", "run = \"sh -c 'echo lost > data/lost; exit 3'\"\ndirs = [{ path = \"data\" }]"),
+    ];
+    let project = project(&lines.concat());
+    let ran =
+        Place::new().args(["run", "-C", "app", "--tag", "v1", "--dry-run", "--format", "json"]).current_dir(project.path()).run().exits(1);
+    let report = ran.report();
+    assert_eq!(report["would_change"]["files"]["created"], serde_json::json!(["kept"]));
+    assert_eq!(report["first_error"]["hook"], "two");
+    assert_nothing_left(&project);
+}
+
+#[test]
+fn a_native_hook_reaches_nothing_but_its_stages() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let script = format!(
+        "#!/bin/bash\n(echo x > {}/x) 2>/dev/null && echo wrote\n(exec 3<>/dev/tcp/127.0.0.1/{port}) 2>/dev/null && echo connected\ntouch data/y\necho done\n",
+        elsewhere.path().display()
+    );
+    let project = project(&hook("h", "pre-deploy", "run = \"./h.sh\"\nsandbox = \"none\"\ndirs = [{ path = \".\" }]"));
+    project.write("app/h.sh", script);
+    let ran = Place::new().args(["run", "-C", "app", "--tag", "v1", "--dry-run"]).current_dir(project.path()).run().exits(0);
+    assert!(ran.stderr.contains("│ done") && !ran.stderr.contains("│ wrote") && !ran.stderr.contains("│ connected"), "{}", ran.stderr);
+    assert!(std::fs::read_dir(elsewhere.path()).unwrap().next().is_none());
+    assert_nothing_left(&project);
+}
