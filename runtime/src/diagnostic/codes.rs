@@ -23,10 +23,12 @@ codes! {
     ESCAPES_ROOT = "escapes-root": "A relative path leaves the directory that it is relative to.";
     FALLBACK_BY_NAME = "fallback-by-name": "A native file beside a module of the same name is its fallback.";
     FETCH_FAILED = "fetch-failed": "The remote could not be read.";
+    FOREIGN_FORMAT = "foreign-format": "A file of another tool that only looks like one that is read.";
     GUEST_CHOICE = "guest-choice": "A hook needs exactly one of `wasm` and `run`.";
     HOOK_CHANGED = "hook-changed": "A hook that is done for this release has changed since.";
     HOOK_WARNING = "hook-warning": "A hook succeeded and says that something isn't as it should be.";
     IMPOSSIBLE_GRANT = "impossible-grant": "A directory grant lies in a wider one and can't be enforced.";
+    IMPORTED = "imported": "How a foreign file was understood.";
     LEDGER = "ledger": "The ledger, or the directory it lies in, can't be used.";
     LIMIT_LOWERED = "limit-lowered": "The operator's policy lowered a limit.";
     LOCKED = "locked": "Another run has the lock.";
@@ -38,6 +40,7 @@ codes! {
     NO_EFFECT = "no-effect": "A key that nothing would enforce here.";
     NO_MANIFEST = "no-manifest": "There is no manifest.";
     NOT_AVAILABLE = "not-available": "A known feature that this version doesn't have.";
+    NOT_IMPORTED = "not-imported": "A part of a foreign file that a manifest can't say.";
     ONE_FILE = "one-file": "Author and operator share one file.";
     OTHER_RELEASE = "other-release": "Hooks of a release in between are not run.";
     POLICY_ELSEWHERE = "policy-elsewhere": "The manifest's own policy is not used.";
@@ -53,6 +56,7 @@ codes! {
     TOML_SYNTAX = "toml-syntax": "The text is not TOML.";
     TOO_LARGE = "too-large": "The file is larger than a manifest may be.";
     UNCONFINED = "unconfined": "A native hook runs with all the rights of whoever runs wasmhook.";
+    UNKNOWN_FORMAT = "unknown-format": "A file or directory that is no format that can be imported.";
     UNKNOWN_HOOK = "unknown-hook": "No hook has this id.";
     UNKNOWN_HOST_STEP = "unknown-host-step": "A command is given for a step that the profile doesn't have.";
     UNKNOWN_KEY = "unknown-key": "A key that this table doesn't have.";
@@ -62,6 +66,7 @@ codes! {
     UNREADABLE = "unreadable": "A file or directory that was named can't be used.";
     UNUSABLE_HOOK = "unusable-hook": "A hook can't run, whatever happens before it.";
     WRONG_TYPE = "wrong-type": "A value has another type than its key takes.";
+    YAML_SYNTAX = "yaml-syntax": "The text is not YAML that can be read.";
 }
 
 /// The explanations, as published.

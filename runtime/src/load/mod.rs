@@ -8,6 +8,7 @@ mod checks;
 mod declare;
 mod environment;
 mod files;
+mod foreign;
 mod found;
 mod prepare;
 mod request;
@@ -16,6 +17,7 @@ mod within;
 #[cfg(feature = "cli")]
 pub(crate) use checks::Preflight;
 pub use declare::{Declared, declare};
+pub use foreign::import;
 pub use prepare::prepare;
 pub use request::{Probe, Request};
 

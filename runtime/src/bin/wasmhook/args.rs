@@ -48,6 +48,8 @@ pub enum Command {
     Show(ShowArgs),
     /// Explain a code that a message named.
     Explain(ExplainArgs),
+    /// Write a wasmhook.toml from a Boxfile, an app_desc.yaml, an app spec, a command list or a release folder.
+    Import(ImportArgs),
     /// Run the test cases (`*.test.toml`) beside hooks.
     Test(TestArgs),
     /// Show or clear the compile cache.
@@ -74,9 +76,6 @@ pub enum Later {
     /// (not in this version) Say what became of a hook that was running when the engine died.
     #[command(hide = true)]
     Resolve(Rest),
-    /// (not in this version) Import a foreign format.
-    #[command(hide = true)]
-    Import(Rest),
     /// (not in this version) Make a new hook from a template.
     #[command(hide = true)]
     New(Rest),
@@ -114,7 +113,6 @@ impl Later {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Resolve(_) => "resolve",
-            Self::Import(_) => "import",
             Self::New(_) => "new",
             Self::Build(_) => "build",
             Self::Inspect(_) => "inspect",
@@ -183,9 +181,12 @@ pub struct Selectors {
     /// Directory of the manifest.
     #[arg(short = 'C', value_name = "DIR", default_value = ".")]
     pub dir: PathBuf,
-    /// Manifest file; several are merged, the later has precedence [default: wasmhook.toml].
+    /// Manifest file; several are merged, the later has precedence [default: wasmhook.toml]. A file that doesn't end in .toml is read
+    /// as the foreign format that it is recognised as.
     #[arg(long = "manifest", value_name = "FILE")]
     pub manifests: Vec<PathBuf>,
+    #[command(flatten)]
+    pub foreign: Foreign,
     /// The version tag being deployed (DEPLOY_TAG).
     #[arg(long, value_name = "T")]
     pub tag: Option<String>,
@@ -219,7 +220,7 @@ pub struct Selectors {
     /// A file with more of the app environment (KEY=value lines).
     #[arg(long = "env-file", value_name = "F")]
     pub env_files: Vec<PathBuf>,
-    /// Take the app environment from wasmhook's own.
+    /// Take the app environment from wasmhook's own; without any manifest its PRE_DEPLOY_* and POST_DEPLOY_* are the hooks.
     #[arg(long)]
     pub from_env: bool,
     /// An instance of the service, and its directory.
@@ -233,6 +234,39 @@ pub struct Selectors {
     pub accept_moved_tag: bool,
     #[command(flatten)]
     pub places: Places,
+}
+
+/// How a file that is no wasmhook.toml is read.
+#[derive(Debug, Clone, Args)]
+pub struct Foreign {
+    /// The format of a foreign file whose name and content don't say it: app-desc, boxfile, app-spec, command-list, release-folder.
+    #[arg(long = "as", value_name = "KIND")]
+    pub kind: Option<String>,
+    /// The module or service of a foreign file whose hooks are wanted [default: all].
+    #[arg(long, value_name = "NAME")]
+    pub module: Option<String>,
+}
+
+/// `wasmhook import`.
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// A file, or a directory that holds one.
+    #[arg(required_unless_present = "from_env")]
+    pub path: Option<PathBuf>,
+    #[command(flatten)]
+    pub foreign: Foreign,
+    /// Where to write it; a file that is there already is left as it is [default: standard output].
+    #[arg(short = 'o', long = "output", value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// The application, if the file doesn't name it.
+    #[arg(long, value_name = "NAME")]
+    pub app: Option<String>,
+    /// The release whose hooks are read from a release folder [default: the newest].
+    #[arg(long, value_name = "T")]
+    pub tag: Option<String>,
+    /// Fill placeholders in from the environment; without a file, read PRE_DEPLOY_* and POST_DEPLOY_* from it.
+    #[arg(long)]
+    pub from_env: bool,
 }
 
 /// How results are written to standard output.
