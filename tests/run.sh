@@ -18,5 +18,15 @@ cargo build --workspace --all-targets --locked
 step "lints"
 cargo clippy --workspace --all-targets --locked -- -D warnings
 
+step "dependencies"
+# What may stand in the tree, and why, is said in deny.toml.
+if command -v cargo-deny >/dev/null; then
+    for workspace in . hooks-examples tests/programs runtime/benches/guests; do
+        cargo deny --manifest-path "$workspace/Cargo.toml" --config deny.toml --log-level error check --allow duplicate --allow license-not-encountered licenses bans sources
+    done
+else
+    echo "not checked: cargo install --locked cargo-deny"
+fi
+
 step "tests"
 cargo test --workspace --locked

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what the tests need on a Debian machine: a C compiler for WASI, git, sqlite3 and python3, and Rust's WASI targets.
+# Installs what the tests need on a Debian machine: a C compiler for WASI, git, sqlite3 and python3 with venv, and Rust's WASI targets.
 # Safe to run again: what is there isn't touched, and then it takes no network and less than a second. As root, or with sudo.
 set -eu
 
@@ -27,6 +27,8 @@ done
 for program in $programs; do
     command -v "${program%%:*}" >/dev/null || missing="$missing ${program#*:}"
 done
+# The example installs a requirement into a virtual environment.
+python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
 if [ -n "$missing" ]; then
     echo "setup: installing$missing"
     as_root apt-get update -q

@@ -3,6 +3,7 @@
 mod bad_files;
 mod bad_modules;
 mod bad_state;
+mod cache;
 mod changes;
 mod exec_args;
 mod exec_endings;

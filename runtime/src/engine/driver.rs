@@ -274,8 +274,6 @@ impl Driver<'_, '_> {
         let place = lifecycle::place(self.setting.plan, at);
         self.warnings(&place, &execution)?;
         let finished = Finished {
-            outcome,
-            verdict,
             exit_code: execution.exit_code,
             usage: execution.usage,
             denials: execution.denials,
@@ -283,6 +281,7 @@ impl Driver<'_, '_> {
             tail: execution.tail,
             outputs: execution.outputs,
             detail,
+            ..Finished::of(outcome, verdict)
         };
         let (key, digest) = key(&self.setting, at);
         // What a live hook did must be known even if the engine is killed next; the next intent makes it survive power loss.
@@ -415,17 +414,7 @@ impl OutputSink for Forward {
 pub fn bury(setting: &Setting<'_>, remains: &super::replay::Remains, journal: &mut Journal<'_>) -> Result<(), LedgerError> {
     for at in remains.in_flight.iter().filter_map(|place| lifecycle::find(setting.plan, place)) {
         let (key, digest) = key(setting, at);
-        let finished = Finished {
-            outcome: Outcome::Unknown,
-            verdict: Verdict::Abort,
-            exit_code: None,
-            usage: crate::model::outcome::Usage::default(),
-            denials: None,
-            unenforced: Vec::new(),
-            tail: Vec::new(),
-            outputs: Vec::new(),
-            detail: None,
-        };
+        let finished = Finished::of(Outcome::Unknown, Verdict::Abort);
         let place = lifecycle::place(setting.plan, at);
         journal.record(What::Finished { place, result: Box::new(finished) }, Some((&key, &digest)), Durability::Later)?;
     }

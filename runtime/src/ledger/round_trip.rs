@@ -3,11 +3,12 @@
 use super::sqlite::SqliteLedger;
 use super::{Durability, Ledger, sample};
 use crate::model::event::{Event, Finished, GuestKind, Place, PlannedHook, PlannedStep, Role, RunHeader, SCHEMA, Status, StepKind, What};
+use crate::model::files::FileChanges;
 use crate::model::grant::{Capability, Denial};
 use crate::model::id::{Commit, Digest, HookId, NameError, RunId, StepName};
 use crate::model::job::Stream;
 use crate::model::limits::Limits;
-use crate::model::outcome::{Cause, Outcome, SkipReason, TimeLimit, TrapKind, Usage, Verdict};
+use crate::model::outcome::{Cause, Complexity, Outcome, SkipReason, TimeLimit, TrapKind, Usage, Verdict};
 use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
@@ -98,11 +99,19 @@ fn cause() -> impl Strategy<Value = Cause> {
         denial().prop_map(|denial| Cause::Denied { denial }),
         text().prop_map(|found| Cause::NotAHook { found }),
         text().prop_map(|message| Cause::BrokenModule { message }),
+        (any::<u64>(), any::<u64>(), of(any::<u32>())).prop_map(|(found, limit, function)| Cause::TooComplex {
+            what: Complexity::NestedLoops,
+            found,
+            limit,
+            function
+        }),
         text().prop_map(|needs| Cause::Unsupported { needs }),
         text().prop_map(|what| Cause::NotAvailable { what }),
         vec(text(), 0..3).prop_map(|findings| Cause::Preflight { findings }),
         text().prop_map(|message| Cause::Spawn { message }),
         Just(Cause::Unresolved),
+        (text(), text()).prop_map(|(message, kept)| Cause::Conflict { message, kept }),
+        text().prop_map(|message| Cause::Stage { message }),
     ]
 }
 
@@ -115,9 +124,11 @@ fn skip_reason() -> impl Strategy<Value = SkipReason> {
             SkipReason::Disabled,
             SkipReason::NotConfigured,
             SkipReason::NotSelected,
-            SkipReason::Aborted
+            SkipReason::Aborted,
+            SkipReason::DryRun
         ]),
         text().prop_map(|message| SkipReason::SaidByHook { message }),
+        text().prop_map(|why| SkipReason::NotTried { why }),
     ]
 }
 
@@ -145,9 +156,9 @@ fn usage() -> impl Strategy<Value = Usage> {
 }
 
 fn result() -> impl Strategy<Value = Finished> {
-    let lists = (of(vec(denial(), 0..3)), vec(text(), 0..3), vec(text(), 0..3), vec((text(), text()), 0..3));
-    (outcome(), verdict(), of(any::<i32>()), usage(), lists, of(text())).prop_map(
-        |(outcome, verdict, exit_code, usage, (denials, unenforced, tail, outputs), detail)| Finished {
+    let lists = (of(vec(denial(), 0..3)), vec(text(), 0..3), vec(text(), 0..3), vec((text(), text()), 0..3), vec(name(), 0..3));
+    (outcome(), verdict(), of(any::<i32>()), usage(), lists, of(files()), of(text())).prop_map(
+        |(outcome, verdict, exit_code, usage, (denials, unenforced, tail, outputs, after_skipped), files, detail)| Finished {
             outcome,
             verdict,
             exit_code,
@@ -156,9 +167,16 @@ fn result() -> impl Strategy<Value = Finished> {
             unenforced,
             tail,
             outputs,
+            files,
+            after_skipped,
             detail,
         },
     )
+}
+
+fn files() -> impl Strategy<Value = FileChanges> {
+    let paths = || vec(text(), 0..3);
+    (paths(), paths(), paths()).prop_map(|(created, modified, deleted)| FileChanges { created, modified, deleted })
 }
 
 fn header() -> impl Strategy<Value = RunHeader> {

@@ -3,7 +3,7 @@
 use super::{Key, Ledger, Target};
 use crate::model::event::{Event, Finished, Place, Role, RunHeader, SCHEMA, Status, What};
 use crate::model::id::{AppName, Commit, Digest, EnvironmentName, HookId, RunId, StepName, Tag};
-use crate::model::outcome::{Outcome, Usage, Verdict};
+use crate::model::outcome::{Outcome, Verdict};
 
 pub(super) fn target(app: &str) -> Target {
     Target { app: AppName::new(app).unwrap(), environment: EnvironmentName::new("prod").unwrap() }
@@ -62,17 +62,7 @@ pub(super) fn started(key: &Key) -> What {
 }
 
 pub(super) fn finished(key: &Key, outcome: Outcome) -> What {
-    let result = Finished {
-        outcome,
-        verdict: Verdict::Proceed,
-        exit_code: Some(0),
-        usage: Usage::default(),
-        denials: None,
-        unenforced: Vec::new(),
-        tail: Vec::new(),
-        outputs: Vec::new(),
-        detail: None,
-    };
+    let result = Finished { exit_code: Some(0), ..Finished::of(outcome, Verdict::Proceed) };
     What::Finished { place: key.place.clone(), result: Box::new(result) }
 }
 

@@ -89,7 +89,7 @@ impl Files {
             Err(cause @ Cause::Unsupported { .. }) => {
                 Some(format!("{cause}; build it for WASI preview1 or wasi:cli/command 0.2, or give the hook a fallback"))
             }
-            Err(cause @ Cause::BrokenModule { .. }) => Some(cause.to_string()),
+            Err(cause @ (Cause::BrokenModule { .. } | Cause::TooComplex { .. })) => Some(cause.to_string()),
             // Machinery that fails here may not fail when the hook's turn comes.
             Ok(()) | Err(_) => None,
         };

@@ -1,5 +1,6 @@
 //! What happened, in order. The journal's line *is* the event, the terminal shows it, the report folds it.
 
+use super::files::FileChanges;
 use super::grant::Denial;
 use super::id::{AppName, Commit, Digest, EnvironmentName, HookId, InstanceName, RunId, ServiceName, StepName, Tag};
 use super::job::Stream;
@@ -246,8 +247,34 @@ pub struct Finished {
     pub tail: Vec<String>,
     /// `KEY=value` lines it reported.
     pub outputs: Vec<(String, String)>,
+    /// What it changed in staged directories; null where nothing was staged.
+    #[serde(default)]
+    pub files: Option<FileChanges>,
+    /// Steps before it that a dry run skipped.
+    #[serde(default)]
+    pub after_skipped: Vec<StepName>,
     /// The profile's line for it (`Post-pull hook OK: v0.3.28.sh`).
     pub detail: Option<String>,
+}
+
+impl Finished {
+    /// An end of which no more is known than how it was and what it means.
+    #[must_use]
+    pub fn of(outcome: Outcome, verdict: Verdict) -> Self {
+        Self {
+            outcome,
+            verdict,
+            exit_code: None,
+            usage: Usage::default(),
+            denials: None,
+            unenforced: Vec::new(),
+            tail: Vec::new(),
+            outputs: Vec::new(),
+            files: None,
+            after_skipped: Vec::new(),
+            detail: None,
+        }
+    }
 }
 
 /// How a run ended.

@@ -2,6 +2,7 @@
 
 pub mod event;
 pub mod facts;
+pub mod files;
 pub mod grant;
 pub mod id;
 pub mod job;

@@ -108,6 +108,13 @@ pub enum SkipReason {
         /// Its reason.
         message: String,
     },
+    /// A dry run runs no host steps: they have the operator's rights.
+    DryRun,
+    /// A dry run could not try it here without leaving something behind.
+    NotTried {
+        /// What this machine lacks.
+        why: String,
+    },
 }
 
 impl fmt::Display for SkipReason {
@@ -121,7 +128,66 @@ impl fmt::Display for SkipReason {
             Self::NotSelected => f.write_str("not selected"),
             Self::Aborted => f.write_str("the run was aborted before it"),
             Self::SaidByHook { message } => f.write_str(message),
+            Self::DryRun => f.write_str("dry run"),
+            Self::NotTried { why } => write!(f, "not tried: {why}"),
         }
+    }
+}
+
+/// What a module may not have too much of, since compiling it would take time or memory out of proportion to its size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Complexity {
+    /// Functions.
+    Functions,
+    /// Locals of one function.
+    Locals,
+    /// Locals of all functions together.
+    LocalsInAll,
+    /// Control blocks of one function times its locals.
+    BlocksByLocals,
+    /// Control blocks open at once in one function.
+    Nesting,
+    /// Loops open at once in one function.
+    NestedLoops,
+    /// Loops that locals are carried through between two uses, in one function.
+    LoopsBetweenUses,
+    /// Control blocks that locals are carried through between two uses, in one function.
+    BlocksBetweenUses,
+    /// Targets of one `br_table`.
+    TableTargets,
+    /// Targets of all `br_table`s of one function together.
+    TableTargetsInAll,
+    /// Components in components.
+    NestedComponents,
+}
+
+impl Complexity {
+    /// What to do about it.
+    const fn way_out(self) -> &'static str {
+        match self {
+            Self::Functions | Self::LocalsInAll => "link less into it, or split the hook into several",
+            Self::NestedComponents => "compose it flatter",
+            _ => "split that function (generated code often has one for everything), or build it with optimisation",
+        }
+    }
+}
+
+impl fmt::Display for Complexity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Functions => "functions",
+            Self::Locals => "locals",
+            Self::LocalsInAll => "locals in all its functions",
+            Self::BlocksByLocals => "blocks times locals",
+            Self::Nesting => "blocks in each other",
+            Self::NestedLoops => "loops in each other",
+            Self::LoopsBetweenUses => "loops between uses of locals",
+            Self::BlocksBetweenUses => "blocks between uses of locals",
+            Self::TableTargets => "targets of one br_table",
+            Self::TableTargetsInAll => "targets of its br_tables",
+            Self::NestedComponents => "components in each other",
+        })
     }
 }
 
@@ -170,6 +236,17 @@ pub enum Cause {
         /// What is wrong with it.
         message: String,
     },
+    /// Compiling the module would take more than a hook is worth: nothing of it was compiled.
+    TooComplex {
+        /// What there is too much of.
+        what: Complexity,
+        /// How much the module has of it, at least: counting ends at the limit.
+        found: u64,
+        /// How much it may have.
+        limit: u64,
+        /// In which function, by its place among the bodies of the module; `None` where the whole module is counted.
+        function: Option<u32>,
+    },
     /// The module needs something that this host doesn't have.
     Unsupported {
         /// What it needs.
@@ -192,6 +269,18 @@ pub enum Cause {
     },
     /// The hook was running when the engine died, and nobody has said yet what became of it.
     Unresolved,
+    /// Somebody else changed, while it ran, what it changed in a staged directory: nothing of it was committed.
+    Conflict {
+        /// What was changed by both, or in another way than can be committed.
+        message: String,
+        /// Where what the hook wrote is kept.
+        kept: String,
+    },
+    /// Its directories could not be staged, or what it wrote could not be committed.
+    Stage {
+        /// What went wrong, where, and the way out.
+        message: String,
+    },
 }
 
 /// Which trap ended a guest.
@@ -243,11 +332,19 @@ impl fmt::Display for Cause {
             Self::Denied { denial } => write!(f, "denied: {}; to allow it: {}", denial.what, denial.allow),
             Self::NotAHook { found } => write!(f, "not a hook: {found}; a hook exports `_start` or `wasi:cli/run`"),
             Self::BrokenModule { message } => write!(f, "broken module: {message}"),
+            Self::TooComplex { what, found, limit, function } => {
+                let place = function.map_or_else(|| "the module".to_owned(), |function| format!("its function body {function}"));
+                write!(f, "too complex to compile: {place} has {found} {what}, and the limit is {limit}; {}", what.way_out())
+            }
             Self::Unsupported { needs } => write!(f, "unsupported: it needs {needs}"),
             Self::NotAvailable { what } => write!(f, "not available in this version: {what}"),
             Self::Preflight { findings } => write!(f, "preflight: {}", findings.join("; ")),
             Self::Spawn { message } => write!(f, "could not start: {message}"),
             Self::Unresolved => f.write_str("it was running when the engine died"),
+            Self::Conflict { message, kept } => {
+                write!(f, "conflict: {message}; nothing was committed, and what the hook wrote is kept in {kept}")
+            }
+            Self::Stage { message } => write!(f, "staging: {message}"),
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::manifest::{DirAsk, HookDecl, PolicyDecl};
 use crate::model::event::GuestKind;
 use crate::model::grant::{Capability, Denial, DirGrant, DirMode, EnvGrant, EnvSource, Grants};
-use crate::model::policy::{EnvPolicy, Sandbox};
+use crate::model::policy::{EnvPolicy, Files, Sandbox};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
@@ -55,6 +55,8 @@ pub struct Rules<'a> {
     pub app_env: &'a BTreeSet<String>,
     /// The mode of a grant that names none.
     pub default_mode: DirMode,
+    /// The phase's ceiling on how writes end.
+    pub files: Files,
     /// The engine's own variables with the values that are known at plan time.
     pub engine_env: &'a BTreeMap<String, EnvSource>,
 }
@@ -83,7 +85,7 @@ pub fn resolve(hook: &HookDecl, kind: GuestKind, rules: &Rules<'_>) -> Result<Gr
 /// # Errors
 /// The refusal if the policy doesn't cover it.
 pub fn directory(ask: &DirAsk, rules: &Rules<'_>) -> Result<DirGrant, Denial> {
-    let mode = ask.mode.as_ref().map_or(rules.default_mode, |at| at.value);
+    let mode = under(rules.files, ask.mode.as_ref().map_or(rules.default_mode, |at| at.value));
     if mode == DirMode::Scratch {
         let guest = ask.guest.clone().unwrap_or_else(|| ask.path.value.clone());
         return Ok(DirGrant { host: None, guest, mode });
@@ -101,6 +103,15 @@ pub fn directory(ask: &DirAsk, rules: &Rules<'_>) -> Result<DirGrant, Denial> {
     }
     let guest = ask.guest.clone().unwrap_or_else(|| host.clone());
     Ok(DirGrant { host: Some(host), guest, mode })
+}
+
+/// How writes through a grant of the mode `asked` end in a phase with this ceiling.
+const fn under(ceiling: Files, asked: DirMode) -> DirMode {
+    match (ceiling, asked) {
+        (Files::Discard, DirMode::Write | DirMode::Txn) => DirMode::Discard,
+        (Files::Commit, DirMode::Write) => DirMode::Txn,
+        _ => asked,
+    }
 }
 
 /// Whether a ceiling of `widest` allows `asked`: writing includes reading, staged writing is narrower than live writing.

@@ -7,7 +7,7 @@ use super::resolve::Resolver;
 use super::{FileFact, PlanGuest, PlanHook, PlanScript};
 use crate::manifest::{GuestDecl, HookDecl};
 use crate::model::event::GuestKind;
-use crate::model::grant::{DirMode, EnvSource, Grants};
+use crate::model::grant::{EnvSource, Grants};
 use crate::model::id::{Digest, StepName};
 use crate::model::limits::Limits;
 use crate::model::policy::{Cwd, FallbackWhen, OnChange, Sandbox};
@@ -34,7 +34,7 @@ impl Resolver<'_> {
         let choice = self.choose(decl);
         let sandbox = self.sandbox(decl, &choice);
         let guest = self.guest(decl, &choice.guest, sandbox);
-        let grants = self.grants(decl, guest.kind(), instance);
+        let grants = self.grants(decl, guest.kind(), instance, policy);
         let limits = self.limits(decl, guest.kind(), &policy.limits);
         let (guest, grants, limits) = (guest, grants?, limits?);
         let digest = hook_digest(&guest, &grants, &self.engine_env);
@@ -141,7 +141,7 @@ impl Resolver<'_> {
         self.given.roots.expand(folder)
     }
 
-    fn grants(&mut self, decl: &HookDecl, kind: GuestKind, instance: Option<&Instance>) -> Option<Grants> {
+    fn grants(&mut self, decl: &HookDecl, kind: GuestKind, instance: Option<&Instance>, policy: &PhasePolicy) -> Option<Grants> {
         let roots = Roots { app_dir: instance.map_or(self.given.roots.app_dir, |instance| &instance.dir), ..self.given.roots };
         let mut engine_env = self.engine_env.clone();
         if let Some(instance) = instance {
@@ -153,22 +153,11 @@ impl Resolver<'_> {
             env: self.given.profile.env,
             app_env: self.given.app_env,
             default_mode: self.given.profile.default_mode,
+            files: policy.files,
             engine_env: &engine_env,
         };
         match grants::resolve(decl, kind, &rules) {
-            Ok(grants) => {
-                for grant in grants.dirs.iter().filter(|grant| matches!(grant.mode, DirMode::Txn | DirMode::Discard)) {
-                    self.invalid(
-                        "not-available",
-                        format!(
-                            "not available in this version: directory mode `{}` ({} of hook {}); write mode = \"read\" or \"write\"",
-                            grant.mode, grant.guest, decl.id.value
-                        ),
-                        decl,
-                    );
-                }
-                Some(grants)
-            }
+            Ok(grants) => Some(grants),
             Err(denials) => {
                 self.denials.extend(denials.into_iter().map(|denial| (decl.id.value.clone(), denial)));
                 None

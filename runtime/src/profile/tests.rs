@@ -33,9 +33,8 @@ fn the_default_profile_is_what_design_says() {
     assert_eq!(profile.host_steps().map(|(name, policy)| (name.as_str(), policy.makes_live)).collect::<Vec<_>>(), [("deploy", true)]);
 }
 
-/// S3.11–S3.24: the fourteen steps, in order.
 #[test]
-fn s3_11_to_s3_24_fourteen_steps_in_order() {
+fn the_tenant_upgrade_has_the_seeds_fourteen_steps_in_order() {
     let kind = |step: &ProfileStep| match &step.kind {
         ProfileStepKind::Phase(_) => "phase",
         ProfileStepKind::Host(_) => "host",

@@ -2,6 +2,7 @@
 
 use super::failure::{Failure, Skip};
 use crate::model::event::{GuestKind, PlannedHook, PlannedStep, Role, StepKind};
+use crate::model::files::FileChanges;
 use crate::model::grant::Denial;
 use crate::model::id::{HookId, InstanceName, ServiceName, StepName};
 use crate::model::limits::Limits;
@@ -104,17 +105,6 @@ impl UsageReport {
     }
 }
 
-/// Files that a hook changed: sorted paths, relative to the granted directory.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct FileChanges {
-    /// New files.
-    pub created: Vec<String>,
-    /// Files with other content than before.
-    pub modified: Vec<String>,
-    /// Files that are gone.
-    pub deleted: Vec<String>,
-}
-
 /// What one attempt at a hook did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HookReport {
@@ -146,7 +136,7 @@ pub struct HookReport {
     pub usage: UsageReport,
     /// What it was refused; null where nobody could see.
     pub denials: Option<Vec<Denial>>,
-    /// What it changed; null: no event of this version carries it.
+    /// What it changed in staged directories; null where nothing was staged: nobody saw then.
     pub files: Option<FileChanges>,
     /// Which attempt at this execution it was, from 1, over all runs; null if it never started.
     pub attempt: Option<u32>,
@@ -163,6 +153,8 @@ pub struct HookReport {
     pub unenforced: Vec<String>,
     /// Its last lines.
     pub tail: Vec<String>,
+    /// Steps before it that a dry run skipped: what it did may depend on them.
+    pub after_skipped: Vec<StepName>,
 }
 
 impl HookReport {

@@ -141,6 +141,8 @@ impl Folder {
         entry.usage.measure(&result.usage);
         entry.denials.clone_from(&result.denials);
         entry.unenforced.clone_from(&result.unenforced);
+        entry.files.clone_from(&result.files);
+        entry.after_skipped.clone_from(&result.after_skipped);
         entry.tail.clone_from(&result.tail);
     }
 
@@ -190,6 +192,7 @@ impl Folder {
             unconfined: planned.is_some_and(|planned| planned.unconfined),
             unenforced: Vec::new(),
             tail: Vec::new(),
+            after_skipped: Vec::new(),
         });
         self.report.hooks.len() - 1
     }

@@ -7,7 +7,8 @@ mod fold;
 #[cfg(test)]
 mod tests;
 
-pub use entry::{FileChanges, HookReport, OutcomeWord, StepReport, UsageReport};
+pub use crate::model::files::FileChanges;
+pub use entry::{HookReport, OutcomeWord, StepReport, UsageReport};
 pub use failure::{End, Failure, FirstError, Skip, Why};
 pub use fold::Folder;
 

@@ -53,17 +53,7 @@ fn lifecycle() -> Vec<PlannedStep> {
 fn ended(outcome: Outcome) -> Finished {
     let verdict = if outcome.is_ok() { Verdict::Proceed } else { Verdict::Abort };
     let exit_code = outcome.is_ok().then_some(0);
-    Finished {
-        outcome,
-        verdict,
-        exit_code,
-        usage: Usage { wall_ms: Some(1_200), ..Usage::default() },
-        denials: None,
-        unenforced: Vec::new(),
-        tail: Vec::new(),
-        outputs: Vec::new(),
-        detail: None,
-    }
+    Finished { exit_code, usage: Usage { wall_ms: Some(1_200), ..Usage::default() }, ..Finished::of(outcome, verdict) }
 }
 
 fn ok() -> Finished {

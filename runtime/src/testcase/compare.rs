@@ -171,10 +171,11 @@ fn cause_word(outcome: &Outcome) -> Option<CauseWord> {
             Cause::Denied { .. } => Some(CauseWord::Denied),
             Cause::NotAHook { .. } => Some(CauseWord::NotAHook),
             Cause::BrokenModule { .. } => Some(CauseWord::BrokenModule),
+            Cause::TooComplex { .. } => Some(CauseWord::TooComplex),
             Cause::Unsupported { .. } | Cause::NotAvailable { .. } => Some(CauseWord::Unsupported),
             Cause::Preflight { .. } => Some(CauseWord::Preflight),
             Cause::Spawn { .. } => Some(CauseWord::Spawn),
-            Cause::Unresolved => None,
+            Cause::Unresolved | Cause::Conflict { .. } | Cause::Stage { .. } => None,
         },
         Outcome::Succeeded | Outcome::Skipped { .. } | Outcome::Cancelled | Outcome::Unknown => None,
     }

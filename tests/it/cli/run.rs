@@ -64,6 +64,29 @@ fn modules_components_and_text_run_with_what_they_were_granted() {
 }
 
 #[test]
+fn s3_30_exit_code_0_is_success_and_any_other_is_a_failure() {
+    let codes = [0, 1, 2, 77, 124, 255];
+    let guests = codes.map(|code| {
+        let wasm =
+            hook(&format!("wasm-{code}"), "pre-deploy", &format!("wasm = \"exits.wasm\"\nargs = [\"{code}\"]\nallow_failure = true"));
+        let native =
+            hook(&format!("native-{code}"), "pre-deploy", &format!("run = [\"sh\", \"-c\", \"exit {code}\"]\nallow_failure = true"));
+        wasm + &native
+    });
+    let project = Project::new(&guests.concat()).guest("exits.wasm", programs::wasm("exits", Target::P1));
+    let report = Place::new().args(["run", "--format", "json"]).current_dir(project.path()).run().exits(0).report();
+    for code in codes {
+        for guest in ["wasm", "native"] {
+            let id = format!("{guest}-{code}");
+            let hook = report["hooks"].as_array().unwrap().iter().find(|hook| hook["id"] == id).unwrap();
+            let expected = if code == 0 { "succeeded" } else { "failed" };
+            assert_eq!((hook["outcome"].as_str(), hook["exit_code"].as_i64()), (Some(expected), Some(code)), "{hook}");
+            assert_eq!(hook["cause"].is_null(), code == 0, "{hook}");
+        }
+    }
+}
+
+#[test]
 fn a_failed_hook_ends_the_run_and_the_report_says_everything() {
     let lines = [
         hook("bad", "pre-deploy", "wasm = \"bad.wat\""),

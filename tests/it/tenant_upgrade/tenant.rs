@@ -157,6 +157,14 @@ impl Tenant {
         fs::write(self.policy(), text.replace(from, to)).unwrap();
     }
 
+    /// Replaces a piece of a script of the operator's.
+    pub fn edit_step(&self, step: &str, from: &str, to: &str) {
+        let path = self.root().join("steps").join(step).with_extension("sh");
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{from} in {text}");
+        fs::write(&path, text.replacen(from, to, 1)).unwrap();
+    }
+
     /// `wasmhook run` for this tenant, with `more` arguments.
     pub fn command(&self, more: &[&str]) -> Command {
         let mut command = self.wasmhook.command();

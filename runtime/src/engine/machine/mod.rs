@@ -68,6 +68,8 @@ struct Track {
     ruled_out: BTreeSet<usize>,
     /// The gravest verdict so far.
     verdict: Verdict,
+    /// Whether a hook of it ended badly, tolerated or not: what the phase staged is one whole, so none of it is committed then.
+    spoilt: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -184,6 +186,9 @@ impl Machine {
         let reverts = step.on_failure == OnFailure::Revert;
         let stopped = outcome == Outcome::Cancelled && self.mode == Mode::Aborted;
         self.weigh(at.step, verdict);
+        if let Some(track) = self.open.get_mut(&at.step) {
+            track.spoilt |= !outcome.is_ok();
+        }
         if verdict == Verdict::Abort && !stopped {
             self.first_error = self.first_error.or(Some(at));
         }
@@ -292,7 +297,7 @@ impl Machine {
         let preflight = spec.slots.iter().any(|slot| slot.decision == Decision::Run);
         let ruled_out = self.ended_before.iter().flatten().filter(|at| at.step == step && !at.revert).map(|at| at.slot).collect();
         let state = if preflight { TrackState::Preflighting } else { TrackState::Running };
-        self.open.insert(step, Track { state, slot: 0, ruled_out, verdict: Verdict::Proceed });
+        self.open.insert(step, Track { state, slot: 0, ruled_out, verdict: Verdict::Proceed, spoilt: false });
         if preflight {
             out.push(Effect::Preflight { step });
         }
@@ -341,7 +346,7 @@ impl Machine {
         let staged = spec.files != Files::Keep && spec.slots.iter().any(|slot| slot.decision == Decision::Run);
         let Some(track) = self.open.get_mut(&step) else { return };
         let aborted = track.verdict == Verdict::Abort || (self.mode == Mode::Aborted && !spec.always);
-        if staged && spec.files == Files::Commit && !aborted {
+        if staged && spec.files == Files::Commit && !aborted && !track.spoilt {
             track.state = TrackState::Committing;
             return out.push(Effect::CommitStage { step });
         }

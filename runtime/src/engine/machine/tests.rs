@@ -273,8 +273,18 @@ fn staged_phases_commit_once_at_their_end_and_drop_on_an_abort() {
     let (open, commit, drop) = (Effect::OpenStage { step: 0 }, Effect::CommitStage { step: 0 }, Effect::DropStage { step: 0 });
     assert_eq!(trace(Files::Commit, |_| Outcome::Succeeded), [open.clone(), commit]);
     assert_eq!(trace(Files::Commit, |at| if at.slot == 1 { fails() } else { Outcome::Succeeded }), [open.clone(), drop.clone()]);
-    assert_eq!(trace(Files::Discard, |_| Outcome::Succeeded), [open, drop]);
+    assert_eq!(trace(Files::Discard, |_| Outcome::Succeeded), [open.clone(), drop.clone()]);
     assert_eq!(trace(Files::Keep, |_| Outcome::Succeeded), []);
+
+    // What the phase staged is one whole: a tolerated failure in it leaves nothing behind either.
+    let tolerated = SlotSpec { allow_failure: true, ..run() };
+    let mut machine = Machine::new(lifecycle(vec![StepSpec { files: Files::Commit, ..step(vec![tolerated, run()]) }]));
+    let mut effects = machine.handle(Input::Start(LockState::Held));
+    effects.extend(machine.handle(Input::Preflighted { step: 0, findings: vec![] }));
+    effects.extend(machine.handle(Input::Ended { at: At::main(0, 0), outcome: fails() }));
+    effects.extend(machine.handle(Input::Ended { at: At::main(0, 1), outcome: Outcome::Succeeded }));
+    assert!(effects.contains(&open) && effects.contains(&drop));
+    assert_eq!(effects.last(), Some(&Effect::Finish(Status::Success)));
 }
 
 #[test]

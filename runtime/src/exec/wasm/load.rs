@@ -1,8 +1,10 @@
 //! From bytes to a hook that is ready to run: sniffed, compiled or found, linked, remembered. Nothing of it runs here.
 
+use super::admission;
 use super::cache::{Cache, Key};
 use super::classify;
 use super::facility;
+use super::in_flight::InFlight;
 use super::memo::Memo;
 use super::native_code::{self, Code, Verified};
 use super::sniff::{self, Bytes, Form};
@@ -12,11 +14,12 @@ use crate::model::grant::{Capability, Denial};
 use crate::model::id::Digest;
 use crate::model::outcome::Cause;
 use crate::model::units::show_duration;
+use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, OnceLock, mpsc};
 use std::time::Duration;
 use wasmtime::component::{Component, Linker as ComponentLinker};
-use wasmtime::{Engine, ExternType, InstancePre, Linker, Module};
+use wasmtime::{CodeBuilder, Engine, ExternType, InstancePre, Linker, Module};
 use wasmtime_wasi::p2::bindings::CommandPre;
 
 /// The interface whose `run` makes a component a hook, up to its last number.
@@ -79,6 +82,10 @@ pub(super) struct Loader {
     components: OnceLock<ComponentLinker<State>>,
     cache: Option<Arc<Cache>>,
     memo: Memo,
+    loading: InFlight<Result<Arc<Hook>, Refusal>>,
+    /// How often the compiler was started.
+    #[cfg(test)]
+    pub(super) compiles: std::sync::atomic::AtomicU32,
     compile_timeout: Duration,
 }
 
@@ -90,7 +97,18 @@ impl Loader {
         engine.precompile_compatibility_hash().hash(&mut hasher);
         let engine_hash = hasher.finish();
         let (modules, components) = (OnceLock::new(), OnceLock::new());
-        Self { engine, engine_hash, modules, components, cache, memo: Memo::default(), compile_timeout }
+        Self {
+            engine,
+            engine_hash,
+            modules,
+            components,
+            cache,
+            memo: Memo::default(),
+            loading: InFlight::default(),
+            #[cfg(test)]
+            compiles: std::sync::atomic::AtomicU32::default(),
+            compile_timeout,
+        }
     }
 
     /// The engine it loads for.
@@ -101,6 +119,14 @@ impl Loader {
     /// The hook of `source`: remembered, from the cache, or compiled.
     pub(super) fn load(&self, source: &Source<'_>) -> Result<Arc<Hook>, Refusal> {
         let kind = sniff::sniff(source.file, source.bytes, source.limit)?;
+        match self.memo.get(source.digest) {
+            Some(hook) => Ok(hook),
+            None => self.loading.once(source.digest, || self.load_new(source, kind), shared),
+        }
+    }
+
+    fn load_new(&self, source: &Source<'_>, kind: Bytes) -> Result<Arc<Hook>, Refusal> {
+        // Somebody else may have loaded it just before it was this caller's turn.
         if let Some(hook) = self.memo.get(source.digest) {
             return Ok(hook);
         }
@@ -133,6 +159,8 @@ impl Loader {
 
     /// Compiles on a thread of its own, which is left behind if it takes too long: a compiler can't be interrupted.
     fn compile(&self, source: &Source<'_>, kind: Bytes, form: Form) -> Result<Vec<u8>, Refusal> {
+        #[cfg(test)]
+        self.compiles.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let (done, compiled) = mpsc::sync_channel(1);
         let (engine, bytes) = (self.engine.clone(), Arc::clone(source.bytes));
         let work = move || {
@@ -216,6 +244,15 @@ impl Loader {
     }
 }
 
+/// What those get who waited for another caller's load: a failure of the machinery may not happen to them.
+fn shared(loaded: &Result<Arc<Hook>, Refusal>) -> Option<Result<Arc<Hook>, Refusal>> {
+    match loaded {
+        Ok(hook) => Some(Ok(Arc::clone(hook))),
+        Err(Refusal::Cause { cause, denials }) => Some(Err(Refusal::Cause { cause: cause.clone(), denials: denials.clone() })),
+        Err(Refusal::Machinery(_)) => None,
+    }
+}
+
 /// What is in `place`; the first who asks fills it. Two who ask at once both fill one, and one of those is kept.
 fn filled<T>(place: &OnceLock<T>, fill: impl FnOnce() -> wasmtime::Result<T>) -> Result<&T, Refusal> {
     if let Some(there) = place.get() {
@@ -249,10 +286,17 @@ fn unsupported(error: &wasmtime::Error) -> Refusal {
 }
 
 fn artefact(engine: &Engine, kind: Bytes, form: Form, bytes: &[u8]) -> Result<Vec<u8>, Cause> {
-    let source = sniff::source(engine, kind, bytes)?;
+    let broken = |message: String| Cause::BrokenModule { message };
+    let wasm = match kind {
+        Bytes::Binary(_) => Cow::Borrowed(bytes),
+        Bytes::Text => wat::parse_bytes(bytes).map_err(|error| broken(error.to_string()))?,
+    };
+    admission::admit(&wasm)?;
+    let mut source = CodeBuilder::new(engine);
+    source.wasm_binary(wasm, None).map_err(|error| broken(format!("{error:#}")))?;
     let compiled = match form {
         Form::Module => source.compile_module_serialized(),
         Form::Component => source.compile_component_serialized(),
     };
-    compiled.map_err(|error| Cause::BrokenModule { message: format!("{error:#}") })
+    compiled.map_err(|error| broken(format!("{error:#}")))
 }

@@ -1,12 +1,14 @@
 //! The sandbox: runs a WASI preview1 command module or a `wasi:cli/command` component with exactly the rights of its job. The only module
 //! that names wasmtime; no type of it is in a public signature.
 
+mod admission;
 mod cache;
 mod classify;
 mod config;
 mod facility;
 mod held;
 mod hook_thread;
+mod in_flight;
 mod interrupt;
 mod leash;
 mod load;
@@ -28,7 +30,7 @@ pub use held::HeldDirs;
 use super::dirs::Protected;
 use super::{ExecError, Executor, Running, Surroundings};
 use crate::model::id::Digest;
-use crate::model::job::{Execution, Job};
+use crate::model::job::{Execution, Guest, Job};
 use crate::model::limits::Limits;
 use crate::model::outcome::{Cause, Outcome};
 use held::Held;
@@ -163,7 +165,8 @@ impl WasmExecutor {
         }
     }
 
-    /// Runs `job` on the calling thread. What blocks in the kernel past its deadline blocks the caller, unless there is an interrupting signal.
+    /// Runs `job` and waits for its end: on the calling thread, unless the guest could get stuck in the kernel there. The answer comes at the
+    /// deadline in any case, if need be in the guest's place (`timed-out`, abandoned).
     ///
     /// # Errors
     /// [`ExecError`] as for [`execute`](Executor::execute), and if the thread already drives an async runtime.
@@ -175,6 +178,24 @@ impl WasmExecutor {
             Some(runtime) => runtime,
             None => hook_thread::runtime()?,
         };
+        let ran = if self.can_get_stuck(job) {
+            runtime.block_on(self.execute(job, around.clone()))
+        } else {
+            self.run_here(&runtime, job, around)
+        };
+        self.lock_runtimes().push(runtime);
+        ran
+    }
+
+    /// Whether the kernel could keep the guest for ever: it has one of the host's directories, where there may be a pipe, and no signal gets
+    /// it out. (None does out of a component: the host's side of its file calls tries again after each.)
+    fn can_get_stuck(&self, job: &Job) -> bool {
+        let Guest::Wasm(guest) = &job.guest else { return false };
+        let is_module = matches!(sniff::sniff(&guest.file, &guest.bytes, u64::MAX), Ok(sniff::Bytes::Binary(sniff::Form::Module)));
+        job.dirs.iter().any(|dir| dir.host.is_some()) && !(is_module && self.interrupt.is_some())
+    }
+
+    fn run_here(&self, runtime: &Runtime, job: &Job, around: &Surroundings) -> Result<Execution, ExecError> {
         let _place = match &self.places {
             None => None,
             Some(_) => match runtime.block_on(self.place(around)) {
@@ -183,9 +204,8 @@ impl WasmExecutor {
             },
         };
         let leash = Arc::new(self.leash(job, around));
-        let ran = self.core.run(&runtime, Request { job, around, leash: &leash });
+        let ran = self.core.run(runtime, Request { job, around, leash: &leash });
         leash.end();
-        self.lock_runtimes().push(runtime);
         ran
     }
 

@@ -1,10 +1,12 @@
-//! Pre-migrate: puts the table dumps of the backup step aside under the release's name, so that a migration that went wrong can be looked
-//! at table by table.
+//! Pre-migrate: puts the backup step's dumps of the tables that this release's migrations change aside under the release's name, so that
+//! a migration that went wrong can be looked at table by table.
 
 use std::fs;
 use std::path::Path;
 use wasmhook_sdk::prelude::*;
 
+/// The tables that migrations of this release change.
+const CHANGED: [&str; 1] = ["segments"];
 /// The list of what was kept.
 const LIST: &str = "TABLES";
 
@@ -20,7 +22,7 @@ fn main() -> Outcome {
         }
         fs::create_dir_all(&kept).with_context(|| format!("can't make {}", kept.display()))?;
         let mut list = String::from("table,rows\n");
-        for table in tables(&dumps)? {
+        for table in CHANGED {
             let file = format!("{table}.csv");
             copy_if_changed(dumps.join(&file), kept.join(&file))?;
             let rows = rows(&kept.join(&file))?;
@@ -30,16 +32,6 @@ fn main() -> Outcome {
         write_atomic(kept.join(LIST), list)?;
         Ok(Outcome::Done)
     })
-}
-
-fn tables(dumps: &Path) -> Result<Vec<String>> {
-    let mut tables = Vec::new();
-    for entry in fs::read_dir(dumps).with_context(|| format!("can't list {}", dumps.display()))? {
-        let name = entry?.file_name().to_string_lossy().into_owned();
-        tables.extend(name.strip_suffix(".csv").map(str::to_owned));
-    }
-    tables.sort();
-    Ok(tables)
 }
 
 /// The rows of a dump, its head line left out.

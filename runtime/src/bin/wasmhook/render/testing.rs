@@ -76,17 +76,7 @@ pub mod journal {
     pub fn ended(outcome: Outcome, verdict: Verdict) -> Finished {
         let usage = Usage { fuel: Some(1_234_567_890), wall_ms: Some(1_200), memory_peak_bytes: Some(12 << 20), output_bytes: Some(120) };
         let usage = if matches!(outcome, Outcome::Skipped { .. }) { Usage::default() } else { usage };
-        Finished {
-            outcome,
-            verdict,
-            exit_code: None,
-            usage,
-            denials: Some(Vec::new()),
-            unenforced: Vec::new(),
-            tail: Vec::new(),
-            outputs: Vec::new(),
-            detail: None,
-        }
+        Finished { usage, denials: Some(Vec::new()), ..Finished::of(outcome, verdict) }
     }
 
     /// It succeeded.

@@ -35,6 +35,17 @@ fn a_hook_is_compiled_once_for_all_executors() {
 }
 
 #[test]
+fn a_hook_that_is_wanted_many_times_at_once_is_compiled_once() {
+    let executor = executor();
+    let ran: Vec<_> = std::thread::scope(|scope| {
+        let runs: Vec<_> = (0..8).map(|_| scope.spawn(|| run_on(&executor, &job(HOOK)).0.exit_code)).collect();
+        runs.into_iter().map(|run| run.join().unwrap()).collect()
+    });
+    assert_eq!(ran, [Some(5); 8]);
+    assert_eq!(executor.core.loader.compiles.load(std::sync::atomic::Ordering::Relaxed), 1);
+}
+
+#[test]
 fn a_component_is_cached_as_well() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("cache");

@@ -1,5 +1,6 @@
 //! Guests in WebAssembly text, run for real: what they may do, what stops them, what is said of them.
 
+mod bombs;
 mod cached;
 mod components;
 mod endings;

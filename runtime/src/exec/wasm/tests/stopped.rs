@@ -98,6 +98,18 @@ fn run_blocking_is_interrupted_too() {
 }
 
 #[test]
+fn run_blocking_answers_at_the_deadline_without_a_signal() {
+    let (dir, job) = with_pipe(&format!("(call $check {OPEN})"));
+    let executor = executor();
+    let start = Instant::now();
+    assert_eq!(executor.run_blocking(&job, &surroundings().1).unwrap().outcome, ABANDONED);
+    assert!(start.elapsed() < SOON);
+    assert_eq!(executor.abandoned().len(), 1, "what it was granted is held");
+    assert_eq!(executor.run_blocking(&super::job(&preview1("", "")), &surroundings().1).unwrap().outcome, Outcome::Succeeded);
+    let _writer: File = OpenOptions::new().write(true).custom_flags(libc::O_NONBLOCK).open(dir.path().join("f")).unwrap();
+}
+
+#[test]
 fn without_a_signal_a_blocked_guest_is_left_behind_and_gets_no_further_call() {
     let (dir, mut job) =
         with_pipe(&format!("(call $check {OPEN}) (call $check (call $unlink (i32.const 3) (i32.const 1024) (i32.const 1)))"));

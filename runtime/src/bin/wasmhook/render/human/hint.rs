@@ -34,13 +34,20 @@ fn on_cause(cause: &Cause) -> Vec<String> {
         }
         Cause::Unsupported { .. } => "build it without that, or give it a `fallback` with when = \"unsupported\"".to_owned(),
         Cause::BrokenModule { .. } => "build it again: what is there can't run on any machine".to_owned(),
+        Cause::Conflict { kept, .. } => {
+            format!(
+                "see what it wrote in {kept}; make sure that nobody else writes there during the deploy, remove that directory, and run again"
+            )
+        }
         Cause::Spawn { .. } => "check that the program exists and is executable".to_owned(),
         Cause::Exit { .. }
         | Cause::Signal { .. }
         | Cause::Trap { .. }
         | Cause::NotAHook { .. }
+        | Cause::TooComplex { .. }
         | Cause::NotAvailable { .. }
         | Cause::Preflight { .. }
+        | Cause::Stage { .. }
         | Cause::Unresolved => return Vec::new(),
     };
     vec![advice]
