@@ -10,6 +10,7 @@ mod exec_endings;
 mod exec_refused;
 mod exec_streams;
 mod formats;
+mod import;
 mod later;
 mod lock;
 mod run;

@@ -289,23 +289,16 @@ impl Tree<'_> {
         for (key, value) in entries {
             let Some(key) = self.key(key, parent, problems) else { continue };
             let Some(value) = self.yaml(value, key.span.start, problems) else { continue };
-            match places.get(&key.name) {
-                Some(&index) => {
-                    let (old, slot): &mut (Key, Yaml) = &mut map[index];
-                    let (first, message) = (problems.at(old.span.clone()), quote(&key.name));
-                    let twice = error_at(
-                        &key.located(problems),
-                        codes::DUPLICATE_NAME,
-                        format!("the key {message} is written twice (first: {first}); this value holds"),
-                    );
-                    problems.push(Diagnostic { severity: Severity::Warning, ..twice }.help("keep one"));
-                    (*old, *slot) = (key, value);
-                }
-                None => {
-                    places.insert(key.name.clone(), map.len());
-                    map.push((key, value));
-                }
-            }
+            let Some(&index) = places.get(&key.name) else {
+                places.insert(key.name.clone(), map.len());
+                map.push((key, value));
+                continue;
+            };
+            let first = problems.at(map[index].0.span.clone());
+            let message = format!("the key {} is written twice (first: {first}); this value holds", quote(&key.name));
+            let twice = error_at(&key.located(problems), codes::DUPLICATE_NAME, message);
+            problems.push(Diagnostic { severity: Severity::Warning, ..twice }.help("keep one"));
+            map[index] = (key, value);
         }
         map
     }

@@ -4,7 +4,7 @@ use super::{LoadError, Request, foreign};
 use crate::diagnostic::{Diagnostic, Located, codes, has_errors};
 use crate::discover::WorkTree;
 use crate::document::suggest;
-use crate::manifest::import::{self, Given, Imported, JOB_VARIABLES};
+use crate::manifest::import::{self, Given, Imported};
 use crate::manifest::{self, HostStepDecl, Manifest, PolicyDecl};
 use crate::model::id::{AppName, EnvironmentName, StepName};
 use crate::profile::{self, Profile};
@@ -144,8 +144,8 @@ struct Written {
 fn read_manifests(dir: &Path, request: &Request, found: &mut Vec<Diagnostic>) -> Result<Written, LoadError> {
     let default = dir.join("wasmhook.toml");
     let files = match &request.manifests[..] {
-        [] if !default.exists() && request.jobs_from_env && JOB_VARIABLES.iter().any(|name| request.env.contains_key(*name)) => {
-            let mut imported = import::from_environment(&request.env);
+        [] if !default.exists() && request.jobs_from_env && import::describes_jobs(&request.env) => {
+            let mut imported = under(request, import::from_environment(&request.env));
             imported.found.extend(foreign::job_folders(&WorkTree::open(dir)?, &imported.manifest));
             return Ok(Written::of(vec![imported], Folders::new(), found));
         }
@@ -167,10 +167,17 @@ fn read_manifests(dir: &Path, request: &Request, found: &mut Vec<Diagnostic>) ->
 fn read_manifest(file: &Path, name: &str, request: &Request) -> Result<Imported, LoadError> {
     if file.extension().is_none_or(|extension| extension != "toml") {
         let environment = (!request.env.is_empty()).then_some(&request.env);
-        return foreign::read_file(file, request.import_as, Given { module: request.module.as_deref(), environment });
+        let given = Given { module: request.module.as_deref(), environment };
+        return Ok(under(request, foreign::read_file(file, name, request.import_as, given)?));
     }
     let (manifest, found) = manifest::parse(name, &read_text(file, "read the manifest")?);
     Ok(Imported { manifest, found, notes: Vec::new() })
+}
+
+/// A foreign file names its platform's lifecycle, and not one that somebody chose: what was asked for holds.
+fn under(request: &Request, mut imported: Imported) -> Imported {
+    imported.manifest.profile.take_if(|_| request.profile.is_some());
+    imported
 }
 
 impl Written {

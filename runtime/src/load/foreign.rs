@@ -40,39 +40,37 @@ pub async fn import(path: &Path, kind: Option<Kind>, tag: Option<&Tag>, given: G
     let absolute = path.canonicalize().map_err(|source| LoadError::Io { doing: "find", path: path.to_owned(), source })?;
     // The path's last part decides what is read: a link there would be somebody else's choice.
     if !absolute.is_dir() || path.is_symlink() {
-        return read_file(path, kind, given);
+        return read_file(path, &path.display().to_string(), kind, given);
     }
     match search(&absolute, kind)? {
-        Holds::File(file) => read_file(&path.join(file), kind, given),
+        Holds::File(file) => read_file(&path.join(file), file, kind, given),
         Holds::Releases { root, folder } => releases(&root, &folder, tag).await,
         Holds::PostCompile => Ok(only_post_compile()),
     }
 }
 
-/// Reads a foreign file, of a kind that was named or that is recognised, and looks at what lies beside it.
+/// Reads a foreign file that messages call `shown`, of a kind that was named or that is recognised, and looks at what lies beside it.
 ///
 /// # Errors
 /// [`LoadError`] if the file can't be read, is a link, or is none of the formats.
-pub(super) fn read_file(path: &Path, kind: Option<Kind>, given: Given<'_>) -> Result<Imported, LoadError> {
+pub(super) fn read_file(path: &Path, shown: &str, kind: Option<Kind>, given: Given<'_>) -> Result<Imported, LoadError> {
     let (folder, name) = split(path)?;
     let tree = WorkTree::open(&folder)?;
-    let shown = path.display().to_string();
     let bytes = tree.read(&name, MAX_BYTES as u64)?;
     let bytes = bytes.ok_or_else(|| LoadError::Io {
         doing: "read the manifest",
         path: path.to_owned(),
         source: std::io::ErrorKind::NotFound.into(),
     })?;
-    let text =
-        text_of(bytes).map_err(|message| refused(codes::YAML_SYNTAX, format!("{}: {message}", quote(&shown)), "save it as UTF-8"))?;
-    let kind = match (import::neighbour_by_path(&path.display().to_string()), kind, import::recognise(&shown, &text)) {
+    let text = text_of(bytes).map_err(|message| refused(codes::YAML_SYNTAX, format!("{}: {message}", quote(shown)), "save it as UTF-8"))?;
+    let kind = match (import::neighbour_by_path(&path.display().to_string()), kind, import::recognise(shown, &text)) {
         (Some(neighbour), ..) | (None, None, Recognised::Neighbour(neighbour)) => {
-            return Err(refused(codes::FOREIGN_FORMAT, format!("{}: {}", quote(&shown), neighbour.refusal()), neighbour.help));
+            return Err(refused(codes::FOREIGN_FORMAT, format!("{}: {}", quote(shown), neighbour.refusal()), neighbour.help));
         }
         (None, Some(kind), _) | (None, None, Recognised::Format(kind)) => kind,
-        (None, None, Recognised::Unknown) => return Err(unknown(&shown)),
+        (None, None, Recognised::Unknown) => return Err(unknown(shown)),
     };
-    let mut imported = import::import(kind, &shown, &text, given);
+    let mut imported = import::import(kind, shown, &text, given);
     beside(&tree, kind, &mut imported)?;
     Ok(imported)
 }

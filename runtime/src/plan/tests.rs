@@ -209,7 +209,8 @@ fn a_module_that_is_not_there_is_known_before_it_runs() {
 #[test]
 fn scope_all_plans_each_hook_once_for_each_instance_with_its_own_root() {
     let mut world = world(&format!("{HOOK}dirs = [{{ path = \"$APP_DIR\", mode = \"read\" }}]"));
-    world.instances = ["a", "b"].map(|name| Instance { name: InstanceName::new(name).unwrap(), dir: format!("/srv/{name}") }).into();
+    world.instances =
+        ["a", "b"].map(|name| Instance { service: None, name: InstanceName::new(name).unwrap(), dir: format!("/srv/{name}") }).into();
     let first = world.hooks();
     assert_eq!(first.iter().map(|hook| hook.instance.as_ref().unwrap().as_str()).collect::<Vec<_>>(), ["a"], "scope one is the first");
     assert_eq!(first[0].grants.dirs[0].host.as_deref(), Some("/srv/a"));

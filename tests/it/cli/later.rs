@@ -14,9 +14,8 @@ fn refused(args: &[&str], project: &Project, what: &str) {
 #[test]
 fn commands_of_later_versions() {
     let project = Project::new("");
-    let commands: [&[&str]; 12] = [
+    let commands: [&[&str]; 11] = [
         &["resolve", "hook", "--retry"],
-        &["import", "Boxfile", "--as", "pagoda", "-o", "wasmhook.toml"],
         &["new", "hook", "--lang", "rust"],
         &["build"],
         &["inspect", "hook.wasm"],

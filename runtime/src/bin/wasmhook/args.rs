@@ -223,8 +223,8 @@ pub struct Selectors {
     /// Take the app environment from wasmhook's own; without any manifest its PRE_DEPLOY_* and POST_DEPLOY_* are the hooks.
     #[arg(long)]
     pub from_env: bool,
-    /// An instance of the service, and its directory.
-    #[arg(long = "instance", value_name = "NAME=DIR")]
+    /// An instance of a service (of any, without SERVICE/), and its directory.
+    #[arg(long = "instance", value_name = "[SERVICE/]NAME=DIR")]
     pub instances: Vec<String>,
     /// Run the hooks of a release whose marker file exists.
     #[arg(long)]

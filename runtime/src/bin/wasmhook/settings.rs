@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 use wasmhook::Request;
 use wasmhook::manifest::import::Kind;
-use wasmhook::model::id::{AppName, Commit, EnvironmentName, HookId, InstanceName, NameError, StepName, Tag};
+use wasmhook::model::id::{AppName, Commit, EnvironmentName, HookId, InstanceName, NameError, ServiceName, StepName, Tag};
 use wasmhook::plan::order::Instance;
 
 /// The environment of the process, as values.
@@ -109,7 +109,8 @@ fn names<T>(texts: &[String], check: impl Fn(String) -> Result<T, NameError>) ->
 }
 
 fn instance(text: &str) -> Result<Instance, CliError> {
-    let (name, dir) = text.split_once('=').ok_or_else(|| CliError::usage(format!("--instance {text}: write NAME=DIR")))?;
+    let (name, dir) = text.split_once('=').ok_or_else(|| CliError::usage(format!("--instance {text}: write [SERVICE/]NAME=DIR")))?;
+    let (service, name) = name.split_once('/').map_or((None, name), |(service, name)| (Some(service), name));
     let dir = PathBuf::from(dir).canonicalize().map_err(|error| CliError::usage(format!("--instance {text}: {error}")))?;
-    Ok(Instance { name: InstanceName::new(name)?, dir: dir.display().to_string() })
+    Ok(Instance { service: service.map(ServiceName::new).transpose()?, name: InstanceName::new(name)?, dir: dir.display().to_string() })
 }

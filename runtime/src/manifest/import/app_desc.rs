@@ -32,12 +32,9 @@ pub(super) fn read(root: &Yaml, given: Given<'_>, mut draft: Draft) -> Imported 
     if let Some(app) = root.get("app").and_then(|app| either(app, "bk_app_code", "bkAppCode")).or_else(|| root.get("app_code")) {
         draft.app(app);
     }
-    let modules = modules(root, &mut draft);
+    let modules = modules(root, version, &mut draft);
     let several = modules.len() > 1;
-    let wanted = match wanted(modules, given.module, &mut draft) {
-        Some(wanted) => wanted,
-        None => return draft.finish(),
-    };
+    let Some(wanted) = wanted(modules, given.module, &mut draft) else { return draft.finish() };
     for module in wanted {
         self::module(&module, several, version, &mut draft);
     }
@@ -79,7 +76,7 @@ fn version(root: &Yaml, draft: &mut Draft) -> Option<u8> {
 }
 
 /// Every module: those of `modules`, be it a map or a list, then `module`.
-fn modules<'a>(root: &'a Yaml, draft: &mut Draft) -> Vec<Module<'a>> {
+fn modules<'a>(root: &'a Yaml, version: u8, draft: &mut Draft) -> Vec<Module<'a>> {
     let mut modules = Vec::new();
     match root.get("modules").map(|modules| (modules, &modules.value)) {
         None | Some((_, YamlValue::Null)) => {}
@@ -100,7 +97,8 @@ fn modules<'a>(root: &'a Yaml, draft: &mut Draft) -> Vec<Module<'a>> {
     if let Some(body) = root.get("module").filter(|body| !body.is_unset()) {
         modules.push(Module { key: None, body });
     }
-    if modules.is_empty() {
+    // The first version had no modules, and no hooks.
+    if modules.is_empty() && version > 1 {
         draft.error(&root.span, codes::MISSING_KEY, "the description has no module", "write `module:`, or `modules:` with one of them");
     }
     modules
@@ -275,10 +273,10 @@ fn structured(written: &Yaml, draft: &mut Draft) -> Option<Located<GuestDecl>> {
     let part = |key: &str| written.get(key).filter(|part| !part.is_unset());
     match (part("procCommand"), part("command"), part("args")) {
         (Some(line), None, None) => text_command("procCommand", line, draft),
-        (None, command, args) if command.or(args).is_some() => {
+        (None, command, rest) if command.or(rest).is_some() => {
             let mut argv = words("command", command, draft)?;
-            argv.extend(words("args", args, draft)?);
-            let at = command.or(args).unwrap_or(written);
+            argv.extend(words("args", rest, draft)?);
+            let at = command.or(rest).unwrap_or(written);
             let refused = argv.first().filter(|program| program.starts_with("start")).map(|_| START);
             let several = argv.iter().any(|word| word.contains(['\n', '\r'])).then_some("an argument holds several lines");
             match refused.or(several).or(argv.is_empty().then_some("the command is empty")) {

@@ -1,7 +1,7 @@
 //! An App Platform spec: variables at the top and under each component, which may describe jobs, and the platform's own `jobs`.
 
 use super::draft::{Draft, below_root, dir};
-use super::job::{PROFILE, Variables, jobs};
+use super::job::{PROFILE, Variables, is_command, jobs};
 use super::shell::shell_line;
 use super::{Given, Imported, recognise};
 use crate::diagnostic::{Diagnostic, Located, codes};
@@ -141,7 +141,7 @@ impl Reader<'_> {
 
     /// A value with its placeholders filled in from the environment; `None` and a report if one can't be. A command's are its shell's.
     fn filled(&mut self, key: &str, text: &str, value: &Yaml) -> Option<String> {
-        let is_command = super::JOB_VARIABLES.contains(&key);
+        let is_command = is_command(key);
         let (mut filled, mut rest) = (String::new(), text);
         while let Some((before, after)) = rest.split_once("${") {
             let Some((name, behind)) = after.split_once('}') else { break };
@@ -237,7 +237,7 @@ impl Reader<'_> {
     fn described_jobs(&mut self, top: &Variables, components: &[Component]) {
         let own: Vec<&Component> = components.iter().filter(|component| component.variables.describe_jobs()).collect();
         if own.is_empty() || (own.len() < components.len() && top.describe_jobs()) {
-            jobs(&joined(top, (components.len() == 1).then_some(&components[..]).into_iter().flatten()), None, &mut self.draft);
+            jobs(&joined(top, (components.len() == 1).then_some(components).into_iter().flatten()), None, &mut self.draft);
         }
         for component in own {
             let service = self.service(component, components.len());

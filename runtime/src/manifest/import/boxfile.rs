@@ -80,7 +80,7 @@ fn build(section: &Yaml, draft: &mut Draft) {
     for phase in BUILD_HOOKS {
         let commands = section.get(phase).map(|written| commands(phase, written, draft)).unwrap_or_default();
         for command in commands {
-            build_hook(phase, command, timeout.clone(), draft);
+            build_hook(phase, &command, timeout.clone(), draft);
         }
     }
     for (key, _) in keys {
@@ -103,7 +103,7 @@ fn build(section: &Yaml, draft: &mut Draft) {
     }
 }
 
-fn build_hook(phase: &str, command: Command, timeout: Option<Located<Duration>>, draft: &mut Draft) {
+fn build_hook(phase: &str, command: &Command, timeout: Option<Located<Duration>>, draft: &mut Draft) {
     let guest = Located { value: shell_line(&command.line), at: command.at.at.clone() };
     let Some(hook) = draft.hook(&format!("{phase}-{}", command.number), phase, guest) else { return };
     hook.label = Some(command.label());
@@ -132,7 +132,7 @@ fn legacy_after_build(sections: &[(Key, Yaml)], draft: &mut Draft) {
                 &command.span,
                 format!("{}.{AFTER_BUILD} is the first generation's name for build.after_exec: it runs in the build, once", section.name),
             );
-            build_hook("after_exec", Command { number, ..command }, timeout.clone(), draft);
+            build_hook("after_exec", &Command { number, ..command }, timeout.clone(), draft);
         }
     }
 }
@@ -281,7 +281,7 @@ fn commands(hook: &str, written: &Yaml, draft: &mut Draft) -> Vec<Command> {
     for (item, number) in items.iter().zip(1..) {
         match &item.value {
             _ if item.is_unset() => {
-                draft.warning(&item.span, codes::BAD_VALUE, format!("an empty command of {} is left out", quote(hook)), "remove it")
+                draft.warning(&item.span, codes::BAD_VALUE, format!("an empty command of {} is left out", quote(hook)), "remove it");
             }
             YamlValue::Text(line) => commands.push(Command {
                 line: line.trim().to_owned(),

@@ -20,9 +20,6 @@ const JOBS: &[(&str, &str)] = &[("PRE_DEPLOY", "pre-deploy"), ("POST_DEPLOY", "p
 /// The folder of the application in its repository.
 const APP_FOLDER: &str = "GITHUB_REPO_FOLDER";
 
-/// The variables that hold a job's command: without one of them, an environment describes no job.
-pub const JOB_VARIABLES: &[&str] = &["PRE_DEPLOY_COMMAND", "POST_DEPLOY_COMMAND"];
-
 /// Variables by name, with their values; what is empty counts as absent.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Variables(pub(super) BTreeMap<String, Located<String>>);
@@ -36,6 +33,18 @@ impl Variables {
     pub(super) fn describe_jobs(&self) -> bool {
         JOBS.iter().any(|(prefix, _)| PARTS.iter().any(|part| self.get(&format!("{prefix}_{part}")).is_some()))
     }
+}
+
+/// Whether an environment says anything of jobs.
+#[must_use]
+pub fn describes_jobs(environment: &BTreeMap<String, String>) -> bool {
+    let is_set = |name: String| environment.get(&name).is_some_and(|value| !value.trim().is_empty());
+    JOBS.iter().any(|(prefix, _)| PARTS.iter().any(|part| is_set(format!("{prefix}_{part}"))))
+}
+
+/// Whether a variable holds a job's command: a line for a shell.
+pub(super) fn is_command(name: &str) -> bool {
+    JOBS.iter().any(|(prefix, _)| name.strip_prefix(prefix) == Some("_COMMAND"))
 }
 
 /// The jobs that an environment describes, without the rest of it.

@@ -92,7 +92,7 @@ fn by_content(text: &str) -> Recognised {
     let Some(root) = yaml::read("", text).0 else { return Recognised::Unknown };
     let has = |keys: &[&str]| keys.iter().any(|key| root.get(key).is_some());
     let items = root.list().unwrap_or_default();
-    if !items.is_empty() && items.iter().all(|item| item.get("command").is_some()) {
+    if items.iter().any(|item| item.get("command").is_some()) {
         return Recognised::Format(Kind::CommandList);
     }
     if let Some(neighbour) = not_a_boxfile(&root, text).or_else(|| not_an_app_spec(&root)) {

@@ -23,6 +23,12 @@ fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     found.sort();
 }
 
+fn fixtures(found: &mut Vec<PathBuf>) {
+    for seed in ["s1", "s2", "s4", "s5"] {
+        files(&root().join(seed).join("import"), found);
+    }
+}
+
 /// Reads a text as a user's file would be: recognised by its name, else by its content.
 fn read_as_recognised(name: &str, text: &str) -> Imported {
     match recognise(name, text) {
@@ -85,7 +91,7 @@ fn said(manifest: &Manifest) -> String {
 fn what_files_become_is_written_beside_them() {
     let bless = std::env::var_os("WASMHOOK_BLESS").is_some();
     let (mut found, mut different) = (Vec::new(), Vec::new());
-    ["s1", "s2", "s4", "s5"].iter().for_each(|seed| files(&root().join(seed).join("import"), &mut found));
+    fixtures(&mut found);
     assert!(found.len() >= 25, "the fixtures are where the test looks");
     for path in &found {
         let name = path.strip_prefix(root()).unwrap().display().to_string();
@@ -108,7 +114,7 @@ fn what_files_become_is_written_beside_them() {
 #[test]
 fn what_is_written_says_what_was_read() {
     let mut found = Vec::new();
-    ["s1", "s2", "s4", "s5"].iter().for_each(|seed| files(&root().join(seed).join("import"), &mut found));
+    fixtures(&mut found);
     for path in &found {
         let imported = read_as_recognised(&path.display().to_string(), &std::fs::read_to_string(path).unwrap());
         if has_errors(&imported.found) {
@@ -223,6 +229,8 @@ mod app_desc {
         for key in ["spec_version: 1", "specVersion: 1", "spec_version: '2'", "specVersion: 2"] {
             assert_eq!(lines(&good(Kind::AppDesc, &format!("{key}\nmodule: {{scripts: {{pre_release_hook: ls}}}}\n"))).len(), 1, "{key}");
         }
+        assert_eq!(lines(&good(Kind::AppDesc, "app_code: shop\napp_name: Shop\n")), [""; 0]);
+        assert_eq!(codes_of(Kind::AppDesc, "spec_version: 2\n"), [codes::MISSING_KEY]);
         assert_eq!(codes_of(Kind::AppDesc, "spec_version: 4\nmodule: {}\n"), [codes::BAD_VALUE]);
         assert_eq!(codes_of(Kind::AppDesc, "module: {}\n"), [codes::MISSING_KEY]);
         assert_eq!(codes_of(Kind::AppDesc, "spec_version: [2]\nmodule: {}\n"), [codes::WRONG_TYPE]);
@@ -794,7 +802,7 @@ fn many_commands_are_read_at_once() {
 proptest::proptest! {
     #[test]
     fn no_text_makes_an_importer_panic(text in "(?s).{0,200}|((spec_version|module|modules|scripts|pre_release_hook|envs|services|jobs|spec|build|web1|exec|before_deploy|label|command|key|value|name|kind): ?|- |  |\n|\t|[123]|a|'|\"|\\[|\\]|\\{|\\}|, |~|PRE_DEPLOY_COMMAND|\\$\\{|\\.\\./){0,40}") {
-        recognise("any", &text);
+        let _ = recognise("any", &text);
         for kind in Kind::ALL {
             let imported = import(*kind, "any", &text, Given { module: None, environment: None });
             let _ = render(&imported.found, Style::default());
