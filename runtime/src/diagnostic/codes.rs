@@ -27,8 +27,8 @@ codes! {
     GUEST_CHOICE = "guest-choice": "A hook needs exactly one of `wasm` and `run`.";
     HOOK_CHANGED = "hook-changed": "A hook that is done for this release has changed since.";
     HOOK_WARNING = "hook-warning": "A hook succeeded and says that something isn't as it should be.";
-    IMPOSSIBLE_GRANT = "impossible-grant": "A directory grant lies in a wider one and can't be enforced.";
     IMPORTED = "imported": "How a foreign file was understood.";
+    IMPOSSIBLE_GRANT = "impossible-grant": "A directory grant lies in a wider one and can't be enforced.";
     LEDGER = "ledger": "The ledger, or the directory it lies in, can't be used.";
     LIMIT_LOWERED = "limit-lowered": "The operator's policy lowered a limit.";
     LOCKED = "locked": "Another run has the lock.";

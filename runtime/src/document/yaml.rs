@@ -14,7 +14,7 @@ use std::ops::Range;
 /// How deep lists and maps may lie in each other.
 const MAX_DEPTH: usize = 32;
 /// How many values a text may hold, those that aliases repeat among them.
-const MAX_NODES: usize = 100_000;
+const MAX_NODES: usize = 50_000;
 /// How often a text may refer to an anchor.
 const MAX_ALIASES: usize = 1_000;
 

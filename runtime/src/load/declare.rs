@@ -6,9 +6,10 @@ use crate::discover::WorkTree;
 use crate::document::suggest;
 use crate::manifest::import::{self, Given, Imported};
 use crate::manifest::{self, HostStepDecl, Manifest, PolicyDecl};
-use crate::model::id::{AppName, EnvironmentName, StepName};
+use crate::model::id::{AppName, EnvironmentName, ServiceName, StepName};
+use crate::plan::order::Instance;
 use crate::profile::{self, Profile};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// What was written, and whose run it would be.
@@ -88,6 +89,7 @@ pub(super) fn complete(dir: PathBuf, mut manifest: Manifest, request: &Request, 
     let manifest_with_steps = Manifest { host_steps: host_steps.clone(), ..manifest.clone() };
     found.extend(crate::lint::check(&manifest_with_steps, &profile));
     found.extend(unknown_steps_in_code(&request.steps_in_code, &profile));
+    found.extend(instances_of_nothing(&request.instances, &manifest));
     if has_errors(&found) {
         return Err(LoadError::Invalid(found));
     }
@@ -128,6 +130,18 @@ fn unknown_steps_in_code(steps: &[StepName], profile: &Profile) -> Vec<Diagnosti
     let found = |step: &StepName| {
         let message = format!("code is given for the host step `{step}`, which the profile `{}` doesn't have", profile.name);
         Diagnostic::error(codes::UNKNOWN_HOST_STEP, message).help(suggest(step.as_str(), known.iter().copied()))
+    };
+    unknown.map(found).collect()
+}
+
+/// An instance of a service that no hook belongs to would never be run on.
+fn instances_of_nothing(instances: &[Instance], manifest: &Manifest) -> Vec<Diagnostic> {
+    let own = manifest.hooks.iter().filter_map(|hook| hook.service.as_ref());
+    let known: BTreeSet<&str> = own.chain(&manifest.services).map(|service| service.value.as_str()).collect();
+    let unknown = instances.iter().filter_map(|instance| instance.service.as_ref()).filter(|service| !known.contains(service.as_str()));
+    let found = |service: &ServiceName| {
+        let message = format!("an instance is given for a service, but no hook belongs to the service `{service}`");
+        Diagnostic::error(codes::UNKNOWN_SERVICE, message).help(suggest(service.as_str(), known.iter().copied()))
     };
     unknown.map(found).collect()
 }

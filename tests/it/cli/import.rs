@@ -12,7 +12,7 @@ fn an_import_is_a_manifest_that_can_be_checked_as_it_is() {
     assert_eq!(written.stdout, "");
     let text = project.read("wasmhook.toml");
     assert!(text.contains("profile = \"tenant-upgrade\"") && text.contains("run = [\"/bin/sh\", \"release/v0.4.0.sh\"]"), "{text}");
-    let checked = Place::new().args(["check"]).current_dir(project.path()).run().exits(0);
+    let checked = Place::new().args(["check", "--tag", "v0.4.0"]).current_dir(project.path()).run().exits(0);
     assert!(checked.stdout.contains("shop: profile tenant-upgrade, 1 hook"), "{}", checked.stdout);
     let listed = Place::new().args(["list", "--tag", "v0.4.0"]).current_dir(project.path()).run().exits(0);
     assert_eq!(
@@ -199,6 +199,39 @@ fn a_foreign_file_without_an_application_needs_a_name() {
     let ran =
         Place::new().args(["plan", "--manifest", "Boxfile", "--profile", "tenant-upgrade"]).current_dir(project.path()).run().exits(2);
     assert!(ran.said().contains("error[no-app]") && ran.said().contains("--app NAME"), "{}", ran.stderr);
+}
+
+#[test]
+fn s4_21_without_a_manifest_the_environment_describes_the_hooks() {
+    let profile = PROFILE.replace("name = \"exec\"", "name = \"pre-deploy\"");
+    let project = Project::empty().file("mine.toml", profile).file("jobs/x.sh", "touch ../ran\n");
+    let args = ["run", "--from-env", "--profile", "./mine.toml", "--app", "shop"];
+    let call = |args: &[&str]| Place::new().args(args).current_dir(project.path()).env("PRE_DEPLOY_FOLDER", "jobs");
+    let ran = call(&args).env("PRE_DEPLOY_COMMAND", "bash x.sh").run().exits(0);
+    assert!(project.has("ran"), "{}", ran.stderr);
+    let refused = call(&args).env("PRE_DEPLOY_COMMAND", "bash x.sh").env("PRE_DEPLOY_TIMEOUT", "abc").run().exits(2);
+    assert!(refused.said().contains("error[bad-value]") && refused.said().contains("PRE_DEPLOY_TIMEOUT"), "{}", refused.stderr);
+    let outside = call(&args).env("PRE_DEPLOY_COMMAND", "ls").env("PRE_DEPLOY_FOLDER", "../..").run().exits(2);
+    assert!(outside.said().contains("error[escapes-root]"), "{}", outside.stderr);
+    let unset = call(&["plan", "--from-env", "--profile", "./mine.toml", "--app", "shop"]).run().exits(0);
+    assert!(
+        unset.stdout.contains("PRE_DEPLOY_COMMAND is not configured") || unset.said().contains("PRE_DEPLOY_COMMAND is not configured"),
+        "{}",
+        unset.stderr
+    );
+}
+
+#[test]
+fn s5_28_an_instance_may_belong_to_a_service() {
+    let profile = PROFILE.replace("title = \"Before\"", "title = \"Before\"\nscope = \"all\"");
+    let boxfile = "web1: {before_deploy: [ls]}\nweb2: {before_deploy: [ls]}\n";
+    let project = Project::empty().file("Boxfile", boxfile).file("mine.toml", profile).file("a/x", "").file("b/x", "").file("c/x", "");
+    let instances = ["--instance", "web1/a=a", "--instance", "web2/c=c", "--instance", "web1/b=b"];
+    let args = ["list", "--format", "json", "--manifest", "Boxfile", "--profile", "./mine.toml", "--app", "shop"];
+    let listed = Place::new().args([&args[..], &instances[..]].concat()).current_dir(project.path()).run().exits(0).json();
+    let place = |row: &serde_json::Value| format!("{}@{}", row["service"].as_str().unwrap(), row["instance"].as_str().unwrap());
+    let places: Vec<String> = listed["hooks"].as_array().unwrap().iter().map(place).collect();
+    assert_eq!(places, ["web1@a", "web1@b", "web2@c"]);
 }
 
 /// A lifecycle that has the phases of a Boxfile.

@@ -26,6 +26,9 @@ const CODE_SERVICES: &[&str] = &["web", "worker"];
 /// Where a service may write: the second is what the first generation called the first.
 const WRITABLE: &[&str] = &["network_dirs", "shared_writable_dirs", "writable_dirs"];
 
+/// The most directories of a service: each of its hooks has them all.
+const MAX_WRITABLE: usize = 32;
+
 /// Reads a `Boxfile`.
 pub(super) fn read(root: &Yaml, text: &str, mut draft: Draft) -> Imported {
     draft.profile(PROFILE);
@@ -42,15 +45,16 @@ pub(super) fn read(root: &Yaml, text: &str, mut draft: Draft) -> Imported {
         }
     };
     draft.remark("the Boxfile is a legacy format (its documentation is of October 2014)");
+    let timeout = root.get("build").and_then(|build| build.get(BUILD_TIMEOUT)).and_then(|written| draft.duration(BUILD_TIMEOUT, written));
     for (key, section) in sections {
         match key.name.as_str() {
             "global" => environment(section.get("env"), &mut draft),
             "env" => environment(Some(section), &mut draft),
-            "build" => build(section, &mut draft),
+            "build" => build(section, timeout.as_ref(), &mut draft),
             _ => {}
         }
     }
-    legacy_after_build(sections, &mut draft);
+    legacy_after_build(sections, timeout.as_ref(), &mut draft);
     for (key, section) in sections.iter().filter(|(key, _)| !["global", "env", "build"].contains(&key.name.as_str())) {
         service(key, section, &mut draft);
     }
@@ -74,13 +78,12 @@ fn environment(written: Option<&Yaml>, draft: &mut Draft) {
 }
 
 /// `build`: the hooks of the whole application.
-fn build(section: &Yaml, draft: &mut Draft) {
+fn build(section: &Yaml, timeout: Option<&Located<Duration>>, draft: &mut Draft) {
     let Some(keys) = map("build", section, draft) else { return };
-    let timeout = section.get(BUILD_TIMEOUT).and_then(|written| draft.duration(BUILD_TIMEOUT, written));
     for phase in BUILD_HOOKS {
         let commands = section.get(phase).map(|written| commands(phase, written, draft)).unwrap_or_default();
         for command in commands {
-            build_hook(phase, &command, timeout.clone(), draft);
+            build_hook(phase, &command, timeout, draft);
         }
     }
     for (key, _) in keys {
@@ -103,17 +106,16 @@ fn build(section: &Yaml, draft: &mut Draft) {
     }
 }
 
-fn build_hook(phase: &str, command: &Command, timeout: Option<Located<Duration>>, draft: &mut Draft) {
+fn build_hook(phase: &str, command: &Command, timeout: Option<&Located<Duration>>, draft: &mut Draft) {
     let guest = Located { value: shell_line(&command.line), at: command.at.at.clone() };
     let Some(hook) = draft.hook(&format!("{phase}-{}", command.number), phase, guest) else { return };
     hook.label = Some(command.label());
-    hook.limits.timeout = timeout;
+    hook.limits.timeout = timeout.cloned();
     hook.dirs.push(dir(".", Some(DirMode::Write), &command.at.at));
 }
 
 /// The first generation wrote `after_build` under its services; it ran in the build, and the build runs once.
-fn legacy_after_build(sections: &[(Key, Yaml)], draft: &mut Draft) {
-    let timeout = draft.manifest.hooks.first().and_then(|hook| hook.limits.timeout.clone());
+fn legacy_after_build(sections: &[(Key, Yaml)], timeout: Option<&Located<Duration>>, draft: &mut Draft) {
     let mut seen = BTreeSet::new();
     let mut number =
         draft.manifest.hooks.iter().filter(|hook| hook.phase.as_ref().is_some_and(|phase| phase.value.as_str() == "after_exec")).count();
@@ -132,7 +134,7 @@ fn legacy_after_build(sections: &[(Key, Yaml)], draft: &mut Draft) {
                 &command.span,
                 format!("{}.{AFTER_BUILD} is the first generation's name for build.after_exec: it runs in the build, once", section.name),
             );
-            build_hook("after_exec", &Command { number, ..command }, timeout.clone(), draft);
+            build_hook("after_exec", &Command { number, ..command }, timeout, draft);
         }
     }
 }
@@ -161,7 +163,7 @@ fn service(key: &Key, section: &Yaml, draft: &mut Draft) {
                 draft.error(&key.span, codes::UNKNOWN_KEY, message, "write it under `build:`");
             }
             // A worker's own command, not a hook.
-            "exec" | AFTER_BUILD | BUILD_TIMEOUT | DEPLOY_TIMEOUT => {}
+            "exec" | AFTER_BUILD | DEPLOY_TIMEOUT => {}
             "shared_writable_dirs" => draft.note(&key.span, "shared_writable_dirs is the first generation's name for network_dirs"),
             _ if DEPLOY_HOOKS.contains(&name) => {}
             _ => hook_like(key, &[DEPLOY_HOOKS, &[DEPLOY_TIMEOUT, AFTER_BUILD]].concat(), &["deploy", "hook", "_live", "_build"], draft),
@@ -225,6 +227,11 @@ fn writable_dirs(section: &Yaml, draft: &mut Draft) -> Vec<DirAsk> {
     for written in WRITABLE.iter().filter_map(|key| section.get(key)) {
         for (path, value) in texts(written) {
             match super::draft::below_root(path).filter(|path| !path.is_empty()) {
+                Some(_) if dirs.len() == MAX_WRITABLE => {
+                    let message = format!("a service has more than {MAX_WRITABLE} writable directories");
+                    draft.error(&value.span, codes::BAD_VALUE, message, "name a directory that holds them");
+                    return dirs;
+                }
                 Some(path) if dirs.iter().all(|known| known.path.value != path) => {
                     dirs.push(dir(&path, Some(DirMode::Write), &draft.problems.at(value.span.clone())));
                 }

@@ -89,7 +89,10 @@ fn entry(item: &Yaml, draft: &mut Draft) {
 fn command_of(label: &str, command: &str, span: &Range<usize>, draft: &mut Draft) {
     let guest = match single_command(command) {
         Ok(guest) => crate::diagnostic::Located { value: guest, at: draft.problems.at(span.clone()) },
-        Err((rule, help)) => return draft.error(span, codes::BAD_VALUE, format!("the command of {}: {rule}", quote(label)), help),
+        Err((rule, help)) => {
+            let whose = if label.is_empty() { "a command without a label".to_owned() } else { format!("the command of {}", quote(label)) };
+            return draft.error(span, codes::BAD_VALUE, format!("{whose}: {rule}"), help);
+        }
     };
     let at = guest.at.clone();
     let name = if label.is_empty() { command } else { label };

@@ -23,11 +23,20 @@ pub(super) struct Draft {
     origin: String,
     /// How often an id was wanted in a phase, by both.
     ids: HashMap<(String, String), usize>,
+    /// Where a variable stands in the app environment.
+    variables: HashMap<String, usize>,
 }
 
 impl Draft {
     pub(super) fn new(origin: &str, problems: Problems) -> Self {
-        Self { manifest: Manifest::default(), problems, notes: Vec::new(), origin: origin.to_owned(), ids: HashMap::new() }
+        Self {
+            manifest: Manifest::default(),
+            problems,
+            notes: Vec::new(),
+            origin: origin.to_owned(),
+            ids: HashMap::new(),
+            variables: HashMap::new(),
+        }
     }
 
     pub(super) fn finish(self) -> Imported {
@@ -150,9 +159,12 @@ impl Draft {
         if !self.can_be_variable(&name) {
             return;
         }
-        match self.manifest.env.iter_mut().find(|(known, _)| known.value == name.value) {
-            Some(known) => *known = (name, value),
-            None => self.manifest.env.push((name, value)),
+        let next = self.manifest.env.len();
+        let index = *self.variables.entry(name.value.clone()).or_insert(next);
+        if index == next {
+            self.manifest.env.push((name, value));
+        } else {
+            self.manifest.env[index] = (name, value);
         }
     }
 

@@ -126,6 +126,20 @@ fn what_is_written_says_what_was_read() {
     }
 }
 
+/// An importer and its platform's lifecycle agree on phases: nothing that is read is refused for want of one.
+#[test]
+fn what_is_read_keeps_to_its_profile() {
+    let mut found = Vec::new();
+    fixtures(&mut found);
+    for path in &found {
+        let imported = read_as_recognised(&path.display().to_string(), &std::fs::read_to_string(path).unwrap());
+        let profile = imported.manifest.profile.as_ref().and_then(|profile| crate::profile::builtin(&profile.value));
+        let Some(profile) = profile.filter(|_| !has_errors(&imported.found)) else { continue };
+        let problems = crate::lint::check(&imported.manifest, &profile);
+        assert!(!has_errors(&problems), "{}: {}", path.display(), render(&problems, Style::default()));
+    }
+}
+
 #[test]
 fn what_is_written_keeps_every_character() {
     let text = "web1:\n  before_deploy:\n    - \"printf 'a\\tb\\n\\\\n \\\" \\u2028 \\u001b ${X} #'\"\n";
@@ -575,6 +589,8 @@ mod boxfile {
         assert_eq!(seconds(&fixture("build")), [Some(600); 3]);
         assert_eq!(seconds(&fixture("deploy")), [Some(600); 8]);
         assert_eq!(seconds(&fixture("windows")), [Some(600), Some(90)]);
+        assert_eq!(seconds(&good(Kind::Boxfile, "build: {build_hook_timeout: 5}\nweb1: {after_build: ls}\n")), [Some(5)]);
+        assert_eq!(found("web1: {build_hook_timeout: 5}\n"), [(Severity::Warning, codes::UNKNOWN_KEY)], "that of the build is the build's");
         assert_eq!(seconds(&good(Kind::Boxfile, "web1: {deploy_hook_timeout: , before_deploy: [ls]}\n")), [None], "the profile's default");
     }
 
@@ -625,6 +641,13 @@ mod boxfile {
         assert_eq!(dirs(&first[0]), [".:write"]);
         let migrate = first.iter().find(|hook| hook.id.value.as_str() == "web1-before_deploy-1").unwrap();
         assert_eq!(dirs(migrate), [".:read", "storage/uploads:write", "storage/cache:write"]);
+    }
+
+    #[test]
+    fn s5_47_more_directories_than_anybody_has_are_refused() {
+        let dirs: Vec<String> = (0..33).map(|n| format!("d{n}")).collect();
+        assert_eq!(found(&format!("web1: {{network_dirs: [{}]}}\n", dirs.join(", "))), [(Severity::Error, codes::BAD_VALUE)]);
+        assert_eq!(found(&format!("web1: {{network_dirs: [{}]}}\n", dirs[..32].join(", "))), []);
     }
 
     #[test]
