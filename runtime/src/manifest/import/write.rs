@@ -1,10 +1,11 @@
 //! A manifest as the text of a `wasmhook.toml`, with comments that say what comes from where.
 
 use super::Imported;
-use crate::diagnostic::{Located, Location, Severity, visible};
+use crate::diagnostic::{Located, Location, Severity, Source, visible};
 use crate::manifest::{DirAsk, FallbackDecl, GuestDecl, HookDecl, LimitsAsk};
 use crate::model::policy::FallbackWhen;
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The text of a `wasmhook.toml` that says what was imported; `from` names what it was imported from.
@@ -27,8 +28,9 @@ pub fn to_toml(imported: &Imported, from: &str) -> String {
     for service in &manifest.services {
         let _ = write!(out, "\n[services.{}]\n", bare_or_quoted(service.value.as_str()));
     }
+    let mut lines = Lines::default();
     for hook in &manifest.hooks {
-        write_hook(&mut out, hook);
+        write_hook(&mut out, hook, lines.of(&hook.guest.at));
     }
     out
 }
@@ -59,14 +61,33 @@ fn place(at: &Location) -> String {
     at.position().map(|(name, line, _)| format!("{name}:{line}: ")).unwrap_or_default()
 }
 
+/// The lines of a text that is asked for often: counting them anew for each of many hooks would take for ever.
+#[derive(Default)]
+struct Lines {
+    source: Option<Arc<Source>>,
+    ends: Vec<usize>,
+}
+
+impl Lines {
+    /// The line of a place, from 1, if a file holds it.
+    fn of(&mut self, at: &Location) -> Option<usize> {
+        let source = at.source.as_ref()?;
+        if self.source.as_ref().is_none_or(|known| !Arc::ptr_eq(known, source)) {
+            self.ends = source.text.match_indices('\n').map(|(end, _)| end).collect();
+            self.source = Some(Arc::clone(source));
+        }
+        Some(self.ends.partition_point(|end| *end < at.span.start) + 1)
+    }
+}
+
 /// One line of a comment: whatever it holds stays on its line.
 fn comment(out: &mut String, line: &str) {
     let _ = writeln!(out, "{}", format!("# {}", visible(line)).trim_end());
 }
 
-fn write_hook(out: &mut String, hook: &HookDecl) {
+fn write_hook(out: &mut String, hook: &HookDecl, line: Option<usize>) {
     out.push('\n');
-    let from = hook.guest.at.position().map_or_else(|| hook.origin.clone(), |(name, line, _)| format!("{name}:{line}"));
+    let from = line.map_or_else(|| hook.origin.clone(), |line| format!("{}:{line}", hook.origin));
     comment(out, &format!("from {from}"));
     out.push_str("[[hook]]\n");
     key(out, "id", Some(text(hook.id.value.as_str())));
