@@ -31,10 +31,12 @@ codes! {
     FALLBACK_BY_NAME = "fallback-by-name": "A native file beside a module of the same name is its fallback.";
     FETCH_FAILED = "fetch-failed": "The remote could not be read.";
     FORBIDDEN_COMMAND = "forbidden-command": "A command begins as the profile forbids.";
+    FOREIGN_FORMAT = "foreign-format": "A file of another tool that only looks like one that is read.";
     GIT = "git": "Git gave no answer.";
     GUEST_CHOICE = "guest-choice": "A hook needs exactly one of `wasm` and `run`.";
     HOOK_CHANGED = "hook-changed": "A hook that is done for this release has changed since.";
     HOOK_WARNING = "hook-warning": "A hook succeeded and says that something isn't as it should be.";
+    IMPORTED = "imported": "How a foreign file was understood.";
     IMPOSSIBLE_GRANT = "impossible-grant": "A directory grant lies in a wider one and can't be enforced.";
     INSTANCE_LOCAL = "instance-local": "A hook that runs on one instance writes where each instance has its own files.";
     INTERACTIVE = "interactive": "A command asks somebody something, and nobody is there.";
@@ -53,6 +55,7 @@ codes! {
     NO_TARGET = "no-target": "Nothing says what to deploy.";
     NOT_AVAILABLE = "not-available": "A known feature that this version doesn't have.";
     NOT_EXECUTABLE = "not-executable": "A script that an interpreter is given isn't executable.";
+    NOT_IMPORTED = "not-imported": "A part of a foreign file that a manifest can't say.";
     NOTHING_TO_RESUME = "nothing-to-resume": "There is no run to go on with.";
     ONE_FILE = "one-file": "Author and operator share one file.";
     OTHER_RELEASE = "other-release": "Hooks of a release in between are not run.";
@@ -80,6 +83,7 @@ codes! {
     TOML_SYNTAX = "toml-syntax": "The text is not TOML.";
     TOO_LARGE = "too-large": "The file is larger than a manifest may be.";
     UNCONFINED = "unconfined": "A native hook runs with all the rights of whoever runs wasmhook.";
+    UNKNOWN_FORMAT = "unknown-format": "A file or directory that is no format that can be imported.";
     UNKNOWN_HOOK = "unknown-hook": "No hook has this id.";
     UNKNOWN_HOST_STEP = "unknown-host-step": "A command is given for a step that the profile doesn't have.";
     UNKNOWN_KEY = "unknown-key": "A key that this table doesn't have.";
@@ -93,6 +97,7 @@ codes! {
     UNUSABLE_HOOK = "unusable-hook": "A hook can't run, whatever happens before it.";
     USAGE = "usage": "A call that can't be carried out as it is written.";
     WRONG_TYPE = "wrong-type": "A value has another type than its key takes.";
+    YAML_SYNTAX = "yaml-syntax": "The text is not YAML that can be read.";
 }
 
 /// The explanations, as published.

@@ -369,7 +369,7 @@ const PAGODA: &[&str] = &[
 ];
 
 fn instances() -> Vec<Instance> {
-    ["1", "2"].map(|name| Instance { name: InstanceName::new(name).unwrap(), dir: format!("/srv/{name}") }).into()
+    ["1", "2"].map(|name| Instance { service: None, name: InstanceName::new(name).unwrap(), dir: format!("/srv/{name}") }).into()
 }
 
 #[tokio::test]

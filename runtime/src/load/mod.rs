@@ -9,6 +9,7 @@ mod declare;
 mod defaults;
 mod environment;
 mod files;
+mod foreign;
 mod found;
 mod prepare;
 mod request;
@@ -18,6 +19,7 @@ mod within;
 #[cfg(feature = "cli")]
 pub(crate) use checks::Preflight;
 pub use declare::{Declared, declare, profile};
+pub use foreign::import;
 pub use prepare::prepare;
 pub(crate) use request::Previous;
 pub use request::{Probe, Request};

@@ -5,7 +5,7 @@ use super::declare::{self, Declared};
 use super::files::{self, Files, Sources};
 use super::within::Bounds;
 use super::{LoadError, Previous, Probe, Request, defaults, environment, found, scripts};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Located};
 use crate::discover::release::{self, Search};
 use crate::discover::target::{self, Chosen, Wanted};
 use crate::discover::{Git, Repository, Source, WorkTree};
@@ -115,8 +115,15 @@ fn sayings(declared: &Declared, fetch: &Fetch, chosen: &Chosen) -> Sayings {
             message: format!("the remote could not be read, so the tags are those of the last fetch: {message}"),
         });
     }
-    let notices = chosen.notes.iter().map(|message| Notice { code: "target".to_owned(), message: message.clone() }).collect();
-    Sayings { notices, warnings }
+    let understood = declared.notes.iter().map(|note| Notice { code: "imported".to_owned(), message: shown(note) });
+    let target = chosen.notes.iter().map(|message| Notice { code: "target".to_owned(), message: message.clone() });
+    Sayings { notices: understood.chain(target).collect(), warnings }
+}
+
+/// A note with its place, if a file holds it.
+fn shown(note: &Located<String>) -> String {
+    let place = note.at.position().map(|(name, line, _)| format!("{name}:{line}: ")).unwrap_or_default();
+    format!("{place}{}", note.value)
 }
 
 /// Adds the hooks that are found by their names, before those of the manifest.
@@ -138,7 +145,8 @@ async fn add_found(
     }
     sayings.notices.extend(found.notices);
     sayings.warnings.extend(found.warnings);
-    manifest.hooks = found.hooks.into_iter().chain(manifest.hooks.drain(..)).collect();
+    let found = found.hooks.into_iter().filter(|hook| !found::is_declared(hook, &manifest.hooks)).collect::<Vec<_>>();
+    manifest.hooks = found.into_iter().chain(manifest.hooks.drain(..)).collect();
     Ok(())
 }
 

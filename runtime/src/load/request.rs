@@ -1,6 +1,7 @@
 //! What was asked for, as values: the command line of the program, or an embedder's fields.
 
 use crate::manifest::HookDecl;
+use crate::manifest::import::Kind;
 use crate::model::id::{AppName, Commit, EnvironmentName, HookId, StepName, Tag};
 use crate::model::outcome::Cause;
 use crate::plan::order::Instance;
@@ -37,6 +38,12 @@ pub struct Request {
     pub env_files: Vec<PathBuf>,
     /// More of the app environment, stronger than any file.
     pub env: BTreeMap<String, String>,
+    /// The format of manifests that are no `wasmhook.toml`, if their names don't say it.
+    pub import_as: Option<Kind>,
+    /// The module or service of such a manifest whose hooks are wanted; all if absent.
+    pub module: Option<String>,
+    /// Whether, without any manifest, `PRE_DEPLOY_*` and `POST_DEPLOY_*` of [`Request::env`] describe the hooks.
+    pub jobs_from_env: bool,
     /// Hooks added in code, after those of the manifest.
     pub hooks: Vec<HookDecl>,
     /// Modules given as bytes, by the path under which hooks name them.
@@ -100,6 +107,9 @@ impl Request {
             policy: None,
             env_files: Vec::new(),
             env: BTreeMap::new(),
+            import_as: None,
+            module: None,
+            jobs_from_env: false,
             hooks: Vec::new(),
             modules: BTreeMap::new(),
             steps_in_code: Vec::new(),

@@ -212,7 +212,8 @@ fn a_module_that_is_not_there_is_known_before_it_runs() {
 #[test]
 fn scope_all_plans_each_hook_once_for_each_instance_with_its_own_root() {
     let mut world = world(&format!("{HOOK}dirs = [{{ path = \"$APP_DIR\", mode = \"read\" }}]"));
-    world.instances = ["a", "b"].map(|name| Instance { name: InstanceName::new(name).unwrap(), dir: format!("/srv/{name}") }).into();
+    world.instances =
+        ["a", "b"].map(|name| Instance { service: None, name: InstanceName::new(name).unwrap(), dir: format!("/srv/{name}") }).into();
     let first = world.hooks();
     assert_eq!(first.iter().map(|hook| hook.instance.as_ref().unwrap().as_str()).collect::<Vec<_>>(), ["a"], "scope one is the first");
     assert_eq!(first[0].grants.dirs[0].host.as_deref(), Some("/srv/a"));
@@ -337,8 +338,10 @@ fn s5_29_what_one_instance_writes_for_itself_is_warned_of() {
         let hook =
             format!("[[hook]]\nid = 'h'\nphase = '{phase}'\nwasm = 'h.wasm'\ntimeout = 5\ndirs = [{{ path = 'tmp', mode = 'write' }}]");
         let mut world = under("pagoda", &hook);
-        world.instances =
-            instances.iter().map(|name| Instance { name: InstanceName::new(*name).unwrap(), dir: format!("/srv/{name}") }).collect();
+        world.instances = instances
+            .iter()
+            .map(|name| Instance { service: None, name: InstanceName::new(*name).unwrap(), dir: format!("/srv/{name}") })
+            .collect();
         world.plan().unwrap().warnings.into_iter().map(|warning| warning.code).collect::<Vec<_>>()
     };
     assert_eq!(codes("before_deploy", &["a", "b"]), ["instance-local"]);

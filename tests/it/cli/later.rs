@@ -14,8 +14,7 @@ fn refused(args: &[&str], project: &Project, what: &str) {
 #[test]
 fn commands_of_later_versions() {
     let project = Project::new("");
-    let commands: [&[&str]; 10] = [
-        &["import", "Boxfile", "--as", "pagoda", "-o", "wasmhook.toml"],
+    let commands: [&[&str]; 9] = [
         &["new", "hook", "--lang", "rust"],
         &["build"],
         &["inspect", "hook.wasm"],
