@@ -292,7 +292,7 @@ const APP: &str = "/srv/shop";
 fn s1_18_s2_4_s5_2_a_native_hook_that_names_no_directory_has_those_of_its_phase() {
     for (profile, phase, mode) in [
         ("blueking", "post-build", DirMode::Write),
-        ("divio", "release", DirMode::Read),
+        ("divio", "release", DirMode::Discard),
         ("pagoda", "exec", DirMode::Write),
         ("pagoda", "before_deploy", DirMode::Read),
     ] {
