@@ -4,6 +4,7 @@ mod acceptance;
 mod blueking;
 mod bring_along;
 mod dialects;
+mod divio;
 mod explained;
 mod own;
 mod scripts;

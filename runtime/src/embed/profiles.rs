@@ -15,6 +15,7 @@ use crate::profile::{self, Profile};
 use crate::report::{OutcomeWord, Report};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
+use tempfile::TempDir;
 
 struct NoChecks;
 impl Checks for NoChecks {
@@ -41,6 +42,8 @@ struct Platform {
     tape: Arc<Tape>,
     instances: Vec<Instance>,
     runs: u32,
+    /// Where the application and its instances lie: what a phase drops is staged beside them.
+    ground: TempDir,
 }
 
 fn platform(profile: &str, hooks: &[&str], executor: MockExecutor) -> Platform {
@@ -58,12 +61,13 @@ fn platform(profile: &str, hooks: &[&str], executor: MockExecutor) -> Platform {
     let executors = Executors { wasm: executor.clone(), native: executor.clone(), in_code: executor.clone() };
     let tape = Arc::new(Tape::default());
     let clock: Clock = Arc::new(|| jiff::Timestamp::UNIX_EPOCH);
-    let runner = Runner::new(
-        executors,
-        Writers { ledger: Some(Box::new(MemoryLedger::new())), sinks: vec![tape.clone()], clock },
-        Stages::new("/tmp"),
-    );
-    Platform { profile, manifest: format!("schema = 1\n{steps}{hooks}"), runner, executor, tape, instances: vec![], runs: 0 }
+    let ground = tempfile::tempdir().unwrap();
+    for dir in ["shop/db", "1", "2", "stages"] {
+        std::fs::create_dir_all(ground.path().join(dir)).unwrap();
+    }
+    let writers = Writers { ledger: Some(Box::new(MemoryLedger::new())), sinks: vec![tape.clone()], clock };
+    let runner = Runner::new(executors, writers, Stages::new(ground.path().join("stages")));
+    Platform { profile, manifest: format!("schema = 1\n{steps}{hooks}"), runner, executor, tape, instances: vec![], runs: 0, ground }
 }
 
 impl Platform {
@@ -77,6 +81,7 @@ impl Platform {
         assert_eq!(problems, []);
         let found = crate::lint::check(&manifest, &self.profile);
         assert!(!crate::diagnostic::has_errors(&found), "{found:?}");
+        let root = self.ground.path().display();
         let given = Given {
             manifest: &manifest,
             profile: &self.profile,
@@ -88,7 +93,7 @@ impl Platform {
             tag: None,
             commit: commit.map(|commit| Commit::new(commit).unwrap()),
             previous_version: None,
-            roots: Roots { app_dir: "/srv/shop", data_dir: "/srv/shop/db" },
+            roots: Roots { app_dir: &format!("{root}/shop"), data_dir: &format!("{root}/shop/db") },
             app_env: &BTreeSet::new(),
             files: &BTreeMap::new(),
             copies_scripts: false,
@@ -112,6 +117,13 @@ impl Platform {
             resume: false,
         };
         self.runner.run(&prepared, &Stop::new()).await.unwrap()
+    }
+
+    /// The same platform with two instances of whatever it runs.
+    fn on_two_instances(mut self) -> Self {
+        let dir = |name: &str| self.ground.path().join(name).display().to_string();
+        self.instances = ["1", "2"].map(|name| Instance { service: None, name: InstanceName::new(name).unwrap(), dir: dir(name) }).into();
+        self
     }
 
     /// What ran since the last look.
@@ -166,8 +178,7 @@ async fn a6_a_pre_release_command_that_takes_too_long_has_failed() {
 
 #[tokio::test]
 async fn s1_7_s1_39_once_for_each_deployment_whatever_the_instances_and_the_commit() {
-    let mut blueking = platform("blueking", &["pre-release/migrate"], MockExecutor::new());
-    blueking.instances = instances();
+    let mut blueking = platform("blueking", &["pre-release/migrate"], MockExecutor::new()).on_two_instances();
     for _ in 0..2 {
         assert_eq!(blueking.deploy(A).await.status, Status::Success);
     }
@@ -368,10 +379,6 @@ const PAGODA: &[&str] = &[
     "after_deploy_all/prime service = 'web1'",
 ];
 
-fn instances() -> Vec<Instance> {
-    ["1", "2"].map(|name| Instance { service: None, name: InstanceName::new(name).unwrap(), dir: format!("/srv/{name}") }).into()
-}
-
 #[tokio::test]
 async fn s5_24_s5_30_s5_44_s5_45_s5_46_the_way_from_clone_to_after_deploy() {
     let mut pagoda = platform("pagoda", PAGODA, MockExecutor::new());
@@ -394,8 +401,7 @@ async fn s5_24_s5_30_s5_44_s5_45_s5_46_the_way_from_clone_to_after_deploy() {
 
 #[tokio::test]
 async fn s5_27_s5_28_s5_32_on_one_instance_or_on_all() {
-    let mut pagoda = platform("pagoda", PAGODA, MockExecutor::new());
-    pagoda.instances = instances();
+    let mut pagoda = platform("pagoda", PAGODA, MockExecutor::new()).on_two_instances();
     pagoda.deploy(A).await;
     let times = |name: &str| pagoda.ran().iter().filter(|ran| ran.starts_with(name)).count();
     assert_eq!([times("before_deploy/migrate"), times("before_deploy_all/clear"), times("after_deploy_all/prime")], [1, 2, 2]);

@@ -93,7 +93,9 @@ impl Resolver<'_> {
 
     /// What one instance writes below its own directory, the others don't have.
     pub(super) fn warn_of_local_directories(&mut self, decl: &HookDecl, phase: &StepName, policy: &PhasePolicy) {
-        let on_one_of_many = policy.scope == Scope::One && self.given.instances.len() > 1;
+        let service = decl.service.as_ref().map(|service| &service.value);
+        let instances = self.given.instances.iter().filter(|instance| instance.is_of(service)).count();
+        let on_one_of_many = policy.scope == Scope::One && instances > 1;
         let mode = |dir: &DirAsk| dir.mode.as_ref().map_or(self.given.profile.default_mode, |mode| mode.value);
         let written = decl.dirs.iter().find(|dir| on_one_of_many && is_local(&dir.path.value) && mode(dir).is_live());
         let everywhere = self.given.profile.phases().find(|(_, other)| other.scope == Scope::All).map(|(name, _)| name);

@@ -17,7 +17,8 @@ pub struct Instance {
 
 impl Instance {
     /// Whether a hook of this service runs on it.
-    fn is_of(&self, service: Option<&ServiceName>) -> bool {
+    #[must_use]
+    pub fn is_of(&self, service: Option<&ServiceName>) -> bool {
         self.service.is_none() || self.service.as_ref() == service
     }
 }

@@ -217,6 +217,8 @@ pub(super) const REPORT_FIELDS: &[&str] = &[
     "hooks",
     "notices",
     "left_half_way",
+    "resumes",
+    "would_change",
     "signal",
     "started_at",
     "ended_at",

@@ -4,13 +4,19 @@ use wasmhook_tests::project::hook;
 use wasmhook_tests::{Place, Project};
 
 fn project(script: &str) -> Project {
-    let command = hook("migrate", "pre-release", "run = './bin/pre-release.sh'");
+    with(script, "")
+}
+
+fn with(script: &str, more: &str) -> Project {
+    let command = hook("migrate", "pre-release", &format!("run = './bin/pre-release.sh'\n{more}"));
     Project::new(&format!("profile = 'blueking'\n{command}")).file("bin/pre-release.sh", script)
 }
 
 #[test]
 fn s1_6_a_second_command_at_the_same_time_is_refused() {
-    let project = project("#!/bin/sh\necho waiting\nwhile [ ! -e go ]; do sleep 0.02; done\n");
+    // What is only read is not staged, so the script sees what comes later.
+    let read = "dirs = [{ path = '$APP_DIR', mode = 'read' }]";
+    let project = with("#!/bin/sh\necho waiting\nwhile [ ! -e go ]; do sleep 0.02; done\n", read);
     let place = Place::new();
     let mut first = place.args(["run"]).current_dir(project.path()).spawn();
     first.wait_for("│ waiting");
@@ -44,4 +50,12 @@ fn s1_20_s1_24_the_platforms_configuration_has_precedence_and_shows_its_origin()
     let text = plan.to_string();
     let (own, platform) = (text.find("\"origin\":\"wasmhook.toml\""), text.find("\"origin\":\"platform/config.toml\""));
     assert!(own.is_some() && own < platform, "{text}");
+}
+
+#[test]
+fn s1_15_what_the_command_writes_does_not_reach_the_release() {
+    let project = project("#!/bin/sh\nset -e\necho migrated > state\ncat state\nrm kept\n").file("kept", "as it was");
+    let ran = Place::new().args(["run"]).current_dir(project.path()).run().exits(0);
+    assert!(ran.stderr.contains("│ migrated"), "the command itself sees what it wrote: {}", ran.stderr);
+    assert_eq!((project.read("kept").as_str(), project.has("state")), ("as it was", false));
 }
