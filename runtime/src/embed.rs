@@ -30,6 +30,8 @@
 mod builder;
 mod ledgers;
 mod not_run;
+#[cfg(test)]
+mod profiles;
 mod resolve;
 
 pub use builder::{Builder, STAGES};
@@ -211,7 +213,7 @@ impl Engine {
         let ledger = self.ledgers.open()?;
         staging::make_scratch(&self.stages).map_err(|source| Error::Scratch { path: self.stages.scratch.clone(), source })?;
         let request = going_on(request.clone(), Some(&*ledger), target)?;
-        let prepared = load::prepare(declared, &request, self.new_run(), &self.probe).await?;
+        let prepared = Box::pin(load::prepare(declared, &request, self.new_run(), &self.probe)).await?;
         Ok(Turn::Ours { lock, ledger, prepared: Box::new(prepared) })
     }
 

@@ -11,6 +11,7 @@ mod exec_endings;
 mod exec_refused;
 mod exec_streams;
 mod formats;
+mod import;
 mod later;
 mod lock;
 mod next;

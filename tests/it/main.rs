@@ -5,6 +5,7 @@ mod architecture;
 mod cli;
 mod embed;
 mod first_hook;
+mod profiles;
 mod programs;
 mod reference;
 mod sandbox;

@@ -11,6 +11,7 @@ macro_rules! codes {
 
 codes! {
     ANOTHER_APP = "another-app": "The release names another application than what is checked out.";
+    APP_WIDE_PHASE = "app-wide-phase": "A hook of one service stands in a phase of the whole application.";
     BAD_ENV_LINE = "bad-env-line": "A line of an environment file is not KEY=value.";
     BAD_MANIFEST = "bad-manifest": "The manifest of a release can't be read as text.";
     BAD_NAME = "bad-name": "A name breaks the rule for names.";
@@ -18,18 +19,27 @@ codes! {
     BAD_PROFILE = "bad-profile": "A limit of the profile can't be read.";
     BAD_VALUE = "bad-value": "A value has the right type and breaks its rule.";
     CACHE = "cache": "The compile cache can't be used.";
+    COMPLEX_QUOTING = "complex-quoting": "A command quotes within quotes; a script says the same.";
+    DEFAULT_HOOK = "default-hook": "A hook that the profile brings along.";
+    DEFAULT_TIMEOUT = "default-timeout": "A hook states no timeout, and the profile's own holds.";
     DEPLOY_FAILED = "deploy-failed": "The run succeeded, and the deployment that it was part of was not completed.";
     DUPLICATE_ID = "duplicate-id": "Two hooks of one phase have the same id.";
     DUPLICATE_NAME = "duplicate-name": "A name that must be unique is written twice.";
+    EARLY_NOTICE = "early-notice": "A notice would be sent before it is known whether it is true.";
     EMPTY_FILE = "empty-file": "The file says nothing.";
     ESCAPES_ROOT = "escapes-root": "A relative path leaves the directory that it is relative to.";
     FALLBACK_BY_NAME = "fallback-by-name": "A native file beside a module of the same name is its fallback.";
     FETCH_FAILED = "fetch-failed": "The remote could not be read.";
+    FORBIDDEN_COMMAND = "forbidden-command": "A command begins as the profile forbids.";
+    FOREIGN_FORMAT = "foreign-format": "A file of another tool that only looks like one that is read.";
     GIT = "git": "Git gave no answer.";
     GUEST_CHOICE = "guest-choice": "A hook needs exactly one of `wasm` and `run`.";
     HOOK_CHANGED = "hook-changed": "A hook that is done for this release has changed since.";
     HOOK_WARNING = "hook-warning": "A hook succeeded and says that something isn't as it should be.";
+    IMPORTED = "imported": "How a foreign file was understood.";
     IMPOSSIBLE_GRANT = "impossible-grant": "A directory grant lies in a wider one and can't be enforced.";
+    INSTANCE_LOCAL = "instance-local": "A hook that runs on one instance writes where each instance has its own files.";
+    INTERACTIVE = "interactive": "A command asks somebody something, and nobody is there.";
     INTERNAL = "internal": "Something went wrong that should not have.";
     LEDGER = "ledger": "The ledger, or the directory it lies in, can't be used.";
     LIMIT_LOWERED = "limit-lowered": "The operator's policy lowered a limit.";
@@ -44,12 +54,17 @@ codes! {
     NO_RUN = "no-run": "There is no such run.";
     NO_TARGET = "no-target": "Nothing says what to deploy.";
     NOT_AVAILABLE = "not-available": "A known feature that this version doesn't have.";
+    NOT_EXECUTABLE = "not-executable": "A script that an interpreter is given isn't executable.";
+    NOT_IMPORTED = "not-imported": "A part of a foreign file that a manifest can't say.";
     NOTHING_TO_RESUME = "nothing-to-resume": "There is no run to go on with.";
     ONE_FILE = "one-file": "Author and operator share one file.";
     OTHER_RELEASE = "other-release": "Hooks of a release in between are not run.";
+    PATH_ALIAS = "path-alias": "A native command names a path that stands for a directory elsewhere.";
     PLAN_CHANGED = "plan-changed": "The run can't be resumed, since its plan changed.";
     POLICY_ELSEWHERE = "policy-elsewhere": "The manifest's own policy is not used.";
     PRECOMPILED = "precompiled": "A precompiled artefact is native code and never a hook.";
+    QUOTED_GLOB = "quoted-glob": "A script quotes a pattern, so that it stands for itself.";
+    READ_ONLY_APP = "read-only-app": "A hook asks to write to the application's root where its code is read-only.";
     REFUSED_GRANT = "refused-grant": "A hook asks for a right that it doesn't get.";
     RELEASE_FILE = "release-file": "A file of the release folder is not run as it stands.";
     RELEASE_UNREADABLE = "release-unreadable": "A file of the release can't be read.";
@@ -58,18 +73,23 @@ codes! {
     RESOLVED = "resolved": "Somebody said what became of an execution.";
     RUN_DIED = "run-died": "An earlier run died; its pending steps run first.";
     SCHEMA_VERSION = "schema-version": "The file is written in a format version that this program doesn't read.";
+    SCRIPT_MARKER = "script-marker": "Scripts of one release share a marker file, and the second would skip itself.";
+    SINGLE_COMMAND = "single-command": "A command is more than one program with its arguments.";
     STAGE_LEFT = "stage-left": "A stage could not be removed; the next run in that directory removes it.";
     STOPPED_EARLY = "stopped-early": "The run was stopped before anything of it ran.";
     TAG_ELSEWHERE = "tag-elsewhere": "The tag and the commit that were given differ.";
     TARGET = "target": "What is deployed, where that isn't obvious.";
+    TOLERATED = "tolerated": "A hook failed or timed out, and the run goes on as if it hadn't.";
     TOML_SYNTAX = "toml-syntax": "The text is not TOML.";
     TOO_LARGE = "too-large": "The file is larger than a manifest may be.";
     UNCONFINED = "unconfined": "A native hook runs with all the rights of whoever runs wasmhook.";
+    UNKNOWN_FORMAT = "unknown-format": "A file or directory that is no format that can be imported.";
     UNKNOWN_HOOK = "unknown-hook": "No hook has this id.";
     UNKNOWN_HOST_STEP = "unknown-host-step": "A command is given for a step that the profile doesn't have.";
     UNKNOWN_KEY = "unknown-key": "A key that this table doesn't have.";
     UNKNOWN_PHASE = "unknown-phase": "A hook names a phase that the profile doesn't have.";
     UNKNOWN_PROFILE = "unknown-profile": "No built-in profile has this name.";
+    UNKNOWN_REVISION = "unknown-revision": "Hooks run when the commit changes, and no commit is known.";
     UNKNOWN_SERVICE = "unknown-service": "A hook names a service that the manifest doesn't declare.";
     UNKNOWN_TARGET = "unknown-target": "The tag or commit that was given doesn't exist.";
     UNLOCKED = "unlocked": "Somebody took the lock away from a run.";
@@ -77,6 +97,7 @@ codes! {
     UNUSABLE_HOOK = "unusable-hook": "A hook can't run, whatever happens before it.";
     USAGE = "usage": "A call that can't be carried out as it is written.";
     WRONG_TYPE = "wrong-type": "A value has another type than its key takes.";
+    YAML_SYNTAX = "yaml-syntax": "The text is not YAML that can be read.";
 }
 
 /// The explanations, as published.

@@ -135,9 +135,11 @@ macro_rules! read_words {
 mod policies {
     use super::{Problems, Read, Value, words};
     use crate::model::grant::DirMode;
+    use crate::model::policy::{AfterFailure, Background, When};
     use crate::model::policy::{Cwd, EnvPolicy, FallbackWhen, Files, Gate, OnChange, OnFailure};
     use crate::model::policy::{OnLocked, OnTimeout, OnUnknown, Resume, Sandbox, Scope};
 
+    read_words!(Background, AfterFailure, When);
     read_words!(OnFailure, OnTimeout, Gate, Scope, Files, OnLocked, OnUnknown, OnChange, Resume, EnvPolicy, Sandbox, FallbackWhen, Cwd);
     read_words!(DirMode);
 }

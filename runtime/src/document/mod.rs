@@ -6,6 +6,7 @@ pub(crate) mod agree;
 mod leaf;
 mod table;
 mod value;
+pub(crate) mod yaml;
 
 pub(crate) use leaf::{DurationText, Pairs, SizeText, words};
 pub(crate) use table::{Fields, Table, document, not_available};

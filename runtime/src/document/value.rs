@@ -115,6 +115,12 @@ impl<T: Read> Read for Option<T> {
     }
 }
 
+impl<T: Read> Read for Box<T> {
+    fn read(value: &Value<'_>, problems: &mut Problems) -> Option<Self> {
+        T::read(value, problems).map(Self::new)
+    }
+}
+
 impl<T: Read> Read for Located<T> {
     fn read(value: &Value<'_>, problems: &mut Problems) -> Option<Self> {
         Some(Self { value: T::read(value, problems)?, at: value.at(problems) })

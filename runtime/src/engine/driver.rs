@@ -180,9 +180,20 @@ impl Driver<'_, '_> {
                 }
                 let outcome = self.setting.keep.said(execution);
                 self.step_outputs.entry(at.step).or_default().extend(execution.outputs.iter().cloned());
+                if outcome == Outcome::Succeeded {
+                    self.hand_on(at, &done.execution);
+                }
                 self.executions.insert(at, done);
                 Ok(Some(Input::Ended { at, outcome }))
             }
+        }
+    }
+
+    /// What a hook reported is accepted only after its success.
+    fn hand_on(&mut self, at: At, execution: &Execution) {
+        let Place { step, hook: Some(hook), .. } = lifecycle::place(self.setting.plan, at) else { return };
+        if !at.revert {
+            self.setting.supplies.outputs.entry((step, hook)).or_default().extend(execution.outputs.iter().cloned());
         }
     }
 
@@ -307,11 +318,12 @@ impl Driver<'_, '_> {
         self.held.keep(applied);
         // What a phase commits as one whole is done when that is.
         let holds_back = outcome == Outcome::Succeeded && keep::is_committed_as_one(self.setting.plan, at);
-        let detail = self.hook_line(at, &outcome);
+        let detail = self.hook_line(at, &outcome, verdict);
         self.step_causes.insert(at.step, cause_text(&outcome));
         let live = self.hook(at).is_none_or(PlanHook::is_live);
         let place = lifecycle::place(self.setting.plan, at);
         self.warnings(&place, &execution)?;
+        self.tolerated(&place, &outcome, verdict, detail.as_deref())?;
         let finished = Finished {
             exit_code: execution.exit_code,
             usage: execution.usage,
@@ -355,6 +367,16 @@ impl Driver<'_, '_> {
         Ok(())
     }
 
+    /// A bad end that counts as none is said where nobody overlooks it (S5.22, S5.35); one that counts as a warning is counted with its outcome.
+    fn tolerated(&mut self, place: &Place, outcome: &Outcome, verdict: Verdict, line: Option<&str>) -> Result<(), LedgerError> {
+        if outcome.is_ok() || verdict != Verdict::Proceed {
+            return Ok(());
+        }
+        let said = line.map_or_else(|| format!("{outcome}; the run goes on as if it had succeeded"), str::to_owned);
+        let warning = What::Warning { code: codes::TOLERATED.to_owned(), message: format!("{place}: {said}") };
+        self.journal.record(warning, None, Durability::Later)
+    }
+
     fn step_finished(&mut self, step: usize, verdict: Verdict) -> Result<(), LedgerError> {
         let detail = self.host_line(step, Moment::of(verdict));
         self.journal.record(
@@ -386,6 +408,7 @@ impl Driver<'_, '_> {
         let template = match moment {
             Moment::Begin => &policy.lines.begin,
             Moment::Done => &policy.lines.done,
+            Moment::Tolerated => policy.lines.tolerated.as_ref().map_or(&policy.lines.failed, |_| &policy.lines.tolerated),
             Moment::Failed => &policy.lines.failed,
         };
         let outputs = self.step_outputs.get(&step).map_or(&[][..], Vec::as_slice);
@@ -395,11 +418,12 @@ impl Driver<'_, '_> {
     }
 
     /// The profile's line for a hook that ran, or that a marker stands for.
-    fn hook_line(&self, at: At, outcome: &Outcome) -> Option<String> {
+    fn hook_line(&self, at: At, outcome: &Outcome, verdict: Verdict) -> Option<String> {
         let PlanStepKind::Phase { policy, hooks } = &self.setting.plan.steps[at.step].kind else { return None };
         let template = match outcome {
             Outcome::Succeeded | Outcome::Skipped { reason: SkipReason::Marker { .. } } => &policy.lines.done,
             Outcome::Skipped { .. } => return None,
+            _ if verdict != Verdict::Abort && policy.lines.tolerated.is_some() => &policy.lines.tolerated,
             _ => &policy.lines.failed,
         };
         let file = lifecycle::file_name(hooks[at.slot].guest.shown()).to_owned();
@@ -413,10 +437,11 @@ impl Driver<'_, '_> {
             return None;
         }
         let done = self.done.iter().rev().filter_map(|step| match &self.setting.plan.steps[*step].kind {
-            PlanStepKind::Host { policy, .. } => Some(policy),
-            _ => None,
+            PlanStepKind::Host { policy, .. } => Some((policy.makes_live, &policy.left_half_way)),
+            PlanStepKind::Phase { policy, .. } => Some((false, &policy.left_half_way)),
+            PlanStepKind::Fact { .. } => None,
         });
-        done.take_while(|policy| !policy.makes_live).find_map(|policy| policy.left_half_way.clone())
+        done.take_while(|(makes_live, _)| !makes_live).find_map(|(_, sentence)| sentence.clone())
     }
 }
 
@@ -424,6 +449,7 @@ impl Driver<'_, '_> {
 enum Moment {
     Begin,
     Done,
+    Tolerated,
     Failed,
 }
 
@@ -431,7 +457,8 @@ impl Moment {
     const fn of(verdict: Verdict) -> Self {
         match verdict {
             Verdict::Proceed => Self::Done,
-            Verdict::ProceedWithWarning | Verdict::Abort => Self::Failed,
+            Verdict::ProceedWithWarning => Self::Tolerated,
+            Verdict::Abort => Self::Failed,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The gate: plan × what is remembered → which hooks run, and why the others don't. `plan` and `run` decide by this one function.
 
 use super::machine::{At, Decision};
+use crate::diagnostic::codes;
 use crate::ledger::{Key, Memory};
 use crate::model::event::Place;
 use crate::model::id::{Commit, HookId, RunId, StepName};
@@ -134,6 +135,16 @@ impl Judge<'_> {
         }
     }
 
+    /// Nothing says whether the commit changed: the hooks run, and a person is told why (A15).
+    fn unknown_revision(&mut self) {
+        let code = codes::UNKNOWN_REVISION;
+        if self.notices.iter().all(|notice| notice.code != code) {
+            let message =
+                "hooks run when the commit changes, and no commit is known: they run; deploy from a git repository, or give --commit";
+            self.notices.push(Notice { code: code.to_owned(), message: message.to_owned() });
+        }
+    }
+
     /// Whether a host step was running when an engine died, and nobody has said yet what became of it.
     fn is_open(&self, step: &StepName) -> bool {
         self.snapshot.unresolved.contains_key(&Place::step(step.clone()))
@@ -148,6 +159,9 @@ impl Judge<'_> {
         }
         if let Some(decision) = self.unresolved(hook, place, gate) {
             return decision;
+        }
+        if gate == Gate::CommitChanged && self.plan.commit.is_none() {
+            self.unknown_revision();
         }
         match gate {
             Gate::CommitChanged if self.plan.commit.is_some() && self.plan.commit == self.snapshot.last_success => {

@@ -1,9 +1,10 @@
 //! Plan → job: what an executor gets, with every value filled in.
 
+use super::expand::expand;
 use super::machine::At;
 use crate::model::event::Place;
-use crate::model::grant::{DirGrant, EnvSource};
-use crate::model::id::{Digest, RunId};
+use crate::model::grant::{DirGrant, EnvSource, OutputRef};
+use crate::model::id::{Digest, HookId, RunId, StepName};
 use crate::model::job::{Guest, Job, NativeGuest, Script, WasmGuest};
 use crate::plan::grants::OUTPUT_VARIABLE;
 use crate::plan::{HostCommand, Plan, PlanGuest, PlanHook, PlanStepKind};
@@ -14,6 +15,9 @@ use std::sync::Arc;
 /// The planned bytes, by digest.
 pub type Blobs = BTreeMap<Digest, Arc<[u8]>>;
 
+/// What hooks reported, by phase and id, in the order in which it came.
+pub type Outputs = BTreeMap<(StepName, HookId), Vec<(String, String)>>;
+
 /// What the plan doesn't hold because it is secret, large, or only known now.
 #[derive(Debug)]
 pub struct Supplies<'a> {
@@ -23,6 +27,16 @@ pub struct Supplies<'a> {
     pub blobs: &'a Blobs,
     /// The run.
     pub run: &'a RunId,
+    /// What hooks that are done reported.
+    pub outputs: Outputs,
+}
+
+impl Supplies<'_> {
+    /// The value of an output; the last one, if it was reported more than once.
+    fn output(&self, reference: &OutputRef) -> Option<&str> {
+        let reported = self.outputs.get(&(reference.phase.clone(), reference.hook.clone()))?;
+        reported.iter().rev().find(|(key, _)| *key == reference.key).map(|(_, value)| value.as_str())
+    }
 }
 
 /// Why a job can't be made: what it needs isn't there.
@@ -34,6 +48,9 @@ pub enum JobError {
     /// A granted variable has no value.
     #[error("the variable {0} is not set in the app environment: set it in [env], env_file, --env-file or --from-env")]
     NoVariable(String),
+    /// A value of another hook that it didn't report.
+    #[error("the output {0} is not there: that hook didn't run, or wrote no line `{key}=…` to its WASMHOOK_OUTPUT", key = .0.key)]
+    NoOutput(OutputRef),
 }
 
 /// The job that runs at `at`, the `attempt`th.
@@ -43,7 +60,7 @@ pub enum JobError {
 pub fn job(plan: &Plan, at: At, place: &Place, attempt: u32, supplies: &Supplies<'_>) -> Result<Job, Vec<JobError>> {
     match &plan.steps[at.step].kind {
         PlanStepKind::Phase { hooks, .. } => hook_job(&hooks[at.slot], place, attempt, supplies),
-        PlanStepKind::Host { command: Some(command), .. } => Ok(host_job(plan, command, place, attempt, supplies)),
+        PlanStepKind::Host { command: Some(command), .. } => host_job(plan, command, place, attempt, supplies),
         PlanStepKind::Host { command: None, .. } | PlanStepKind::Fact { .. } => Err(vec![JobError::NoBytes(place.to_string())]),
     }
 }
@@ -59,8 +76,15 @@ pub fn missing(hook: &PlanHook, supplies: &Supplies<'_>) -> Vec<JobError> {
         .collect()
 }
 
+/// Outputs that were granted and never reported: known only when the hook's turn has come.
+fn unreported<'e>(sources: impl Iterator<Item = &'e EnvSource>, supplies: &Supplies<'_>) -> Vec<JobError> {
+    let asked = sources.filter_map(|source| if let EnvSource::Output(reference) = source { Some(reference) } else { None });
+    asked.filter(|reference| supplies.output(reference).is_none()).cloned().map(JobError::NoOutput).collect()
+}
+
 fn hook_job(hook: &PlanHook, place: &Place, attempt: u32, supplies: &Supplies<'_>) -> Result<Job, Vec<JobError>> {
-    let missing = missing(hook, supplies);
+    let mut missing = missing(hook, supplies);
+    missing.extend(unreported(hook.grants.env.iter().map(|grant| &grant.source), supplies));
     if !missing.is_empty() {
         return Err(missing);
     }
@@ -71,14 +95,16 @@ fn hook_job(hook: &PlanHook, place: &Place, attempt: u32, supplies: &Supplies<'_
             EnvSource::Value { value } => Some(value.clone()),
             EnvSource::App => supplies.app_env.get(&grant.name).cloned(),
             EnvSource::Engine => engine.get(grant.name.as_str()).cloned(),
+            EnvSource::Output(reference) => supplies.output(reference).map(str::to_owned),
         };
         env.extend(value.map(|value| (grant.name.clone(), value)));
     }
     let asks_for_outputs = hook.grants.env.iter().any(|grant| grant.name == OUTPUT_VARIABLE);
     let native = matches!(hook.guest, PlanGuest::Native { .. });
+    let guest = guest(hook, &env, supplies.blobs).map_err(|error| vec![error])?;
     Ok(Job {
         name: place.to_string(),
-        guest: guest(hook, supplies.blobs).map_err(|error| vec![error])?,
+        guest,
         env,
         dirs: hook.grants.dirs.clone(),
         limits: hook.limits.clone(),
@@ -86,14 +112,14 @@ fn hook_job(hook: &PlanHook, place: &Place, attempt: u32, supplies: &Supplies<'_
     })
 }
 
-fn guest(hook: &PlanHook, blobs: &Blobs) -> Result<Guest, JobError> {
+fn guest(hook: &PlanHook, env: &[(String, String)], blobs: &Blobs) -> Result<Guest, JobError> {
     let bytes = |digest: &Digest| blobs.get(digest).cloned();
     match &hook.guest {
         PlanGuest::Wasm { file, digest, args } => {
             let bytes = bytes(digest).ok_or_else(|| JobError::NoBytes(file.clone()))?;
             Ok(Guest::Wasm(WasmGuest { file: file.clone(), bytes, digest: digest.clone(), args: args.clone() }))
         }
-        PlanGuest::Native { argv, cwd, sandbox, script, .. } => {
+        PlanGuest::Native { argv, cwd, sandbox, script, expand_env, .. } => {
             let script = match script {
                 Some(script) if script.copied => {
                     let bytes = bytes(&script.digest).ok_or_else(|| JobError::NoBytes(script.file.clone()))?;
@@ -101,9 +127,14 @@ fn guest(hook: &PlanHook, blobs: &Blobs) -> Result<Guest, JobError> {
                 }
                 _ => None,
             };
-            Ok(Guest::Native(NativeGuest { argv: argv.clone(), cwd: PathBuf::from(cwd), script, sandbox: Some(*sandbox), detach: false }))
+            let argv = if *expand_env { argv.iter().map(|word| expand(word, |name| value(env, name))).collect() } else { argv.clone() };
+            Ok(Guest::Native(NativeGuest { argv, cwd: PathBuf::from(cwd), script, sandbox: Some(*sandbox), detach: false }))
         }
     }
+}
+
+fn value<'e>(env: &'e [(String, String)], name: &str) -> Option<&'e str> {
+    env.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
 }
 
 /// Values that only the running engine knows.
@@ -119,7 +150,7 @@ fn engine_values(place: &Place, attempt: u32, run: &RunId) -> BTreeMap<&'static 
     ])
 }
 
-fn host_job(plan: &Plan, command: &HostCommand, place: &Place, attempt: u32, supplies: &Supplies<'_>) -> Job {
+fn host_job(plan: &Plan, command: &HostCommand, place: &Place, attempt: u32, supplies: &Supplies<'_>) -> Result<Job, Vec<JobError>> {
     let mut env: BTreeMap<String, String> =
         engine_values(place, attempt, supplies.run).into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     let values = [
@@ -132,6 +163,15 @@ fn host_job(plan: &Plan, command: &HostCommand, place: &Place, attempt: u32, sup
     ];
     env.extend(values.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
     env.extend(command.env.iter().filter_map(|name| Some((name.clone(), supplies.app_env.get(name)?.clone()))));
+    let outputs: Vec<EnvSource> = command.env.iter().filter_map(|name| OutputRef::parse(name)).map(EnvSource::Output).collect();
+    let missing = unreported(outputs.iter(), supplies);
+    if !missing.is_empty() {
+        return Err(missing);
+    }
+    env.extend(command.env.iter().filter_map(|name| OutputRef::parse(name)).filter_map(|reference| {
+        let value = supplies.output(&reference)?.to_owned();
+        Some((reference.key, value))
+    }));
     env.extend(command.set.iter().cloned());
     let guest = if command.argv.is_empty() {
         Guest::InCode { step: place.step.clone() }
@@ -145,14 +185,14 @@ fn host_job(plan: &Plan, command: &HostCommand, place: &Place, attempt: u32, sup
             detach: true,
         })
     };
-    Job {
+    Ok(Job {
         name: place.to_string(),
         guest,
         env: env.into_iter().collect(),
         dirs: Vec::new(),
         limits: command.limits.clone(),
         collect_outputs: true,
-    }
+    })
 }
 
 /// Whether two grants let two hooks change the same files.

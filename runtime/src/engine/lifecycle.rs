@@ -4,8 +4,8 @@ use super::gate::{self, Decisions};
 use super::machine::{At, Lifecycle, SlotSpec, StepSpec};
 use crate::model::event::{GuestKind, Place, PlannedHook, PlannedStep, Role, StepKind};
 use crate::model::id::Digest;
-use crate::model::policy::{Files, Gate, OnTimeout, Sandbox};
-use crate::plan::{Plan, PlanGuest, PlanStep, PlanStepKind};
+use crate::model::policy::{Background, Gate, Sandbox};
+use crate::plan::{Plan, PlanGuest, PlanHook, PlanStep, PlanStepKind};
 
 /// The machine's view of a plan.
 #[must_use]
@@ -19,21 +19,21 @@ fn spec(step: &PlanStep, decisions: &[super::machine::Decision]) -> StepSpec {
         PlanStepKind::Fact { .. } => StepSpec::default(),
         PlanStepKind::Host { policy, .. } => StepSpec {
             on_failure: policy.on_failure,
-            on_timeout: OnTimeout::Fail,
-            files: Files::Keep,
-            background: false,
             always: policy.always,
             slots: decisions
                 .iter()
-                .map(|decision| SlotSpec { decision: decision.clone(), allow_failure: false, live: true, revert: false })
+                .map(|decision| SlotSpec { decision: decision.clone(), allow_failure: false, live: true, revert: false, list: 0 })
                 .collect(),
+            ..StepSpec::default()
         },
         PlanStepKind::Phase { policy, hooks } => StepSpec {
             on_failure: policy.on_failure,
             on_timeout: policy.on_timeout,
             files: policy.files,
-            background: policy.background,
-            always: policy.always,
+            background: policy.background == Background::Yes,
+            always: policy.runs_after_an_abort(),
+            when: policy.when,
+            after_failure: policy.after_failure,
             slots: hooks
                 .iter()
                 .zip(decisions)
@@ -42,10 +42,16 @@ fn spec(step: &PlanStep, decisions: &[super::machine::Decision]) -> StepSpec {
                     allow_failure: hook.allow_failure,
                     live: hook.is_live(),
                     revert: false,
+                    list: list_of(hooks, hook),
                 })
                 .collect(),
         },
     }
+}
+
+/// Which list a hook belongs to: that of the first hook of its service on its instance.
+fn list_of(hooks: &[PlanHook], hook: &PlanHook) -> usize {
+    hooks.iter().position(|other| other.service == hook.service && other.instance == hook.instance).unwrap_or(0)
 }
 
 /// The slots of a step, whether anything stands in them or not.

@@ -2,6 +2,7 @@
 
 mod driver;
 mod dry;
+mod expand;
 pub mod gate;
 pub mod job;
 pub mod journal;
@@ -30,9 +31,10 @@ use crate::diagnostic::codes;
 use crate::exec::{Executor, Hold};
 use crate::ledger::{LedgerError, RunRecord, Target};
 use crate::model::event::{Place, RunHeader, Status, What};
+use crate::model::grant::{EnvSource, OutputRef};
 use crate::model::id::RunId;
 use crate::model::outcome::SkipReason;
-use crate::plan::{Notice, Plan, PlanHook, difference};
+use crate::plan::{Notice, Plan, PlanHook, PlanStepKind, difference};
 use crate::report::Report;
 use crate::stage::StageError;
 use driver::Setting;
@@ -200,6 +202,7 @@ impl Runner {
         };
         let decisions = if keep.is_dry() { dry::decisions(&prepared.plan, decisions) } else { decisions };
         let attempts = self.attempts(prepared)?;
+        let outputs = self.earlier_outputs(&prepared.plan, &decisions)?;
         if keep.is_dry() {
             self.writers.ledger = None;
         }
@@ -212,7 +215,7 @@ impl Runner {
             plan: &prepared.plan,
             decisions: &decisions,
             executors: &self.executors,
-            supplies: Supplies { app_env: &prepared.app_env, blobs: &prepared.blobs, run: &prepared.run },
+            supplies: Supplies { app_env: &prepared.app_env, blobs: &prepared.blobs, run: &prepared.run, outputs },
             checks: &*prepared.checks,
             attempts,
             stop,
@@ -242,7 +245,7 @@ impl Runner {
             journal.replay(event);
         }
         let salvaged = salvage::salvage(&prepared.plan, Some((&dead.run, &plan)), &self.stages)?;
-        let supplies = Supplies { app_env: &prepared.app_env, blobs: &prepared.blobs, run: &dead.run };
+        let supplies = Supplies { app_env: &prepared.app_env, blobs: &prepared.blobs, run: &dead.run, outputs: job::Outputs::new() };
         let mut keep = Keep::new(&self.stages, target(&prepared.plan), dead.run.clone());
         let checks = &*prepared.checks;
         let setting = Setting {
@@ -289,6 +292,29 @@ impl Runner {
         Ok(snapshot)
     }
 
+    /// What hooks reported that are done since an earlier run: later hooks may name it all the same.
+    fn earlier_outputs(&self, plan: &Plan, decisions: &Decisions) -> Result<job::Outputs, Error> {
+        let mut outputs = job::Outputs::new();
+        let Some(ledger) = &self.writers.ledger else { return Ok(outputs) };
+        for (step, decided) in decisions.by_step.iter().enumerate() {
+            for (slot, decision) in decided.iter().enumerate() {
+                let machine::Decision::Skip(SkipReason::AlreadyDone { run }) = decision else { continue };
+                let place = lifecycle::place(plan, machine::At::main(step, slot));
+                let (Ok(run), Some(hook)) = (RunId::new(run.as_str()), place.hook.clone()) else { continue };
+                if !is_named(plan, &place) {
+                    continue;
+                }
+                let reported = ledger.events(&run)?.into_iter().filter_map(|event| match event.what {
+                    What::Finished { place: other, result } if other == place => Some(result.outputs),
+                    _ => None,
+                });
+                let reported = reported.flatten().collect();
+                outputs.insert((place.step, hook), reported);
+            }
+        }
+        Ok(outputs)
+    }
+
     fn attempts(&self, prepared: &Prepared) -> Result<BTreeMap<Place, u32>, LedgerError> {
         Ok(self.snapshot(prepared)?.memories.into_iter().map(|(place, memory)| (place, memory.attempts)).collect())
     }
@@ -302,6 +328,20 @@ impl Runner {
             message: format!("tag {tag} pointed to {known} when it was deployed, and now points to {commit}: deploy a new tag, or take it with --accept-moved-tag"),
         }))
     }
+}
+
+/// Whether anything of the plan names an output of the hook at `place`.
+fn is_named(plan: &Plan, place: &Place) -> bool {
+    let of = |reference: &OutputRef| reference.phase == place.step && Some(&reference.hook) == place.hook.as_ref();
+    plan.steps.iter().any(|step| match &step.kind {
+        PlanStepKind::Phase { hooks, .. } => {
+            hooks.iter().flat_map(|hook| &hook.grants.env).any(|env| matches!(&env.source, EnvSource::Output(reference) if of(reference)))
+        }
+        PlanStepKind::Host { command, .. } => {
+            command.iter().flat_map(|command| &command.env).any(|name| OutputRef::parse(name).is_some_and(|reference| of(&reference)))
+        }
+        PlanStepKind::Fact { .. } => false,
+    })
 }
 
 /// Whose history a plan belongs to.

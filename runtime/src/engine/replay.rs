@@ -75,7 +75,7 @@ pub fn owed(plan: &Plan, events: &[Event]) -> Vec<StepName> {
     let owes = |(index, step): (usize, &PlanStep)| {
         let owes = match &step.kind {
             PlanStepKind::Host { policy, command } => policy.always && command.is_some() && !plan.partial && open(index, 1),
-            PlanStepKind::Phase { policy, hooks } => policy.always && open(index, hooks.len()),
+            PlanStepKind::Phase { policy, hooks } => policy.runs_after_an_abort() && open(index, hooks.len()),
             PlanStepKind::Fact { .. } => false,
         };
         (owes && remains.began).then(|| step.name.clone())

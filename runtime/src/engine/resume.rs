@@ -101,7 +101,7 @@ impl Base {
             PlanStepKind::Fact { .. } => Vec::new(),
             PlanStepKind::Host { policy, .. } if policy.always || policy.resume == Resume::Rerun => return decided,
             PlanStepKind::Host { .. } => vec![Place::step(step.name.clone())],
-            PlanStepKind::Phase { policy, .. } if policy.always => return decided,
+            PlanStepKind::Phase { policy, .. } if policy.runs_after_an_abort() => return decided,
             PlanStepKind::Phase { hooks, .. } => hooks.iter().map(|hook| hook.place(&step.name)).collect(),
         };
         let passes = |(place, decided): (&Place, Decision)| match (self.past.get(place), decided) {
@@ -118,7 +118,9 @@ fn past(run: &RunId, outcome: &Outcome, verdict: Verdict) -> Option<SkipReason> 
         Outcome::Succeeded | Outcome::Skipped { reason: SkipReason::SaidByHook { .. } } => {
             Some(SkipReason::AlreadyDone { run: run.to_string() })
         }
-        Outcome::Skipped { reason: reason @ (SkipReason::AlreadyDone { .. } | SkipReason::Passed { .. }) } => Some(reason.clone()),
+        Outcome::Skipped { reason: reason @ (SkipReason::AlreadyDone { .. } | SkipReason::Passed { .. } | SkipReason::ListEnded) } => {
+            Some(reason.clone())
+        }
         Outcome::Failed { .. } | Outcome::TimedOut { .. } if verdict != Verdict::Abort => Some(SkipReason::Passed { run: run.to_string() }),
         _ => None,
     }

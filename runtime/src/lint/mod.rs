@@ -1,7 +1,11 @@
 //! What a manifest and a profile say about each other, before any file is looked at: phases and steps that don't exist, ids written twice,
 //! paths that leave their directory, grants that nothing can enforce. Pure; the plan looks again at what only real paths can show.
 
+mod commands;
+mod notices;
+mod outputs;
 mod paths;
+pub mod script;
 
 use crate::diagnostic::{Diagnostic, Located, Location, codes};
 use crate::document::{error_at, nearest, quote, suggest};
@@ -22,7 +26,11 @@ pub fn check(manifest: &Manifest, profile: &Profile) -> Vec<Diagnostic> {
     for hook in &manifest.hooks {
         phase(hook, profile, &mut found);
         service(hook, manifest, &mut found);
+        app_wide(hook, profile, &mut found);
+        commands::check(hook, profile, &mut found);
+        notices::check(hook, profile, &mut found);
         env(hook, profile, &mut found);
+        outputs::check(hook, manifest, profile, &mut found);
         files(hook, &mut found);
         paths::grants(&hook.dirs, profile.default_mode, &mut found);
     }
@@ -77,11 +85,27 @@ fn service(hook: &HookDecl, manifest: &Manifest, found: &mut Vec<Diagnostic>) {
     }
 }
 
+/// Code is built once for all services (S5.5).
+fn app_wide(hook: &HookDecl, profile: &Profile, found: &mut Vec<Diagnostic>) {
+    let (Some(service), Some(phase)) = (&hook.service, phase_of(hook, profile)) else { return };
+    if profile.phases().any(|(name, policy)| name == phase && policy.app_wide) {
+        let message = format!("the phase {} is the application's as a whole, and the hook names a service", quote(phase.as_str()));
+        let per_service: Vec<_> = profile.phases().filter(|(_, policy)| !policy.app_wide).map(|(name, _)| name.as_str()).collect();
+        let help = format!("remove `service`, or choose a phase that runs for each service: {}", per_service.join(", "));
+        found.push(error_at(service, codes::APP_WIDE_PHASE, message).help(help));
+    }
+}
+
+/// The phase that a hook stands in.
+fn phase_of<'a>(hook: &'a HookDecl, profile: &'a Profile) -> Option<&'a StepName> {
+    hook.phase.as_ref().map(|phase| &phase.value).or(profile.default_phase.as_ref())
+}
+
 fn env(hook: &HookDecl, profile: &Profile, found: &mut Vec<Diagnostic>) {
     if profile.env != EnvPolicy::None {
         return;
     }
-    for name in hook.env.iter().filter(|name| !name.value.starts_with("WASMHOOK_")) {
+    for name in hook.env.iter().filter(|name| !name.value.starts_with("WASMHOOK_") && !name.value.contains('.')) {
         let message =
             format!("the profile `{}` hands the app environment to nobody; {} would stay empty", profile.name, quote(&name.value));
         found.push(error_at(name, codes::NO_EFFECT, message).help("write the value with `set`"));
@@ -192,5 +216,21 @@ mod tests {
         assert_eq!(check(&manifest, &profile), []);
         profile.env = EnvPolicy::None;
         assert_eq!(check(&manifest, &profile).iter().map(|finding| finding.code).collect::<Vec<_>>(), [codes::NO_EFFECT]);
+    }
+
+    #[test]
+    fn s5_5_s5_20_code_is_built_once_for_all_services() {
+        let hook = |phase: &str| format!("[[hook]]\nid = 'a'\nphase = '{phase}'\nservice = 'web1'\nrun = 'x'\n");
+        assert_eq!(codes_for("pagoda", &hook("exec")), [codes::APP_WIDE_PHASE]);
+        assert_eq!(codes_for("pagoda", &hook("before_deploy")), [""; 0]);
+    }
+
+    #[test]
+    fn s1_4_a_hook_of_a_build_that_an_image_has_not_is_an_error() {
+        for phase in ["pre-build", "post-build"] {
+            let hook = format!("[[hook]]\nid = 'a'\nphase = '{phase}'\nrun = 'x'\n");
+            assert_eq!(codes_for("blueking-image", &hook), [codes::UNKNOWN_PHASE]);
+            assert_eq!(codes_for("blueking", &hook), [""; 0]);
+        }
     }
 }

@@ -1,12 +1,15 @@
 //! Reads what was written: manifests, policy and profile, from the operator's side.
 
-use super::{LoadError, Request};
+use super::{LoadError, Request, foreign};
 use crate::diagnostic::{Diagnostic, Located, codes, has_errors};
+use crate::discover::WorkTree;
 use crate::document::suggest;
+use crate::manifest::import::{self, Given, Imported};
 use crate::manifest::{self, HostStepDecl, Manifest, PolicyDecl};
-use crate::model::id::{AppName, EnvironmentName, StepName};
+use crate::model::id::{AppName, EnvironmentName, ServiceName, StepName};
+use crate::plan::order::Instance;
 use crate::profile::{self, Profile};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// What was written, and whose run it would be.
@@ -34,6 +37,8 @@ pub struct Declared {
     pub data_dir: PathBuf,
     /// Warnings.
     pub warnings: Vec<Diagnostic>,
+    /// How foreign files were understood.
+    pub notes: Vec<Located<String>>,
 }
 
 /// Reads everything that was written.
@@ -43,9 +48,10 @@ pub struct Declared {
 pub fn declare(request: &Request) -> Result<Declared, LoadError> {
     let dir = absolute(&request.dir)?;
     let mut found = Vec::new();
-    let (manifest, folders) = read_manifests(&dir, request, &mut found)?;
-    let mut declared = complete(dir, manifest, request, found)?;
-    root_modules(&mut declared, &folders);
+    let written = read_manifests(&dir, request, &mut found)?;
+    let mut declared = complete(dir, written.manifest, request, found)?;
+    declared.notes = written.notes;
+    root_modules(&mut declared, &written.folders);
     Ok(declared)
 }
 
@@ -65,9 +71,7 @@ pub(super) fn complete(dir: PathBuf, mut manifest: Manifest, request: &Request, 
     let profile = read_profile(&dir, &manifest, request, &mut found)?;
     let app = request.app.clone().or_else(|| manifest.app.as_ref().map(|app| app.value.clone()));
     // Of a file that can't be read it isn't known whether it names one.
-    let unread = found
-        .iter()
-        .any(|problem| [codes::EMPTY_FILE, codes::TOML_SYNTAX, codes::TOO_LARGE, codes::SCHEMA_VERSION].contains(&problem.code));
+    let unread = found.iter().any(|problem| UNREAD.contains(&problem.code));
     if app.is_none() && !unread {
         found.push(Diagnostic::error("no-app", "no application is named").help("write app = \"…\" in the manifest, or give --app NAME"));
     }
@@ -85,6 +89,7 @@ pub(super) fn complete(dir: PathBuf, mut manifest: Manifest, request: &Request, 
     let manifest_with_steps = Manifest { host_steps: host_steps.clone(), ..manifest.clone() };
     found.extend(crate::lint::check(&manifest_with_steps, &profile));
     found.extend(unknown_steps_in_code(&request.steps_in_code, &profile));
+    found.extend(instances_of_nothing(&request.instances, &manifest));
     if has_errors(&found) {
         return Err(LoadError::Invalid(found));
     }
@@ -102,8 +107,13 @@ pub(super) fn complete(dir: PathBuf, mut manifest: Manifest, request: &Request, 
         app_dir,
         data_dir,
         warnings: found,
+        notes: Vec::new(),
     })
 }
+
+/// What is found of a file that couldn't be read.
+const UNREAD: &[&str] =
+    &[codes::EMPTY_FILE, codes::TOML_SYNTAX, codes::YAML_SYNTAX, codes::FOREIGN_FORMAT, codes::TOO_LARGE, codes::SCHEMA_VERSION];
 
 /// A separate policy is the only one: what the repository says of itself doesn't count.
 fn two_masters(manifest: &Manifest) -> Vec<Diagnostic> {
@@ -124,10 +134,35 @@ fn unknown_steps_in_code(steps: &[StepName], profile: &Profile) -> Vec<Diagnosti
     unknown.map(found).collect()
 }
 
-/// The merged manifest, and where each of its files lies, by the name that is its hooks' origin.
-fn read_manifests(dir: &Path, request: &Request, found: &mut Vec<Diagnostic>) -> Result<(Manifest, Folders), LoadError> {
+/// An instance of a service that no hook belongs to would never be run on.
+fn instances_of_nothing(instances: &[Instance], manifest: &Manifest) -> Vec<Diagnostic> {
+    let own = manifest.hooks.iter().filter_map(|hook| hook.service.as_ref());
+    let known: BTreeSet<&str> = own.chain(&manifest.services).map(|service| service.value.as_str()).collect();
+    let unknown = instances.iter().filter_map(|instance| instance.service.as_ref()).filter(|service| !known.contains(service.as_str()));
+    let found = |service: &ServiceName| {
+        let message = format!("an instance is given for a service, but no hook belongs to the service `{service}`");
+        Diagnostic::error(codes::UNKNOWN_SERVICE, message).help(suggest(service.as_str(), known.iter().copied()))
+    };
+    unknown.map(found).collect()
+}
+
+/// What manifests say, together.
+struct Written {
+    manifest: Manifest,
+    /// Where each file lies, by the name that is its hooks' origin.
+    folders: Folders,
+    notes: Vec<Located<String>>,
+}
+
+/// The merged manifest of all files; without any, what the environment says of jobs, if it was asked.
+fn read_manifests(dir: &Path, request: &Request, found: &mut Vec<Diagnostic>) -> Result<Written, LoadError> {
     let default = dir.join("wasmhook.toml");
     let files = match &request.manifests[..] {
+        [] if !default.exists() && request.jobs_from_env && import::describes_jobs(&request.env) => {
+            let mut imported = under(request, import::from_environment(&request.env));
+            imported.found.extend(foreign::job_folders(&WorkTree::open(dir)?, &imported.manifest));
+            return Ok(Written::of(vec![imported], Folders::new(), found));
+        }
         [] if !default.exists() && request.profile.is_none() => return Err(LoadError::NoManifest(request.dir.clone())),
         [] if !default.exists() => Vec::new(),
         [] => vec![default],
@@ -135,14 +170,40 @@ fn read_manifests(dir: &Path, request: &Request, found: &mut Vec<Diagnostic>) ->
     };
     let (mut manifests, mut folders) = (Vec::new(), Folders::new());
     for file in files {
-        let text = read_text(&file, "read the manifest")?;
         let name = file.strip_prefix(dir).unwrap_or(&file).display().to_string();
-        let (manifest, problems) = manifest::parse(&name, &text);
-        found.extend(problems);
+        manifests.push(read_manifest(&file, &name, request)?);
         folders.insert(name, absolute(file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")))?);
-        manifests.push(manifest);
     }
-    Ok((manifest::merge(manifests), folders))
+    Ok(Written::of(manifests, folders, found))
+}
+
+/// A manifest of our own ends in `.toml`; any other file is read as what it is recognised as.
+fn read_manifest(file: &Path, name: &str, request: &Request) -> Result<Imported, LoadError> {
+    if file.extension().is_none_or(|extension| extension != "toml") {
+        let environment = (!request.env.is_empty()).then_some(&request.env);
+        let given = Given { module: request.module.as_deref(), environment };
+        return Ok(under(request, foreign::read_file(file, name, request.import_as, given)?));
+    }
+    let (manifest, found) = manifest::parse(name, &read_text(file, "read the manifest")?);
+    Ok(Imported { manifest, found, notes: Vec::new() })
+}
+
+/// A foreign file names its platform's lifecycle, and not one that somebody chose: what was asked for holds.
+fn under(request: &Request, mut imported: Imported) -> Imported {
+    imported.manifest.profile.take_if(|_| request.profile.is_some());
+    imported
+}
+
+impl Written {
+    fn of(read: Vec<Imported>, folders: Folders, found: &mut Vec<Diagnostic>) -> Self {
+        let (mut manifests, mut notes) = (Vec::new(), Vec::new());
+        for imported in read {
+            found.extend(imported.found);
+            notes.extend(imported.notes);
+            manifests.push(imported.manifest);
+        }
+        Self { manifest: manifest::merge(manifests), folders, notes }
+    }
 }
 
 /// Where manifests lie, by name.
@@ -166,22 +227,34 @@ fn root_modules(declared: &mut Declared, folders: &Folders) {
 fn read_profile(dir: &Path, manifest: &Manifest, request: &Request, found: &mut Vec<Diagnostic>) -> Result<Option<Profile>, LoadError> {
     let named = manifest.profile.clone().or_else(|| request.profile.clone().map(Located::nowhere));
     let named = named.unwrap_or_else(|| Located::nowhere("default".to_owned()));
-    if let Some(profile) = profile::builtin(&named.value) {
-        return Ok(Some(profile));
-    }
-    let is_file = named.value.contains('/') || Path::new(&named.value).extension().is_some_and(|extension| extension == "toml");
-    if !is_file {
-        found.push(profile::unknown(&named));
-        return Ok(None);
-    }
-    let text = read_text(&dir.join(&named.value), "read the profile")?;
-    match Profile::parse(&named.value, &text) {
+    match profile_at(dir, &named) {
         Ok(profile) => Ok(Some(profile)),
-        Err(problems) => {
+        Err(LoadError::Invalid(problems)) => {
             found.extend(problems);
             Ok(None)
         }
+        Err(error) => Err(error),
     }
+}
+
+/// A profile by its name, or by the path of its file, which is relative to `dir`.
+///
+/// # Errors
+/// [`LoadError::Invalid`] with everything that is wrong with it or its name, or [`LoadError::Io`].
+pub fn profile(dir: &Path, name: &str) -> Result<Profile, LoadError> {
+    profile_at(dir, &Located::nowhere(name.to_owned()))
+}
+
+fn profile_at(dir: &Path, named: &Located<String>) -> Result<Profile, LoadError> {
+    if let Some(profile) = profile::builtin(&named.value) {
+        return Ok(profile);
+    }
+    let is_file = named.value.contains('/') || Path::new(&named.value).extension().is_some_and(|extension| extension == "toml");
+    if !is_file {
+        return Err(LoadError::Invalid(vec![profile::unknown(named)]));
+    }
+    let text = read_text(&dir.join(&named.value), "read the profile")?;
+    Profile::parse(&named.value, &text).map_err(LoadError::Invalid)
 }
 
 /// The text of a file that somebody named.

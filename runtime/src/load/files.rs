@@ -7,7 +7,7 @@ use crate::engine::Blobs;
 use crate::manifest::{GuestDecl, HookDecl, Manifest};
 use crate::model::id::Digest;
 use crate::model::outcome::Cause;
-use crate::plan::FileFact;
+use crate::plan::{FileFact, script_path};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -42,14 +42,15 @@ const MAX_SCRIPT: u64 = 16 << 20;
 /// [`LoadError`] if git can't be asked; whatever is wrong with one file is a [`FileFact`].
 pub(super) async fn read(manifest: &Manifest, sources: &Sources<'_>) -> Result<Files, LoadError> {
     let mut files = Files::default();
-    for guest in manifest.hooks.iter().flat_map(guests) {
+    let named: Vec<(&HookDecl, &GuestDecl)> = manifest.hooks.iter().flat_map(|hook| guests(hook).map(move |guest| (hook, guest))).collect();
+    for (hook, guest) in named {
         match guest {
             GuestDecl::Wasm { path } => files.module(path, sources).await?,
             // A shell line names no file: its words are the shell's business.
             GuestDecl::Native { shell: true, .. } => {}
             GuestDecl::Native { argv, .. } => {
                 for word in argv.iter().collect::<BTreeSet<_>>() {
-                    files.script(word, sources).await?;
+                    files.script(word, &script_path(hook, word), sources).await?;
                 }
             }
         }
@@ -97,15 +98,15 @@ impl Files {
     }
 
     /// A word of a command that names a file of the release.
-    async fn script(&mut self, word: &str, sources: &Sources<'_>) -> Result<(), LoadError> {
+    async fn script(&mut self, word: &str, path: &str, sources: &Sources<'_>) -> Result<(), LoadError> {
         let may_be_path = !word.starts_with('-') && !word.starts_with('/') && (word.contains('/') || word.contains('.'));
-        if !may_be_path || self.facts.contains_key(word) {
+        if !may_be_path || self.facts.contains_key(path) {
             return Ok(());
         }
-        match sources.release.read(word.trim_start_matches("./"), MAX_SCRIPT).await {
+        match sources.release.read(path.trim_start_matches("./"), MAX_SCRIPT).await {
             Ok(Some(bytes)) => {
                 let digest = if matches!(sources.release, Source::Commit(..)) { self.keep(bytes.into()) } else { Digest::of(&bytes) };
-                self.facts.insert(word.to_owned(), FileFact::Present { digest, unsupported: None });
+                self.facts.insert(path.to_owned(), FileFact::Present { digest, unsupported: None });
             }
             Err(SourceError::Git(error)) => return Err(error.into()),
             // Not every word that looks like a path is one: whether the program can start is the preflight's question.

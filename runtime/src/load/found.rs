@@ -86,6 +86,24 @@ fn declaration(hook: &FoundHook, discovery: &Discovery) -> Option<HookDecl> {
     })
 }
 
+/// Whether a manifest declares a hook of this file itself: then its declaration holds, and the file doesn't run a second time.
+pub(super) fn is_declared(found: &HookDecl, declared: &[HookDecl]) -> bool {
+    let file = found.guest.value.file();
+    declared
+        .iter()
+        .any(|hook| hook.phase.as_ref().map(|at| &at.value) == found.phase.as_ref().map(|at| &at.value) && hook.guest.value.file() == file)
+}
+
+impl GuestDecl {
+    /// The module, or the last word of a command: where found hooks have their script.
+    fn file(&self) -> Option<&str> {
+        match self {
+            Self::Wasm { path } => Some(path),
+            Self::Native { argv, .. } => argv.last().map(String::as_str),
+        }
+    }
+}
+
 fn guest(file: &FoundFile) -> GuestDecl {
     match &file.guest {
         FoundGuest::Wasm => GuestDecl::Wasm { path: file.path.clone() },

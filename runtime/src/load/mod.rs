@@ -6,16 +6,20 @@
 
 mod checks;
 mod declare;
+mod defaults;
 mod environment;
 mod files;
+mod foreign;
 mod found;
 mod prepare;
 mod request;
+mod scripts;
 mod within;
 
 #[cfg(feature = "cli")]
 pub(crate) use checks::Preflight;
-pub use declare::{Declared, declare};
+pub use declare::{Declared, declare, profile};
+pub use foreign::import;
 pub use prepare::prepare;
 pub(crate) use request::Previous;
 pub use request::{Probe, Request};

@@ -4,8 +4,8 @@ use super::checks::Preflight;
 use super::declare::{self, Declared};
 use super::files::{self, Files, Sources};
 use super::within::Bounds;
-use super::{LoadError, Previous, Probe, Request, environment, found};
-use crate::diagnostic::Diagnostic;
+use super::{LoadError, Previous, Probe, Request, defaults, environment, found, scripts};
+use crate::diagnostic::{Diagnostic, Located};
 use crate::discover::release::{self, Search};
 use crate::discover::target::{self, Chosen, Wanted};
 use crate::discover::{Git, Repository, Source, WorkTree};
@@ -37,11 +37,13 @@ pub async fn prepare(declared: Declared, request: &Request, run: RunId, probe: &
     let mut declared = reread(declared, request, &source).await?;
     let mut sayings = sayings(&declared, &fetch, &chosen);
     add_found(&mut declared.manifest, &declared.profile, &source, &chosen, &mut sayings).await?;
+    sayings.notices.extend(defaults::add(&mut declared.manifest, &declared.profile, &source).await?);
     let files =
         files::read(&declared.manifest, &Sources { release: &source, given: &request.modules, max_module: max_module(&declared), probe })
             .await?;
     let env = environment::app_environment(&declared, request)?;
-    let plan = plan(&declared, request, &Gathered { chosen: &chosen, files: &files, env: &env, fetch: &fetch, sayings })?;
+    let mut plan = plan(&declared, request, &Gathered { chosen: &chosen, files: &files, env: &env, fetch: &fetch, sayings })?;
+    plan.warnings.extend(scripts::warnings(&plan, &declared.profile, &source).await);
     let bounds = Bounds::new(&declared, request);
     refuse_unenforceable(&plan, request, &bounds)?;
     let name = plan.marker.clone();
@@ -113,8 +115,15 @@ fn sayings(declared: &Declared, fetch: &Fetch, chosen: &Chosen) -> Sayings {
             message: format!("the remote could not be read, so the tags are those of the last fetch: {message}"),
         });
     }
-    let notices = chosen.notes.iter().map(|message| Notice { code: "target".to_owned(), message: message.clone() }).collect();
-    Sayings { notices, warnings }
+    let understood = declared.notes.iter().map(|note| Notice { code: "imported".to_owned(), message: shown(note) });
+    let target = chosen.notes.iter().map(|message| Notice { code: "target".to_owned(), message: message.clone() });
+    Sayings { notices: understood.chain(target).collect(), warnings }
+}
+
+/// A note with its place, if a file holds it.
+fn shown(note: &Located<String>) -> String {
+    let place = note.at.position().map(|(name, line, _)| format!("{name}:{line}: ")).unwrap_or_default();
+    format!("{place}{}", note.value)
 }
 
 /// Adds the hooks that are found by their names, before those of the manifest.
@@ -136,7 +145,8 @@ async fn add_found(
     }
     sayings.notices.extend(found.notices);
     sayings.warnings.extend(found.warnings);
-    manifest.hooks = found.hooks.into_iter().chain(manifest.hooks.drain(..)).collect();
+    let found = found.hooks.into_iter().filter(|hook| !found::is_declared(hook, &manifest.hooks)).collect::<Vec<_>>();
+    manifest.hooks = found.into_iter().chain(manifest.hooks.drain(..)).collect();
     Ok(())
 }
 
@@ -191,6 +201,7 @@ fn plan(declared: &Declared, request: &Request, gathered: &Gathered<'_>) -> Resu
         facts: &facts,
         instances: &request.instances,
         selection: &Selection { phases: request.phases.clone(), only: request.only.clone() },
+        at_start: request.at_start,
         steps_in_code: &request.steps_in_code,
         notices: sayings.notices.clone(),
         warnings: sayings.warnings.clone(),

@@ -1,6 +1,7 @@
 //! What was asked for, as values: the command line of the program, or an embedder's fields.
 
 use crate::manifest::HookDecl;
+use crate::manifest::import::Kind;
 use crate::model::id::{AppName, Commit, EnvironmentName, HookId, StepName, Tag};
 use crate::model::outcome::Cause;
 use crate::plan::order::Instance;
@@ -37,6 +38,12 @@ pub struct Request {
     pub env_files: Vec<PathBuf>,
     /// More of the app environment, stronger than any file.
     pub env: BTreeMap<String, String>,
+    /// The format of manifests that are no `wasmhook.toml`, if their names don't say it.
+    pub import_as: Option<Kind>,
+    /// The module or service of such a manifest whose hooks are wanted; all if absent.
+    pub module: Option<String>,
+    /// Whether, without any manifest, `PRE_DEPLOY_*` and `POST_DEPLOY_*` of [`Request::env`] describe the hooks.
+    pub jobs_from_env: bool,
     /// Hooks added in code, after those of the manifest.
     pub hooks: Vec<HookDecl>,
     /// Modules given as bytes, by the path under which hooks name them.
@@ -49,6 +56,9 @@ pub struct Request {
     pub phases: Vec<StepName>,
     /// Only these hooks.
     pub only: Vec<HookId>,
+    /// Whether this is the first run of a container or machine: hooks run whatever commit ran last, and nobody waits for phases that run in
+    /// the background then.
+    pub at_start: bool,
     /// Whether the profile's marker file is passed over.
     pub ignore_marker: bool,
     /// Whether a tag that points to another commit than before is taken as it is.
@@ -97,12 +107,16 @@ impl Request {
             policy: None,
             env_files: Vec::new(),
             env: BTreeMap::new(),
+            import_as: None,
+            module: None,
+            jobs_from_env: false,
             hooks: Vec::new(),
             modules: BTreeMap::new(),
             steps_in_code: Vec::new(),
             instances: Vec::new(),
             phases: Vec::new(),
             only: Vec::new(),
+            at_start: false,
             ignore_marker: false,
             accept_moved_tag: false,
             resume: false,

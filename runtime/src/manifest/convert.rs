@@ -4,8 +4,8 @@ use super::guest;
 use super::schema::{DirDoc, HostStepDoc, LimitsDoc, PolicyDirDoc, PolicyDoc};
 use super::{DirAsk, HostStepDecl, JOB_DIR, LimitsAsk, PolicyDecl};
 use crate::diagnostic::{Located, codes};
-use crate::document::{Pairs, Problems, error_at, not_available, quote};
-use crate::model::grant::DirMode;
+use crate::document::{Pairs, Problems, error_at, quote};
+use crate::model::grant::{DirMode, OutputRef};
 use std::collections::HashSet;
 
 /// Variables that the engine itself sets for every hook, besides those that begin with `WASMHOOK_`.
@@ -44,14 +44,32 @@ pub(crate) fn own_variables(written: &Pairs<String>, problems: &mut Problems) {
 pub(crate) fn asked_variables(asked: &[Located<String>], written: &Pairs<String>, problems: &mut Problems) {
     let mut seen: HashSet<&str> = written.0.iter().map(|(name, _)| name.value.as_str()).collect();
     for name in asked {
-        if name.value.contains('.') {
-            let finding = not_available(&format!("outputs of other hooks as variables ({})", quote(&name.value)));
-            problems.push(finding.at(name.at.clone()));
-        } else if variable_name(name, &name.value, problems) && !seen.insert(&name.value) {
+        let Some(variable) = asked_variable(name, problems) else { continue };
+        if !seen.insert(variable) {
             let message = format!("{} is written twice, in `env` or in `set`", quote(&name.value));
             problems.push(error_at(name, codes::DUPLICATE_NAME, message).help("keep one: `env` hands a value through, `set` writes it"));
         }
     }
+}
+
+/// The variable that is asked for: a name of the app environment, or the key of another hook's output (`phase.hook.KEY`).
+fn asked_variable<'a>(name: &'a Located<String>, problems: &mut Problems) -> Option<&'a str> {
+    if !name.value.contains('.') {
+        return variable_name(name, &name.value, problems).then_some(&name.value);
+    }
+    if OutputRef::parse(&name.value).is_none() {
+        let message = format!("{} is no output of another hook", quote(&name.value));
+        problems.push(error_at(name, codes::BAD_NAME, message).help("write it as `phase.hook.KEY`"));
+        return None;
+    }
+    let key = name.value.rsplit('.').next().unwrap_or_default();
+    let leads = key == "PATH" || key.starts_with("LD_") || key.starts_with("DYLD_") || is_engine_variable(key);
+    if leads {
+        let message =
+            format!("{}: no output becomes the variable {key}, which says how programs are found or what is deployed", quote(&name.value));
+        problems.push(error_at(name, codes::RESERVED_NAME, message).help("report it under another key"));
+    }
+    (!leads && variable_name(name, key, problems)).then_some(key)
 }
 
 fn variable_name(at: &Located<String>, name: &str, problems: &mut Problems) -> bool {

@@ -5,6 +5,7 @@ mod convert;
 mod env_file;
 mod guest;
 mod hook;
+pub mod import;
 mod in_code;
 mod leaf;
 mod merge;

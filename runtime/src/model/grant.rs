@@ -1,5 +1,6 @@
 //! Capability (asked) → grant (given) → denial (refused, with the line that would allow it).
 
+use super::id::{HookId, StepName};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -93,6 +94,36 @@ pub enum EnvSource {
     App,
     /// The engine, when the hook starts (`WASMHOOK_ATTEMPT`, …).
     Engine,
+    /// What another hook reported through its `WASMHOOK_OUTPUT`.
+    Output(OutputRef),
+}
+
+/// A value that a hook reports: `phase.hook.KEY`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct OutputRef {
+    /// The hook's phase.
+    pub phase: StepName,
+    /// The hook; its id may hold dots.
+    pub hook: HookId,
+    /// The key, and the variable's name.
+    pub key: String,
+}
+
+impl OutputRef {
+    /// Reads `phase.hook.KEY`; `None` for any other text.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (phase, rest) = text.split_once('.')?;
+        let (hook, key) = rest.rsplit_once('.')?;
+        let reference = Self { phase: StepName::new(phase).ok()?, hook: HookId::new(hook).ok()?, key: key.to_owned() };
+        (!key.is_empty()).then_some(reference)
+    }
+}
+
+impl fmt::Display for OutputRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.phase, self.hook, self.key)
+    }
 }
 
 /// One granted environment variable.

@@ -103,6 +103,8 @@ pub enum SkipReason {
     NotSelected,
     /// The run was aborted before it.
     Aborted,
+    /// An earlier command of its list failed, and the profile ends a list there.
+    ListEnded,
     /// It ended in the run that is resumed, badly, and that run went on all the same.
     Passed {
         /// That run.
@@ -138,6 +140,7 @@ impl fmt::Display for SkipReason {
             Self::NotConfigured => f.write_str("not configured"),
             Self::NotSelected => f.write_str("not selected"),
             Self::Aborted => f.write_str("the run was aborted before it"),
+            Self::ListEnded => f.write_str("an earlier command of its list failed"),
             Self::Passed { run } => write!(f, "run {run}, which goes on here, is past it"),
             Self::Retried => f.write_str("to be run again"),
             Self::MarkedNotRun => f.write_str("marked as not run"),

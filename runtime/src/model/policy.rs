@@ -77,6 +77,37 @@ policy!(
     } default Keep
 );
 policy!(
+    /// Whether the next steps wait for a phase.
+    Background {
+        /// They do.
+        No,
+        /// They don't at the start of the container or machine (`--at-start`), and do at every later run.
+        AtStart,
+        /// They don't.
+        Yes,
+    } default No
+);
+policy!(
+    /// What becomes of the commands that follow a failed one in its list (its phase, service and instance), where the run goes on.
+    AfterFailure {
+        /// The next one runs.
+        Next,
+        /// None of them runs; other lists do.
+        EndList,
+    } default Next
+);
+policy!(
+    /// In which runs a phase has its turn.
+    When {
+        /// In every run, until one is aborted.
+        Any,
+        /// Where every step and hook before it ended well.
+        Succeeded,
+        /// Where a step or hook failed or timed out, tolerated or not; also after an abort.
+        Failed,
+    } default Any
+);
+policy!(
     /// What a run does when another one holds the lock.
     OnLocked {
         /// Waits for it.

@@ -47,6 +47,8 @@ pub struct Given<'a> {
     pub instances: &'a [Instance],
     /// What was asked for.
     pub selection: &'a Selection,
+    /// Whether this is the first run of a container or machine: no commit check, and nobody waits for what may run in the background.
+    pub at_start: bool,
     /// Host steps that the embedder carries out in code.
     pub steps_in_code: &'a [StepName],
     /// What is to be said already.

@@ -2,7 +2,7 @@
 
 use crate::manifest::{DirAsk, HookDecl, PolicyDecl};
 use crate::model::event::GuestKind;
-use crate::model::grant::{Capability, Denial, DirGrant, DirMode, EnvGrant, EnvSource, Grants};
+use crate::model::grant::{Capability, Denial, DirGrant, DirMode, EnvGrant, EnvSource, Grants, OutputRef};
 use crate::model::policy::{EnvPolicy, Files, Sandbox};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
@@ -132,6 +132,8 @@ fn environment(hook: &HookDecl, kind: GuestKind, rules: &Rules<'_>, denials: &mu
     for name in hook.env.iter().map(|at| &at.value) {
         if name == OUTPUT_VARIABLE {
             env.insert(name.clone(), EnvSource::Engine);
+        } else if let Some(reference) = OutputRef::parse(name) {
+            env.insert(reference.key.clone(), EnvSource::Output(reference));
         } else if rules.env == EnvPolicy::None {
             denials.push(refused(name, "the profile gives no hook the app environment", format!("set = {{ {name} = \"…\" }} in the hook")));
         } else if !allowed(name, rules) {

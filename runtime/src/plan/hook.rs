@@ -4,7 +4,7 @@ use super::grants::{self, Roots, Rules};
 use super::limits::{self, Layers};
 use super::order::Instance;
 use super::resolve::Resolver;
-use super::{FileFact, PlanGuest, PlanHook, PlanScript};
+use super::{FileFact, PlanGuest, PlanHook, PlanScript, by_profile};
 use crate::manifest::{GuestDecl, HookDecl};
 use crate::model::event::GuestKind;
 use crate::model::grant::{EnvSource, Grants};
@@ -34,7 +34,10 @@ impl Resolver<'_> {
         let choice = self.choose(decl);
         let sandbox = self.sandbox(decl, &choice);
         let guest = self.guest(decl, &choice.guest, sandbox);
+        self.refuse_aliases(decl, &choice.guest);
+        let decl = &self.asking(decl, guest.kind(), policy);
         let grants = self.grants(decl, guest.kind(), instance, policy);
+        self.warn_of_local_directories(decl, phase, policy);
         let limits = self.limits(decl, guest.kind(), &policy.limits);
         let (guest, grants, limits) = (guest, grants?, limits?);
         let digest = hook_digest(&guest, &grants, &self.engine_env);
@@ -118,24 +121,40 @@ impl Resolver<'_> {
                 };
                 PlanGuest::Wasm { file: path.clone(), digest, args: decl.args.clone() }
             }
-            GuestDecl::Native { argv, .. } => {
-                let argv = argv.clone();
-                let script = argv.iter().enumerate().find_map(|(index, word)| match self.given.files.get(word) {
-                    Some(FileFact::Present { digest, .. }) => {
-                        Some(PlanScript { index, file: word.clone(), digest: digest.clone(), copied: self.given.copies_scripts })
+            GuestDecl::Native { argv, shell } => {
+                let rules = &self.given.profile;
+                let mut argv = by_profile::argv(argv, *shell, &rules.shell);
+                let script = argv.iter().enumerate().find_map(|(index, word)| {
+                    let file = script_path(decl, word);
+                    match self.given.files.get(&file) {
+                        Some(FileFact::Present { digest, .. }) => {
+                            Some(PlanScript { index, file, digest: digest.clone(), copied: self.given.copies_scripts })
+                        }
+                        _ => None,
                     }
-                    _ => None,
                 });
                 let shown = script.as_ref().map_or_else(|| shell_words::join(&argv), |script| script.file.clone());
-                PlanGuest::Native { cwd: self.cwd(decl, script.as_ref()), argv, sandbox, script, shown }
+                PlanGuest::Native {
+                    cwd: self.cwd(decl, &mut argv, script.as_ref()),
+                    argv,
+                    sandbox,
+                    script,
+                    shown,
+                    expand_env: rules.commands.expand_env,
+                }
             }
         }
     }
 
-    fn cwd(&self, decl: &HookDecl, script: Option<&PlanScript>) -> String {
+    /// Where a command starts. In the folder of its script it calls that by its bare name.
+    fn cwd(&self, decl: &HookDecl, argv: &mut [String], script: Option<&PlanScript>) -> String {
         let folder = match (&decl.cwd, self.given.profile.cwd, script) {
             (Some(cwd), ..) => cwd.value.as_str(),
-            (None, Cwd::Folder, Some(script)) => script.file.rsplit_once('/').map_or("", |(folder, _)| folder),
+            (None, Cwd::Folder, Some(script)) => {
+                let (folder, name) = script.file.rsplit_once('/').unwrap_or(("", &script.file));
+                argv[script.index] = format!("./{name}");
+                folder
+            }
             _ => "",
         };
         self.given.roots.expand(folder)
@@ -150,14 +169,17 @@ impl Resolver<'_> {
         let rules = Rules {
             roots,
             policy: self.given.policy,
-            env: self.given.profile.env,
+            env: policy.env.unwrap_or(self.given.profile.env),
             app_env: self.given.app_env,
             default_mode: self.given.profile.default_mode,
             files: policy.files,
             engine_env: &engine_env,
         };
         match grants::resolve(decl, kind, &rules) {
-            Ok(grants) => Some(grants),
+            Ok(grants) => {
+                self.refuse_whole_app(decl, &grants, roots.app_dir, policy);
+                Some(grants)
+            }
             Err(denials) => {
                 self.denials.extend(denials.into_iter().map(|denial| (decl.id.value.clone(), denial)));
                 None
@@ -179,6 +201,15 @@ impl Resolver<'_> {
                 None
             }
         }
+    }
+}
+
+/// The path, below the application's root, of the file that a word of a hook's command would name.
+#[must_use]
+pub fn script_path(decl: &HookDecl, word: &str) -> String {
+    match decl.cwd.as_ref().map(|cwd| cwd.value.trim_matches('/')) {
+        None | Some("" | ".") => word.to_owned(),
+        Some(folder) => format!("{folder}/{}", word.trim_start_matches("./")),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The plan: fully resolved, ordered, serialisable. `wasmhook plan` prints it, `run` obeys it, the ledger keeps it.
 
+mod by_profile;
 pub mod difference;
 mod given;
 pub mod grants;
@@ -11,6 +12,7 @@ mod resolve;
 mod tests;
 
 pub use given::{FileFact, Given, PlanError, Selection};
+pub use hook::script_path;
 pub use resolve::resolve;
 
 use crate::model::event::{GuestKind, Place, Role};
@@ -206,6 +208,9 @@ pub enum PlanGuest {
         script: Option<PlanScript>,
         /// What a person calls what runs: the file, or the command line.
         shown: String,
+        /// Whether variables in the arguments are replaced by their values when it starts.
+        #[serde(default)]
+        expand_env: bool,
     },
 }
 

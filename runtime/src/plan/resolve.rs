@@ -2,7 +2,7 @@
 
 use super::given::{Given, PlanError};
 use super::limits::{self, Layers};
-use super::{HostCommand, Notice, Plan, PlanHook, PlanStep, PlanStepKind, SCHEMA, order};
+use super::{HostCommand, Notice, Plan, PlanHook, PlanStep, PlanStepKind, SCHEMA, by_profile, order};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::manifest::{GuestDecl, HookDecl, HostStepDecl, LimitsAsk};
 use crate::model::event::GuestKind;
@@ -90,7 +90,10 @@ pub(super) struct Resolver<'a> {
 impl<'a> Resolver<'a> {
     fn step(&mut self, name: &StepName, kind: &ProfileStepKind) -> PlanStepKind {
         match kind {
-            ProfileStepKind::Phase(policy) => PlanStepKind::Phase { policy: policy.clone(), hooks: self.phase(name, policy) },
+            ProfileStepKind::Phase(policy) => {
+                let policy = by_profile::in_this_run(policy, self.given.at_start);
+                PlanStepKind::Phase { hooks: self.phase(name, &policy), policy }
+            }
             ProfileStepKind::Host(policy) => PlanStepKind::Host {
                 policy: HostPolicy { resume: self.host_decl(name).and_then(|decl| decl.resume).unwrap_or(policy.resume), ..policy.clone() },
                 command: self.host(name, policy),
@@ -104,6 +107,7 @@ impl<'a> Resolver<'a> {
 
     fn phase(&mut self, name: &StepName, policy: &PhasePolicy) -> Vec<PlanHook> {
         let declared = order::of_phase(&self.given.manifest.hooks, name, self.given.profile.default_phase.as_ref());
+        self.warn_of_default_timeouts(&declared, name, policy);
         let pairs = order::on_instances(&declared, policy.scope, self.given.instances);
         pairs.into_iter().filter_map(|(hook, instance)| self.hook(hook, instance, name, policy)).collect()
     }

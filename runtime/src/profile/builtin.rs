@@ -4,11 +4,16 @@ use super::Profile;
 use crate::diagnostic::{Diagnostic, Located, codes};
 use crate::document::{error_at, quote, suggest};
 
-const BUILTINS: &[(&str, &str)] =
-    &[("default", include_str!("../../profiles/default.toml")), ("tenant-upgrade", include_str!("../../profiles/tenant-upgrade.toml"))];
+macro_rules! builtins {
+    ($($name:literal),+ $(,)?) => {
+        const BUILTINS: &[(&str, &str)] = &[$(($name, include_str!(concat!("../../profiles/", $name, ".toml")))),+];
 
-/// Their names; the first is what a manifest without `profile` gets.
-pub const BUILTIN_NAMES: &[&str] = &[BUILTINS[0].0, BUILTINS[1].0];
+        /// Their names; the first is what a manifest without `profile` gets.
+        pub const BUILTIN_NAMES: &[&str] = &[$($name),+];
+    };
+}
+
+builtins!("default", "blueking", "blueking-image", "commit-sync", "divio", "pagoda", "tenant-upgrade");
 
 /// The text of a built-in profile: what a profile of one's own can start from.
 #[must_use]

@@ -2,18 +2,24 @@
 //! Profiles come as TOML, built in or a user's own; a profile that can't be kept in every word is refused when it is read.
 
 mod builtin;
+mod commands;
+mod dialect;
 mod read;
 #[cfg(test)]
 mod tests;
 
 pub use builtin::{BUILTIN_NAMES, builtin, builtin_text, unknown};
+pub use commands::{Alias, CommandRules, DefaultHook, ForbiddenPrefix, Prompt};
+pub use dialect::{PhaseDialect, RunDialect};
 pub use read::json_schema;
 
 use crate::diagnostic::{Diagnostic, has_errors};
 use crate::document;
 use crate::model::grant::DirMode;
 use crate::model::id::StepName;
-use crate::model::policy::{Cwd, EnvPolicy, Files, Gate, OnFailure, OnLocked, OnTimeout, OnUnknown, Resume, Sandbox, Scope};
+use crate::model::policy::{
+    AfterFailure, Background, Cwd, EnvPolicy, Files, Gate, OnFailure, OnLocked, OnTimeout, OnUnknown, Resume, Sandbox, Scope, When,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -55,6 +61,21 @@ pub struct Profile {
     pub target: Target,
     /// A file, below the application's root, that says a release is done; `{tag}` is the tag. The lifecycle writes it once, after the last hook.
     pub marker: Option<String>,
+    /// What reads a line with `shell = true`: a program and its options, the line comes last. `/bin/sh -c` if absent.
+    #[serde(default)]
+    pub shell: Vec<String>,
+    /// Rules for native commands.
+    #[serde(default)]
+    pub commands: CommandRules,
+    /// Other paths under which hooks know directories.
+    #[serde(default, rename = "alias")]
+    pub aliases: Vec<Alias>,
+    /// Hooks that the platform brings along.
+    #[serde(default, rename = "default_hook")]
+    pub default_hooks: Vec<DefaultHook>,
+    /// The platform's exact lines (`run --dialect`), of a run as a whole.
+    #[serde(default)]
+    pub dialect: RunDialect,
     /// The steps, in order.
     #[serde(rename = "step")]
     pub steps: Vec<ProfileStep>,
@@ -139,11 +160,17 @@ pub enum ProfileStepKind {
 }
 
 /// The policies of a phase.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PhasePolicy {
     /// What the phase is called in lines for people (`Post-pull`).
     pub title: String,
+    /// Where its hooks run and what they see there, in a sentence (`explain PHASE`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub about: Option<String>,
+    /// Where else than in `wasmhook.toml` its hooks are written (`explain PHASE`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub defined_in: Vec<String>,
     /// What a failed hook means.
     #[serde(default)]
     pub on_failure: OnFailure,
@@ -161,16 +188,45 @@ pub struct PhasePolicy {
     pub files: Files,
     /// Whether the next steps wait for it.
     #[serde(default)]
-    pub background: bool,
+    pub background: Background,
     /// Whether it runs even after an abort.
     #[serde(default)]
     pub always: bool,
+    /// In which runs it has its turn.
+    #[serde(default)]
+    pub when: When,
+    /// What becomes of the rest of a list after a failure that the run survives.
+    #[serde(default)]
+    pub after_failure: AfterFailure,
+    /// Who gets the app environment; as the profile says if absent.
+    pub env: Option<EnvPolicy>,
+    /// Directories that a native hook asks for if it names none.
+    #[serde(default)]
+    pub dirs: Vec<DiscoveredDir>,
+    /// Whether the application's root is read-only here: folders in it may be granted for writing one by one, and never the whole.
+    #[serde(default)]
+    pub app_read_only: bool,
+    /// Whether its hooks belong to the application as a whole: none names a service.
+    #[serde(default)]
+    pub app_wide: bool,
+    /// Whether the plan warns of hooks that state no timeout.
+    #[serde(default)]
+    pub warn_default_timeout: bool,
     /// Limits unless the hook says otherwise.
     #[serde(default)]
     pub limits: ProfileLimits,
     /// The lines of a hook in the report's `details`; `{title}` and `{file}` are replaced.
     #[serde(default)]
     pub lines: Lines,
+    /// The platform's exact lines of this phase.
+    #[serde(default, skip_serializing_if = "says_nothing")]
+    pub dialect: Box<PhaseDialect>,
+    /// What it means if the run is aborted after this phase ran something and before the new version is live: a sentence for the report.
+    pub left_half_way: Option<String>,
+}
+
+fn says_nothing(dialect: &PhaseDialect) -> bool {
+    *dialect == PhaseDialect::default()
 }
 
 /// The policies of a host step.
@@ -227,6 +283,22 @@ pub struct Lines {
     pub done: Option<String>,
     /// When it failed; `{cause}` is replaced.
     pub failed: Option<String>,
+    /// When it failed or timed out and the run goes on, in the place of `failed`; `{cause}` is replaced.
+    pub tolerated: Option<String>,
+}
+
+/// The fields of a report that a `[dialect]` may answer with.
+#[must_use]
+pub const fn report_fields() -> &'static [&'static str] {
+    read::REPORT_FIELDS
+}
+
+impl PhasePolicy {
+    /// Whether it has its turn also after an abort: always, or because something failed.
+    #[must_use]
+    pub fn runs_after_an_abort(&self) -> bool {
+        self.always || self.when == When::Failed
+    }
 }
 
 impl Profile {

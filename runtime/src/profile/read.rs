@@ -1,14 +1,14 @@
 //! TOML → [`Profile`]: which keys each table has, and what a profile can't say.
 
 use super::{
-    DiscoveredDir, Discovery, Fact, FactPolicy, HostPolicy, Lines, PhasePolicy, Profile, ProfileLimits, ProfileStep, ProfileStepKind,
-    Target,
+    Alias, CommandRules, DefaultHook, DiscoveredDir, Discovery, Fact, FactPolicy, ForbiddenPrefix, HostPolicy, Lines, PhaseDialect,
+    PhasePolicy, Profile, ProfileLimits, ProfileStep, ProfileStepKind, Prompt, RunDialect, Target,
 };
 use crate::diagnostic::{Diagnostic, codes};
 use crate::document::{Fields, Problems, Read, Table, Value, document, not_available, quote, suggest, words};
 use crate::model::grant::DirMode;
 use crate::model::id::StepName;
-use crate::model::policy::OnFailure;
+use crate::model::policy::{Background, OnFailure, When};
 use crate::model::units::{UnitError, parse_duration, parse_size};
 use schemars::generate::SchemaSettings;
 use serde::Serialize;
@@ -17,18 +17,45 @@ use std::collections::HashSet;
 document!(Profile, "the profile", {
     schema: version, name: required, description: required, on_locked: required, on_unknown: required, env: optional, cwd: optional,
     sandbox: optional, default_mode: required, default_phase: optional, limits: optional, discovery: optional, target: optional,
-    marker: optional, steps as "step": required,
+    marker: optional, shell: optional, commands: optional, aliases as "alias": optional, default_hooks as "default_hook": optional,
+    dialect: optional, steps as "step": required,
 } check profile);
+
+document!(RunDialect, "`[dialect]`", {
+    begin: optional, unchanged: optional, success: optional, failed: optional, locked: optional, warning: optional, response: optional,
+    response_failed: optional,
+} check run_dialect);
+
+document!(PhaseDialect, "`dialect`", {
+    heading: optional, empty: optional, prefix: optional, begin: optional, done: optional, skipped: optional, exit: optional,
+    timed_out: optional, failed: optional, tolerated: optional, aborted: optional, aborted_at_start: optional, interrupted: optional,
+} check phase_dialect);
+
+document!(CommandRules, "`[commands]`", {
+    forbid_word: optional, forbid_prefix: optional, single_line: optional, single_command: optional, expand_env: optional,
+    suggest_script: optional, warn_not_executable: optional, prompts: optional,
+});
+
+document!(ForbiddenPrefix, "`forbid_prefix`", { prefix: required, files: required });
+
+document!(Prompt, "`prompts`", { command: required, unless: required });
+
+document!(DefaultHook, "`[[default_hook]]`", {
+    id: required, phase: required, label: optional, run: required, when_file: optional, note: optional, dirs: optional,
+} check default_hook);
+
+document!(Alias, "`[[alias]]`", { path: required, dir: required } check alias);
 
 document!(Discovery, "`[discovery]`", {
     folder: required, default_phase: required, extensions: required, dirs: optional, env: optional,
 } check discovery);
 
-document!(DiscoveredDir, "`dirs` of `[discovery]`", { path: required, mode: required } check discovered_dir);
+document!(DiscoveredDir, "`dirs`", { path: required, mode: required } check discovered_dir);
 
 document!(PhasePolicy, "a phase", {
-    title: required, on_failure: optional, on_timeout: optional, gate: optional, scope: optional, files: optional, background: optional,
-    always: optional, limits: optional, lines: optional,
+    title: required, about: optional, defined_in: optional, on_failure: optional, on_timeout: optional, gate: optional, scope: optional,
+    files: optional, background: optional, always: optional, when: optional, after_failure: optional, env: optional, dirs: optional, app_read_only: optional, app_wide: optional,
+    warn_default_timeout: optional, limits: optional, lines: optional, dialect: optional, left_half_way: optional,
 } check phase);
 
 document!(HostPolicy, "a host step", {
@@ -38,7 +65,7 @@ document!(HostPolicy, "a host step", {
 
 document!(FactPolicy, "a fact", { fact: required });
 
-document!(Lines, "`lines`", { begin: optional, done: optional, failed: optional });
+document!(Lines, "`lines`", { begin: optional, done: optional, failed: optional, tolerated: optional });
 
 impl Read for Target {
     fn read(value: &Value<'_>, problems: &mut Problems) -> Option<Self> {
@@ -138,7 +165,12 @@ fn profile(read: &Profile, table: &Table<'_>, problems: &mut Problems) {
             problems.push(twice.at(problems.at(span)));
         }
     }
-    for (key, phase) in [("default_phase", read.default_phase.as_ref()), ("discovery", read.discovery.as_ref().map(|d| &d.default_phase))] {
+    if read.shell.first().is_some_and(|program| !program.starts_with('/')) {
+        report(codes::BAD_PATH, "`shell` begins with the absolute path of a program".to_owned(), "shell", table, problems);
+    }
+    let default_phases = read.default_hooks.iter().map(|hook| ("default_hook", Some(&hook.phase)));
+    let mentioned = [("default_phase", read.default_phase.as_ref()), ("discovery", read.discovery.as_ref().map(|d| &d.default_phase))];
+    for (key, phase) in mentioned.into_iter().chain(default_phases) {
         if let Some(phase) = phase.filter(|phase| read.phases().all(|(name, _)| name != *phase)) {
             let help = suggest(phase.as_str(), read.phases().map(|(name, _)| name.as_str()).collect::<Vec<_>>());
             let unknown = Diagnostic::error(codes::UNKNOWN_PHASE, format!("the profile has no phase {}", quote(phase.as_str())));
@@ -161,6 +193,90 @@ fn discovery(read: &Discovery, table: &Table<'_>, problems: &mut Problems) {
     }
 }
 
+/// The fields that a report has; a profile knows no reports, so they are named here, and a test compares.
+pub(super) const REPORT_FIELDS: &[&str] = &[
+    "schema",
+    "status",
+    "run_id",
+    "app",
+    "environment",
+    "tag",
+    "commit",
+    "plan_digest",
+    "dry_run",
+    "new_version_live",
+    "first_error",
+    "warnings",
+    "previous_version",
+    "new_version",
+    "migrations_run",
+    "hooks_executed",
+    "backup_path",
+    "details",
+    "steps",
+    "hooks",
+    "notices",
+    "left_half_way",
+    "resumes",
+    "would_change",
+    "signal",
+    "started_at",
+    "ended_at",
+];
+
+fn run_dialect(read: &RunDialect, table: &Table<'_>, problems: &mut Problems) {
+    templates(read.templates(), table, problems);
+    for (key, fields) in [("response", &read.response), ("response_failed", &read.response_failed)] {
+        for field in fields.iter().filter(|field| !REPORT_FIELDS.contains(&field.as_str())) {
+            let help = suggest(field, REPORT_FIELDS.iter().copied());
+            let unknown = Diagnostic::error(codes::BAD_VALUE, format!("a report has no field {}", quote(field)));
+            problems.push(unknown.at(problems.at(table.place(key))).help(help));
+        }
+    }
+}
+
+fn phase_dialect(read: &PhaseDialect, table: &Table<'_>, problems: &mut Problems) {
+    templates(read.templates(), table, problems);
+}
+
+/// Reports words in braces that nothing stands for.
+fn templates<'a>(found: impl Iterator<Item = (&'a String, &'static [&'static str])>, table: &Table<'_>, problems: &mut Problems) {
+    for (template, words) in found {
+        for word in placeholders(template).filter(|word| !words.contains(word)) {
+            let message = format!("{} knows {}, not {}", quote(template), words.join(", "), quote(word));
+            report(codes::BAD_VALUE, message, "dialect", table, problems);
+        }
+    }
+}
+
+fn default_hook(read: &DefaultHook, table: &Table<'_>, problems: &mut Problems) {
+    if read.run.first().is_none_or(String::is_empty) {
+        report(codes::BAD_VALUE, "`run` is empty; it names a program".to_owned(), "run", table, problems);
+    }
+    if let Some(file) = &read.when_file {
+        below_root(file, "when_file", table, problems);
+    }
+}
+
+fn alias(read: &Alias, table: &Table<'_>, problems: &mut Problems) {
+    if !read.path.starts_with('/') || read.path.len() < 2 || read.path.ends_with('/') {
+        let message = "an alias is an absolute path other than `/`, without a slash at its end".to_owned();
+        report(codes::BAD_PATH, message, "path", table, problems);
+    }
+    if !["$APP_DIR", "$DATA_DIR"]
+        .iter()
+        .any(|root| read.dir.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+    {
+        report(
+            codes::BAD_PATH,
+            "an alias stands for `$APP_DIR`, `$DATA_DIR`, or a path below one of them".to_owned(),
+            "dir",
+            table,
+            problems,
+        );
+    }
+}
+
 fn discovered_dir(read: &DiscoveredDir, table: &Table<'_>, problems: &mut Problems) {
     match read.mode {
         DirMode::Read | DirMode::Write | DirMode::Txn | DirMode::Discard => {}
@@ -180,11 +296,16 @@ fn phase(read: &PhasePolicy, table: &Table<'_>, problems: &mut Problems) {
     if read.on_failure == OnFailure::Revert {
         refuse("`on_failure = \"revert\"`", "on_failure", table, problems);
     }
-    if read.background {
-        refuse("`background`", "background", table, problems);
+    if read.always && read.when == When::Succeeded {
+        let message = "a phase that runs where everything succeeded can't run after an abort too".to_owned();
+        report(codes::BAD_VALUE, message, "always", table, problems);
+    }
+    if read.background != Background::No && (read.always || read.when == When::Failed) {
+        let message = "a phase that runs after an abort is waited for: nothing comes after it that could run meanwhile".to_owned();
+        report(codes::BAD_VALUE, message, "background", table, problems);
     }
     let lines = &read.lines;
-    for template in [&lines.begin, &lines.done, &lines.failed].into_iter().flatten() {
+    for template in [&lines.begin, &lines.done, &lines.failed, &lines.tolerated].into_iter().flatten() {
         for word in placeholders(template).filter(|word| !["title", "file", "cause"].contains(word)) {
             let message = format!("a phase's line knows {{title}}, {{file}} and {{cause}}, not {}", quote(word));
             report(codes::BAD_VALUE, message, "lines", table, problems);

@@ -18,7 +18,7 @@ fn every_builtin_reads_and_has_its_name() {
         assert_eq!(read.as_ref().map(|profile| profile.name.as_str()), Ok(*name));
         assert_eq!(builtin(name), read.ok());
     }
-    assert_eq!(builtin("pagoda"), None);
+    assert_eq!(builtin("heroku"), None);
     let name = crate::diagnostic::Located::nowhere("tenant-updrage".to_owned());
     assert!(unknown(&name).help.unwrap().contains("did you mean `tenant-upgrade`?"));
 }
@@ -111,6 +111,13 @@ fn reader_and_schema_know_the_same_keys() {
     agree::<HostPolicy>();
     agree::<FactPolicy>();
     agree::<Lines>();
+    agree::<CommandRules>();
+    agree::<ForbiddenPrefix>();
+    agree::<Prompt>();
+    agree::<DefaultHook>();
+    agree::<Alias>();
+    agree::<RunDialect>();
+    agree::<PhaseDialect>();
 }
 
 #[test]
@@ -120,11 +127,136 @@ fn builtins_keep_to_the_schema_and_misspelt_ones_do_not() {
         let text = builtin_text(name).unwrap();
         assert_eq!(validate(&schema, &json(text)), Ok(()), "{name}");
         for (right, wrong) in
-            [("on_locked", "on_lock"), ("kind = \"host\"", "kind = \"hots\""), ("gate", "gaet"), ("makes_live", "make_live")]
+            [("on_locked", "on_lock"), ("kind = \"host\"", "kind = \"hots\""), ("title", "tilte"), ("makes_live", "make_live")]
         {
             let text = text.replace(right, wrong);
             assert!(validate(&schema, &json(&text)).is_err(), "{name}: {wrong}");
             assert!(Profile::parse(name, &text).is_err(), "{name}: {wrong}");
         }
+    }
+}
+
+/// What a phase does in a bad case: its name, `on_failure`, `on_timeout`, gate, scope.
+fn phases(profile: &str) -> Vec<(String, OnFailure, OnTimeout, Gate, Scope)> {
+    let profile = builtin(profile).unwrap();
+    profile.phases().map(|(name, p)| (name.to_string(), p.on_failure, p.on_timeout, p.gate, p.scope)).collect()
+}
+
+fn steps(profile: &str) -> Vec<String> {
+    builtin(profile).unwrap().steps.iter().map(|step| step.name.to_string()).collect()
+}
+
+fn timeout(profile: &str, phase: &str) -> String {
+    let profile = builtin(profile).unwrap();
+    let (_, policy) = profile.phases().find(|(name, _)| name.as_str() == phase).unwrap();
+    policy.limits.timeout.clone().or(profile.limits.timeout.clone()).unwrap()
+}
+
+/// S1.1–S1.3, S1.5, S1.12: three hook points, the build before the release, and the command before the release.
+#[test]
+fn s1_1_s1_2_s1_3_three_hook_points_around_build_and_release() {
+    assert_eq!(steps("blueking"), ["pre-build", "build", "post-build", "pre-release", "release"]);
+    let strict = |name: &str| (name.to_owned(), OnFailure::Abort, OnTimeout::Fail, Gate::None, Scope::One);
+    assert_eq!(phases("blueking"), ["pre-build", "post-build", "pre-release"].map(strict), "S1.36: strict; S1.39: at every deployment");
+    let profile = builtin("blueking").unwrap();
+    assert_eq!((profile.on_locked, profile.env, profile.cwd), (OnLocked::Fail, EnvPolicy::App, Cwd::Root), "S1.6, S1.16, S1.27");
+}
+
+#[test]
+fn s1_4_an_image_has_no_build() {
+    assert_eq!(steps("blueking-image"), ["pre-release", "release"]);
+    let [source, image] = ["blueking", "blueking-image"].map(|name| builtin(name).unwrap());
+    assert_eq!(
+        (&source.commands, &source.limits, source.on_locked),
+        (&image.commands, &image.limits, image.on_locked),
+        "the same rules hold"
+    );
+}
+
+#[test]
+fn s1_37_a6_a30_the_pre_release_command_has_thirty_minutes() {
+    assert_eq!(timeout("blueking", "pre-release"), "30m");
+}
+
+#[test]
+fn s2_3_s2_6_release_commands_stand_between_build_and_switch() {
+    assert_eq!(steps("divio"), ["build", "release", "check", "switch", "on-success", "on-failure"]);
+    assert_eq!(
+        phases("divio")[0],
+        ("release".to_owned(), OnFailure::Abort, OnTimeout::Fail, Gate::None, Scope::One),
+        "S2.15, S2.23, S2.30"
+    );
+    let profile = builtin("divio").unwrap();
+    assert_eq!((profile.on_locked, profile.default_phase.as_ref().map(StepName::as_str)), (OnLocked::Wait, Some("release")));
+}
+
+#[test]
+fn s2_22_a35_thirty_minutes_hold_for_each_command() {
+    assert_eq!(timeout("divio", "release"), "30m");
+}
+
+#[test]
+fn s4_1_s4_7_s4_8_pre_is_strict_and_post_is_lenient() {
+    let job = |name: &str, policy, timeout| (name.to_owned(), policy, timeout, Gate::CommitChanged, Scope::One);
+    let expected = [job("pre-deploy", OnFailure::Abort, OnTimeout::Fail), job("post-deploy", OnFailure::Warn, OnTimeout::Warn)];
+    assert_eq!(phases("commit-sync")[..2], expected);
+    let profile = builtin("commit-sync").unwrap();
+    assert_eq!((profile.on_locked, profile.on_unknown), (OnLocked::Skip, OnUnknown::Rerun), "S4.27, S4.79");
+    assert_eq!((profile.cwd, profile.env), (Cwd::Folder, EnvPolicy::App), "S4.14, A34");
+    let background: Vec<_> = profile.phases().map(|(_, policy)| policy.background).collect();
+    assert_eq!(background, [Background::No, Background::AtStart, Background::No], "S4.2: at the initial start only");
+}
+
+#[test]
+fn s4_16_s4_20_a_job_has_300_seconds() {
+    assert_eq!([timeout("commit-sync", "pre-deploy"), timeout("commit-sync", "post-deploy")], ["300s", "300s"]);
+}
+
+/// S5.1, S5.4, S5.6, S5.8, S5.11, S5.18, S5.21, S5.24, S5.30, S5.44, S5.46.
+#[test]
+fn s5_1_s5_4_s5_6_s5_8_s5_11_s5_18_s5_21_s5_46_build_phases_then_deploy_phases_around_the_routing() {
+    let expected = [
+        "clone",
+        "before_exec",
+        "exec",
+        "after_exec",
+        "push",
+        "before_deploy",
+        "before_deploy_all",
+        "route",
+        "after_deploy",
+        "after_deploy_all",
+    ];
+    assert_eq!(steps("pagoda"), expected);
+    let build = |name: &str| (name.to_owned(), OnFailure::Abort, OnTimeout::Fail, Gate::None, Scope::One);
+    let deploy = |name: &str, scope| (name.to_owned(), OnFailure::Continue, OnTimeout::Pass, Gate::None, scope);
+    let all = phases("pagoda");
+    assert_eq!(all[..3], ["before_exec", "exec", "after_exec"].map(build), "S5.16, S5.43");
+    let scoped =
+        [("before_deploy", Scope::One), ("before_deploy_all", Scope::All), ("after_deploy", Scope::One), ("after_deploy_all", Scope::All)];
+    assert_eq!(all[3..], scoped.map(|(name, scope)| deploy(name, scope)), "S5.23, S5.27, S5.28, S5.32, S5.35, S5.51");
+}
+
+#[test]
+fn s5_50_build_and_deploy_hooks_have_limits_that_the_platform_never_named() {
+    assert_eq!([timeout("pagoda", "exec"), timeout("pagoda", "before_deploy")], ["600s", "3600s"]);
+    let profile = builtin("pagoda").unwrap();
+    assert!(profile.phases().all(|(_, policy)| policy.warn_default_timeout));
+}
+
+#[test]
+fn s5_38_hooks_run_from_the_root() {
+    assert_eq!(builtin("pagoda").unwrap().cwd, Cwd::Root);
+}
+
+/// The versions that the five profiles make live, and when.
+#[test]
+fn each_profile_says_which_step_makes_a_version_live() {
+    for (name, step) in
+        [("blueking", "release"), ("blueking-image", "release"), ("divio", "switch"), ("commit-sync", "start"), ("pagoda", "route")]
+    {
+        let live: Vec<_> =
+            builtin(name).unwrap().host_steps().filter(|(_, policy)| policy.makes_live).map(|(name, _)| name.to_string()).collect();
+        assert_eq!(live, [step], "{name}");
     }
 }

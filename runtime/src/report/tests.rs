@@ -468,3 +468,10 @@ fn the_schema_of_the_report_names_every_field() {
         assert!(schema["properties"].get(field).is_some(), "{field}");
     }
 }
+
+#[test]
+fn profiles_know_every_field_of_a_report() {
+    let report = serde_json::to_value(Report::not_started(Status::Refused)).unwrap();
+    let fields: std::collections::BTreeSet<&str> = report.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(fields, crate::profile::report_fields().iter().copied().collect());
+}

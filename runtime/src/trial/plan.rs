@@ -54,7 +54,7 @@ impl Planned {
 
     /// The job of the `attempt`th run.
     pub(super) fn job(&self, file: &CaseFile, attempt: u32) -> Result<Job, Outcome> {
-        let supplies = Supplies { app_env: &self.app_env, blobs: &file.blobs, run: &self.run };
+        let supplies = Supplies { app_env: &self.app_env, blobs: &file.blobs, run: &self.run, outputs: job::Outputs::new() };
         let at = At { step: 0, slot: 0, revert: false };
         let place = self.hook.place(&self.plan.steps[0].name);
         job::job(&self.plan, at, &place, attempt, &supplies).map_err(|errors| {
@@ -87,6 +87,7 @@ fn resolved(file: &CaseFile, app_env: &BTreeMap<String, String>) -> Result<Resul
         facts: &BTreeMap::new(),
         instances: &[],
         selection: &Selection::default(),
+        at_start: false,
         steps_in_code: &[],
         notices: Vec::new(),
         warnings: Vec::new(),

@@ -14,8 +14,7 @@ fn refused(args: &[&str], project: &Project, what: &str) {
 #[test]
 fn commands_of_later_versions() {
     let project = Project::new("");
-    let commands: [&[&str]; 10] = [
-        &["import", "Boxfile", "--as", "pagoda", "-o", "wasmhook.toml"],
+    let commands: [&[&str]; 9] = [
         &["new", "hook", "--lang", "rust"],
         &["build"],
         &["inspect", "hook.wasm"],
@@ -34,9 +33,8 @@ fn commands_of_later_versions() {
 #[test]
 fn options_of_later_versions() {
     let project = Project::new("").file("ok.wat", "(module (func (export \"_start\")))");
-    let options: [(&[&str], &str); 6] = [
+    let options: [(&[&str], &str); 5] = [
         (&["exec", "--net", "db:5432", "ok.wat"], "--net"),
-        (&["run", "--dialect", "pagoda"], "--dialect"),
         (&["run", "--format", "junit"], "--format junit"),
         (&["plan", "--format", "junit"], "--format junit"),
         (&["list", "--format", "junit"], "--format junit"),

@@ -128,7 +128,12 @@ fn instances_run_a_phase_each_in_its_own_directory() {
     let instances: Vec<&str> = json["hooks"].as_array().unwrap().iter().filter_map(|hook| hook["instance"].as_str()).collect();
     // The phases of the profile `default` run on one instance, the first.
     assert_eq!(instances, ["one"], "{json}");
-    for (given, words) in [("one", "write NAME=DIR"), ("one=gone", "gone"), ("a/b=one", "slash")] {
+    for (given, words) in [
+        ("one", "write [SERVICE/]NAME=DIR"),
+        ("one=gone", "gone"),
+        ("a/b/c=one", "slash"),
+        ("web/a=one", "no hook belongs to the service `web`"),
+    ] {
         let ran = Place::new().args(["run", "--instance", given]).current_dir(project.path()).run().exits(2);
         assert!(ran.said().contains(words), "{given}: {}", ran.stderr);
     }

@@ -50,8 +50,10 @@ pub enum Command {
     Resolve(ResolveArgs),
     /// Say who holds the lock, or take it away.
     Unlock(UnlockArgs),
-    /// Explain a code that a message named.
+    /// Explain a code that a message named, a profile, or a phase.
     Explain(ExplainArgs),
+    /// Write a wasmhook.toml from a Boxfile, an app_desc.yaml, an app spec, a command list or a release folder.
+    Import(ImportArgs),
     /// Run the test cases (`*.test.toml`) beside hooks.
     Test(TestArgs),
     /// Show or clear the compile cache.
@@ -75,9 +77,6 @@ pub enum Command {
 /// Commands whose mechanism comes with a later version: they are refused by name.
 #[derive(Debug, Subcommand)]
 pub enum Later {
-    /// (not in this version) Import a foreign format.
-    #[command(hide = true)]
-    Import(Rest),
     /// (not in this version) Make a new hook from a template.
     #[command(hide = true)]
     New(Rest),
@@ -111,7 +110,6 @@ impl Later {
     /// The command's name.
     pub const fn name(&self) -> &'static str {
         match self {
-            Self::Import(_) => "import",
             Self::New(_) => "new",
             Self::Build(_) => "build",
             Self::Inspect(_) => "inspect",
@@ -179,9 +177,12 @@ pub struct Selectors {
     /// Directory of the manifest.
     #[arg(short = 'C', value_name = "DIR", default_value = ".")]
     pub dir: PathBuf,
-    /// Manifest file; several are merged, the later has precedence [default: wasmhook.toml].
+    /// Manifest file; several are merged, the later has precedence [default: wasmhook.toml]. A file that doesn't end in .toml is read
+    /// as the foreign format that it is recognised as.
     #[arg(long = "manifest", value_name = "FILE")]
     pub manifests: Vec<PathBuf>,
+    #[command(flatten)]
+    pub foreign: Foreign,
     /// The version tag being deployed (DEPLOY_TAG).
     #[arg(long, value_name = "T")]
     pub tag: Option<String>,
@@ -215,12 +216,15 @@ pub struct Selectors {
     /// A file with more of the app environment (KEY=value lines).
     #[arg(long = "env-file", value_name = "F")]
     pub env_files: Vec<PathBuf>,
-    /// Take the app environment from wasmhook's own.
+    /// Take the app environment from wasmhook's own; without any manifest its PRE_DEPLOY_* and POST_DEPLOY_* are the hooks.
     #[arg(long)]
     pub from_env: bool,
-    /// An instance of the service, and its directory.
-    #[arg(long = "instance", value_name = "NAME=DIR")]
+    /// An instance of a service (of any, without SERVICE/), and its directory.
+    #[arg(long = "instance", value_name = "[SERVICE/]NAME=DIR")]
     pub instances: Vec<String>,
+    /// Run as at the first start of a container or machine: whatever commit ran last, and without waiting for what may run in the background then.
+    #[arg(long)]
+    pub at_start: bool,
     /// Run the hooks of a release whose marker file exists.
     #[arg(long)]
     pub ignore_marker: bool,
@@ -229,6 +233,39 @@ pub struct Selectors {
     pub accept_moved_tag: bool,
     #[command(flatten)]
     pub places: Places,
+}
+
+/// How a file that is no wasmhook.toml is read.
+#[derive(Debug, Clone, Args)]
+pub struct Foreign {
+    /// The format of a foreign file whose name and content don't say it: app-desc, boxfile, app-spec, command-list, release-folder.
+    #[arg(long = "as", value_name = "KIND")]
+    pub kind: Option<String>,
+    /// The module or service of a foreign file whose hooks are wanted [default: all].
+    #[arg(long, value_name = "NAME")]
+    pub module: Option<String>,
+}
+
+/// `wasmhook import`.
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// A file, or a directory that holds one.
+    #[arg(required_unless_present = "from_env")]
+    pub path: Option<PathBuf>,
+    #[command(flatten)]
+    pub foreign: Foreign,
+    /// Where to write it; a file that is there already is left as it is [default: standard output].
+    #[arg(short = 'o', long = "output", value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// The application, if the file doesn't name it.
+    #[arg(long, value_name = "NAME")]
+    pub app: Option<String>,
+    /// The release whose hooks are read from a release folder [default: the newest].
+    #[arg(long, value_name = "T")]
+    pub tag: Option<String>,
+    /// Fill placeholders in from the environment; without a file, read PRE_DEPLOY_* and POST_DEPLOY_* from it.
+    #[arg(long)]
+    pub from_env: bool,
 }
 
 /// How results are written to standard output.
@@ -268,8 +305,8 @@ pub struct RunArgs {
     /// Go on with the last run that was cut off or failed: only what is missing of it runs.
     #[arg(long, conflicts_with = "dry_run")]
     pub resume: bool,
-    /// (not in this version) Print a platform's exact lines.
-    #[arg(long, value_name = "PROFILE", hide = true)]
+    /// Print a platform's exact lines (and its answer, if it has one) instead of the summary.
+    #[arg(long, value_name = "PROFILE")]
     pub dialect: Option<String>,
 }
 
@@ -286,14 +323,25 @@ pub struct PlanArgs {
     pub format: Format,
 }
 
+/// Files that a JSON Schema describes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SchemaKind {
+    /// `wasmhook.toml`.
+    Manifest,
+    /// The file given to `--policy`.
+    Policy,
+    /// A profile of one's own.
+    Profile,
+}
+
 /// `wasmhook check`.
 #[derive(Debug, Args)]
 pub struct CheckArgs {
     #[command(flatten)]
     pub selectors: Selectors,
-    /// Print the JSON Schema of the manifest instead.
-    #[arg(long)]
-    pub schema: bool,
+    /// Print the JSON Schema of the manifest instead, or of a policy or profile file.
+    #[arg(long, value_name = "KIND", num_args = 0..=1, require_equals = true, default_missing_value = "manifest")]
+    pub schema: Option<SchemaKind>,
     /// How to write it.
     #[arg(long, value_name = "F", default_value = "human")]
     pub format: Format,
@@ -370,8 +418,15 @@ pub struct UnlockArgs {
 /// `wasmhook explain`.
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
-    /// The code, as it stands in brackets: `unknown-key`.
-    pub code: String,
+    /// A code as it stands in brackets (`unknown-key`), a profile (its name or file), or a phase or step of one (`pre-release`).
+    #[arg(value_name = "CODE|PROFILE|PHASE")]
+    pub name: String,
+    /// The profile whose phase is meant, if several have one of that name.
+    #[arg(long, value_name = "PROFILE")]
+    pub profile: Option<String>,
+    /// Directory that profile files are named from.
+    #[arg(short = 'C', value_name = "DIR", default_value = ".")]
+    pub dir: PathBuf,
 }
 
 /// `wasmhook test`.

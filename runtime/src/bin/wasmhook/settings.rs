@@ -1,12 +1,13 @@
 //! What the environment says, read once, at the start. Everything after it gets values.
 
-use crate::args::{Places, Selectors};
+use crate::args::{Foreign, Places, Selectors};
 use crate::error::CliError;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 use wasmhook::Request;
-use wasmhook::model::id::{AppName, Commit, EnvironmentName, HookId, InstanceName, NameError, StepName, Tag};
+use wasmhook::manifest::import::Kind;
+use wasmhook::model::id::{AppName, Commit, EnvironmentName, HookId, InstanceName, NameError, ServiceName, StepName, Tag};
 use wasmhook::plan::order::Instance;
 
 /// The environment of the process, as values.
@@ -67,6 +68,9 @@ impl Settings {
         let environment = EnvironmentName::new(selectors.env_name.as_deref().unwrap_or("default"))?;
         let mut request = Request::new(&selectors.dir, environment);
         request.manifests.clone_from(&selectors.manifests);
+        request.import_as = kind(&selectors.foreign)?;
+        request.module.clone_from(&selectors.foreign.module);
+        request.jobs_from_env = selectors.from_env;
         request.tag = selectors.tag.as_deref().map(Tag::new).transpose()?;
         request.commit = selectors.commit.as_deref().map(Commit::new).transpose()?;
         request.app = selectors.app.as_deref().map(AppName::new).transpose()?;
@@ -79,6 +83,7 @@ impl Settings {
         request.phases = names(&selectors.phases, StepName::new)?;
         request.only = names(&selectors.only, HookId::new)?;
         request.instances = selectors.instances.iter().map(|text| instance(text)).collect::<Result<_, _>>()?;
+        request.at_start = selectors.at_start;
         request.ignore_marker = selectors.ignore_marker;
         request.accept_moved_tag = selectors.accept_moved_tag;
         if let Some(path) = self.get("PATH") {
@@ -91,12 +96,22 @@ impl Settings {
 /// How long a remote may take to answer `git fetch`.
 pub const FETCH_DEADLINE: Duration = Duration::from_mins(1);
 
+/// The format that `--as` names.
+///
+/// # Errors
+/// [`CliError`] if there is no such format.
+pub fn kind(foreign: &Foreign) -> Result<Option<Kind>, CliError> {
+    let parse = |text: &str| text.parse().map_err(|help| CliError::usage(format!("--as {text}: there is no such format; {help}")));
+    foreign.kind.as_deref().map(parse).transpose()
+}
+
 fn names<T>(texts: &[String], check: impl Fn(String) -> Result<T, NameError>) -> Result<Vec<T>, CliError> {
     Ok(texts.iter().cloned().map(check).collect::<Result<_, _>>()?)
 }
 
 fn instance(text: &str) -> Result<Instance, CliError> {
-    let (name, dir) = text.split_once('=').ok_or_else(|| CliError::usage(format!("--instance {text}: write NAME=DIR")))?;
+    let (name, dir) = text.split_once('=').ok_or_else(|| CliError::usage(format!("--instance {text}: write [SERVICE/]NAME=DIR")))?;
+    let (service, name) = name.split_once('/').map_or((None, name), |(service, name)| (Some(service), name));
     let dir = PathBuf::from(dir).canonicalize().map_err(|error| CliError::usage(format!("--instance {text}: {error}")))?;
-    Ok(Instance { name: InstanceName::new(name)?, dir: dir.display().to_string() })
+    Ok(Instance { service: service.map(ServiceName::new).transpose()?, name: InstanceName::new(name)?, dir: dir.display().to_string() })
 }

@@ -1,6 +1,7 @@
 //! The only module that prints. stderr is what happens meanwhile, stdout what was asked for: `run --format json | jq` works while a person
 //! still sees the progress.
 
+use crate::render::dialect::Dialect;
 use crate::render::given::Given;
 use crate::render::human::live::{Live, Running};
 use crate::render::human::summary;
@@ -78,6 +79,8 @@ struct State {
     out: Box<dyn Write + Send>,
     err: Box<dyn Write + Send>,
     live: Live,
+    /// Speaks in the place of the lines for people.
+    dialect: Option<Dialect>,
     bar: ProgressBar,
     /// The first line of JSON that couldn't be written: events don't stop for it, but the run's end tells.
     lost: Option<io::Error>,
@@ -93,14 +96,22 @@ impl Ui {
     pub fn new(settings: UiSettings, out: Box<dyn Write + Send>, err: Box<dyn Write + Send>) -> Self {
         let live = Live::new(settings.stderr);
         let bar = progress_bar(&settings);
-        Self { settings, state: Mutex::new(State { out, err, live, bar, lost: None }) }
+        Self { settings, state: Mutex::new(State { out, err, live, dialect: None, bar, lost: None }) }
+    }
+
+    /// From now on a run is told in a platform's own lines: on standard output, or, where something else is asked for there, on standard error.
+    pub fn speak(&self, dialect: Dialect) {
+        self.state().dialect = Some(dialect);
     }
 
     /// Shows an event. A broken stream stops no run: what can't be shown is dropped, and [`Self::summary`] tells of lost JSON Lines.
     pub fn event(&self, event: &Event) {
         let mut state = self.state();
         let lines = text(&state.live.event(event));
-        let _ = state.err(&lines);
+        match state.dialect.as_mut().map(|dialect| dialect.event(event)) {
+            Some(lines) => state.say(&lines, self.settings.format),
+            None => _ = state.err(&lines),
+        }
         if self.settings.format == Format::Jsonl {
             let written = jsonl::event(event).map_err(io::Error::other).and_then(|line| state.out(&line));
             state.lost = state.lost.take().or(written.err());
@@ -115,6 +126,9 @@ impl Ui {
     pub fn summary(&self, report: &Report) -> io::Result<()> {
         let mut state = self.state();
         state.bar.finish_and_clear();
+        if state.dialect.is_some() {
+            return state.answer(report, self.settings.format);
+        }
         if self.settings.format == Format::Human {
             return state.out(&("\n".to_owned() + &summary::render(self.settings.stdout, report, &self.settings.given)));
         }
@@ -132,6 +146,7 @@ impl Ui {
     pub fn report(&self, report: &Report) -> io::Result<()> {
         match self.settings.format {
             Format::Json => self.state().out(&json::pretty(report).map_err(io::Error::other)?),
+            Format::Human if self.state().dialect.as_ref().is_some_and(Dialect::answers) => self.state().answer(report, Format::Human),
             Format::Human | Format::Jsonl => Ok(()),
         }
     }
@@ -176,6 +191,30 @@ impl State {
     fn err(&mut self, text: &str) -> io::Result<()> {
         let Self { err, bar, .. } = self;
         bar.suspend(|| write(err.as_mut(), text))
+    }
+
+    /// Lines of a dialect, where they belong.
+    fn say(&mut self, lines: &str, format: Format) {
+        let answers = self.dialect.as_ref().is_some_and(Dialect::answers);
+        if format == Format::Human && !answers {
+            let written = self.out(lines);
+            self.lost = self.lost.take().or(written.err());
+        } else {
+            let _ = self.err(lines);
+        }
+    }
+
+    /// How a dialect ends: its last lines, and its answer or the report.
+    fn answer(&mut self, report: &Report, format: Format) -> io::Result<()> {
+        let Some(dialect) = &self.dialect else { return Ok(()) };
+        let (lines, answer) = dialect.end(report).map_err(io::Error::other)?;
+        self.say(&lines, format);
+        match (format, answer) {
+            (Format::Json, _) => self.out(&json::pretty(report).map_err(io::Error::other)?)?,
+            (Format::Human, Some(answer)) => self.out(&answer)?,
+            (Format::Human | Format::Jsonl, _) => {}
+        }
+        self.lost.take().map_or(Ok(()), Err)
     }
 
     fn show_progress(&self) {

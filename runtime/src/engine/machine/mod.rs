@@ -4,7 +4,8 @@
 //! (`properties.rs` checks it on random lives):
 //!
 //! - every launch has an intent recorded before it and an outcome after it;
-//! - after an abort nothing is launched but reverts and `always` steps, and every `always` step runs exactly once;
+//! - after an abort nothing is launched but reverts and `always` steps, and every `always` step runs exactly once
+//!   (unless it waits for a failure, and there was none);
 //! - a cancel is an abort that reverts nothing;
 //! - the first error stays the first;
 //! - the lock is released on every way out.
@@ -23,8 +24,8 @@ pub use spec::{At, Decision, Lifecycle, SlotSpec, StepSpec};
 pub use verdict::verdict;
 
 use crate::model::event::Status;
-use crate::model::outcome::{Cause, Outcome, Verdict};
-use crate::model::policy::{Files, OnFailure, OnLocked};
+use crate::model::outcome::{Cause, Outcome, SkipReason, Verdict};
+use crate::model::policy::{AfterFailure, Files, OnFailure, OnLocked, OnTimeout, When};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One run of a lifecycle.
@@ -45,6 +46,8 @@ pub struct Machine {
     /// What ended before the engine died; `None` if this is no recovery.
     ended_before: Option<BTreeSet<At>>,
     first_error: Option<At>,
+    /// Whether anything ended badly so far, tolerated or not.
+    blemished: bool,
     cancelled: bool,
     finished: bool,
 }
@@ -66,6 +69,8 @@ struct Track {
     slot: usize,
     /// Slots that preflight ruled out.
     ruled_out: BTreeSet<usize>,
+    /// Lists that a failure ended, and the first slot at which it did: nothing after it runs in that list.
+    ended_lists: BTreeMap<usize, usize>,
     /// The gravest verdict so far.
     verdict: Verdict,
     /// Whether a hook of it ended badly, tolerated or not: what the phase staged is one whole, so none of it is committed then.
@@ -93,6 +98,7 @@ impl Machine {
             mode: Mode::Normal,
             ended_before: None,
             first_error: None,
+            blemished: false,
             cancelled: false,
             finished: false,
         }
@@ -101,7 +107,7 @@ impl Machine {
     /// The rest of a run whose engine died: only its `always` steps, and of them only what never ended.
     #[must_use]
     pub fn recover(spec: Lifecycle, ended: BTreeSet<At>) -> Self {
-        Self { mode: Mode::Aborted, cancelled: true, ended_before: Some(ended), ..Self::new(spec) }
+        Self { mode: Mode::Aborted, cancelled: true, blemished: true, ended_before: Some(ended), ..Self::new(spec) }
     }
 
     /// The first failure that aborted the run.
@@ -185,6 +191,16 @@ impl Machine {
         let verdict = verdict(&outcome, step, step.slots[at.slot].allow_failure);
         let reverts = step.on_failure == OnFailure::Revert;
         let stopped = outcome == Outcome::Cancelled && self.mode == Mode::Aborted;
+        let failed = !outcome.is_ok() && outcome != Outcome::Cancelled;
+        // A timeout that counts as a success doesn't end its list either.
+        let counts = failed && !(matches!(outcome, Outcome::TimedOut { .. }) && step.on_timeout == OnTimeout::Pass);
+        let ended_list = (counts && step.after_failure == AfterFailure::EndList).then(|| step.slots[at.slot].list);
+        // Neither is a bad end of the run that is resumed forgotten.
+        self.blemished |= failed || matches!(outcome, Outcome::Skipped { reason: SkipReason::Passed { .. } });
+        if let (Some(track), Some(list)) = (self.open.get_mut(&at.step), ended_list) {
+            let first = track.ended_lists.entry(list).or_insert(at.slot);
+            *first = at.slot.min(*first);
+        }
         self.weigh(at.step, verdict);
         if let Some(track) = self.open.get_mut(&at.step) {
             track.spoilt |= !outcome.is_ok();
@@ -208,6 +224,7 @@ impl Machine {
         let spec = &self.spec.steps[step];
         let verdict = verdict(outcome, spec, false);
         let reverts = spec.on_failure == OnFailure::Revert;
+        self.blemished |= !outcome.is_ok();
         self.weigh(step, verdict);
         if verdict == Verdict::Abort {
             self.first_error = self.first_error.or(Some(At::main(step, 0)));
@@ -253,7 +270,7 @@ impl Machine {
             }
             if let Some(at) = self.next_revert() {
                 self.launch(at, out);
-            } else if self.next < self.spec.steps.len() {
+            } else if self.next < self.spec.steps.len() && !self.must_know_more() {
                 self.open_next(out);
             } else if self.open.is_empty() && self.running.is_empty() {
                 self.finish(out);
@@ -283,6 +300,11 @@ impl Machine {
         foreground || reverting || stopping
     }
 
+    /// Whether the next step depends on how the others end, and some haven't yet.
+    fn must_know_more(&self) -> bool {
+        self.spec.steps[self.next].when != When::Any && !self.open.is_empty()
+    }
+
     fn open_next(&mut self, out: &mut Vec<Effect>) {
         let step = self.next;
         self.next += 1;
@@ -297,7 +319,8 @@ impl Machine {
         let preflight = spec.slots.iter().any(|slot| slot.decision == Decision::Run);
         let ruled_out = self.ended_before.iter().flatten().filter(|at| at.step == step && !at.revert).map(|at| at.slot).collect();
         let state = if preflight { TrackState::Preflighting } else { TrackState::Running };
-        self.open.insert(step, Track { state, slot: 0, ruled_out, verdict: Verdict::Proceed, spoilt: false });
+        let track = Track { state, slot: 0, ruled_out, ended_lists: BTreeMap::new(), verdict: Verdict::Proceed, spoilt: false };
+        self.open.insert(step, track);
         if preflight {
             out.push(Effect::Preflight { step });
         }
@@ -306,7 +329,12 @@ impl Machine {
     fn may_run(&self, step: usize) -> bool {
         let spec = &self.spec.steps[step];
         let owed = |ended: &BTreeSet<At>| (0..spec.slots.len()).any(|slot| !ended.contains(&At::main(step, slot)));
-        self.mode == Mode::Normal || spec.always && self.ended_before.as_ref().is_none_or(owed)
+        let due = match spec.when {
+            When::Any => true,
+            When::Succeeded => !self.blemished,
+            When::Failed => self.blemished,
+        };
+        due && (self.mode == Mode::Normal || spec.always && self.ended_before.as_ref().is_none_or(owed))
     }
 
     /// Takes an open step as far as it goes by itself.
@@ -327,6 +355,9 @@ impl Machine {
                 continue; // settled already
             }
             match slots[slot].decision.clone() {
+                Decision::Run if track.ended_lists.get(&slots[slot].list).is_some_and(|failed| slot > *failed) => {
+                    self.settle(At::main(step, slot), Outcome::Skipped { reason: SkipReason::ListEnded }, out);
+                }
                 Decision::Run => self.launch(At::main(step, slot), out),
                 Decision::Skip(reason) => self.settle(At::main(step, slot), Outcome::Skipped { reason }, out),
                 Decision::Unresolved => {}

@@ -2,28 +2,33 @@
 
 use super::*;
 use crate::model::outcome::{SkipReason, TimeLimit};
-use crate::model::policy::OnTimeout;
+use crate::model::policy::{AfterFailure, OnTimeout, When};
 use proptest::prelude::*;
 
 fn slot() -> impl Strategy<Value = SlotSpec> {
     let decision = prop_oneof![6 => Just(Decision::Run), 1 => Just(Decision::Skip(SkipReason::Disabled))];
-    (decision, any::<bool>(), any::<bool>(), any::<bool>()).prop_map(|(decision, allow_failure, live, revert)| SlotSpec {
+    (decision, any::<bool>(), any::<bool>(), any::<bool>(), 0usize..2).prop_map(|(decision, allow_failure, live, revert, list)| SlotSpec {
         decision,
         allow_failure,
         live,
         revert,
+        list,
     })
 }
 
 fn step() -> impl Strategy<Value = StepSpec> {
     let policies = (prop::sample::select(OnFailure::ALL), prop::sample::select(OnTimeout::ALL), prop::sample::select(Files::ALL));
-    (policies, any::<bool>(), prop::bool::weighted(0.3), prop::collection::vec(slot(), 0..4)).prop_map(
-        |((on_failure, on_timeout, files), background, always, slots)| StepSpec {
+    let turns =
+        (prop_oneof![4 => Just(When::Any), 1 => Just(When::Succeeded), 1 => Just(When::Failed)], prop::sample::select(AfterFailure::ALL));
+    (policies, turns, any::<bool>(), prop::bool::weighted(0.3), prop::collection::vec(slot(), 0..4)).prop_map(
+        |((on_failure, on_timeout, files), (when, after_failure), background, always, slots)| StepSpec {
             on_failure,
             on_timeout,
             files,
             background: background && !always,
             always,
+            when,
+            after_failure,
             slots,
         },
     )
@@ -121,8 +126,25 @@ proptest! {
         }
 
         // Every always step starts exactly once (its later slots give way only to its own abort).
-        for (index, step) in spec.steps.iter().enumerate().filter(|(_, step)| step.always) {
+        for (index, step) in spec.steps.iter().enumerate().filter(|(_, step)| step.always && step.when == When::Any) {
             prop_assert_eq!(position(&effects, |e| *e == Effect::Record(Record::StepStarted { step: index })).len(), 1, "always step {} of {:?}", index, &step);
+        }
+
+        // A step that waits for a failure has its turn only after one; one that waits for success, only without one.
+        let bad = |effect: &Effect| matches!(effect, Effect::Record(Record::Outcome { at, outcome, .. }) if !at.revert && !outcome.is_ok() && *outcome != Outcome::Cancelled);
+        for (index, step) in spec.steps.iter().enumerate().filter(|(_, step)| step.when != When::Any && step.files != Files::Commit) {
+            let Some(start) = position(&effects, |e| *e == Effect::Record(Record::StepStarted { step: index })).into_iter().next() else { continue };
+            if spec.steps.iter().all(|step| step.files != Files::Commit) {
+                prop_assert_eq!(effects[..start].iter().any(bad), step.when == When::Failed, "step {} of {:?}", index, effects);
+            }
+        }
+
+        // Nothing runs in a list after it ended.
+        for (index, at) in launches.iter().filter(|(_, at)| !at.revert && spec.steps[at.step].after_failure == AfterFailure::EndList) {
+            let list = spec.steps[at.step].slots[at.slot].list;
+            let failed = effects[..*index].iter().any(|e| matches!(e, Effect::Record(Record::Outcome { at: other, outcome: Outcome::Failed { .. }, .. })
+                if other.step == at.step && other.slot < at.slot && !other.revert && spec.steps[other.step].slots[other.slot].list == list));
+            prop_assert!(!failed, "{:?} ran in a list that had ended", at);
         }
 
         // Steps that started finished; stages that opened ended.

@@ -1,7 +1,7 @@
 //! A run as the machine sees it: positions and policies, no names, no commands.
 
 use crate::model::outcome::SkipReason;
-use crate::model::policy::{Files, OnFailure, OnLocked, OnTimeout};
+use crate::model::policy::{AfterFailure, Files, OnFailure, OnLocked, OnTimeout, When};
 
 /// An ordered list of steps.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +25,10 @@ pub struct StepSpec {
     pub background: bool,
     /// Whether it runs even after an abort.
     pub always: bool,
+    /// In which runs it has its turn. `Failed` takes `always`: a failure may have been an abort.
+    pub when: When,
+    /// What becomes of the rest of a list after a failure that the run survives.
+    pub after_failure: AfterFailure,
     /// What runs in it, in order.
     pub slots: Vec<SlotSpec>,
 }
@@ -40,6 +44,8 @@ pub struct SlotSpec {
     pub live: bool,
     /// Whether it has a sibling that undoes it.
     pub revert: bool,
+    /// Which list of the step it belongs to.
+    pub list: usize,
 }
 
 /// What the gate decided for one slot.

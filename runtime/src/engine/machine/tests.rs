@@ -5,7 +5,7 @@ use crate::model::outcome::{SkipReason, TimeLimit};
 use crate::model::policy::OnTimeout;
 
 fn run() -> SlotSpec {
-    SlotSpec { decision: Decision::Run, allow_failure: false, live: true, revert: false }
+    SlotSpec { decision: Decision::Run, allow_failure: false, live: true, revert: false, list: 0 }
 }
 
 fn step(slots: Vec<SlotSpec>) -> StepSpec {
@@ -310,4 +310,71 @@ fn recovery_runs_pending_always_steps_only() {
     let mut machine = Machine::recover(spec, BTreeSet::from([At::main(0, 0)]));
     let life = live(&mut machine, |_| Outcome::Succeeded);
     assert_eq!((life.launched, life.status), (vec![(2, 0)], Status::Interrupted));
+}
+
+/// S5.52: the rest of a failed command's list doesn't run; another service's list and later phases do. S5.35: a timeout ends no list.
+#[test]
+fn s5_52_a_failed_command_ends_its_list_and_no_other() {
+    let of = |list| SlotSpec { list, ..run() };
+    let deploy = StepSpec {
+        on_failure: OnFailure::Continue,
+        on_timeout: OnTimeout::Pass,
+        after_failure: AfterFailure::EndList,
+        ..step(vec![of(0), of(0), of(0), of(1), of(1)])
+    };
+    let steps = vec![deploy.clone(), deploy];
+    let failed = life(steps.clone(), |at| if at == At::main(0, 1) { fails() } else { Outcome::Succeeded });
+    assert_eq!(failed.launched, [(0, 0), (0, 1), (0, 3), (0, 4), (1, 0), (1, 1), (1, 2), (1, 3), (1, 4)]);
+    assert_eq!(failed.status, Status::Success, "no way back: the deploy goes on");
+    let late = life(steps, |at| if at == At::main(0, 1) { times_out(TimeLimit::Deadline) } else { Outcome::Succeeded });
+    assert_eq!(late.launched.len(), 10);
+}
+
+#[test]
+fn s5_52_a_command_that_preflight_rules_out_ends_its_list_where_it_stands() {
+    let deploy = StepSpec { on_failure: OnFailure::Continue, after_failure: AfterFailure::EndList, ..step(vec![run(), run(), run()]) };
+    let mut machine = Machine::new(lifecycle(vec![deploy]));
+    let _ = machine.handle(Input::Start(LockState::Held));
+    let effects = machine.handle(Input::Preflighted { step: 0, findings: vec![(1, vec!["not executable".into()])] });
+    assert!(effects.contains(&Effect::Launch(At::main(0, 0))), "what stands before it runs");
+    let effects = machine.handle(Input::Ended { at: At::main(0, 0), outcome: Outcome::Succeeded });
+    assert!(!effects.contains(&Effect::Launch(At::main(0, 2))), "what stands behind it doesn't");
+}
+
+fn notices() -> [StepSpec; 2] {
+    let on = |when, always| StepSpec { when, always, on_failure: OnFailure::Warn, ..step(vec![run()]) };
+    [on(When::Succeeded, false), on(When::Failed, true)]
+}
+
+/// S2.13, S4.48: a notice of success is sent only then; one of failure also for a failure that was tolerated.
+#[test]
+fn s2_13_s4_48_notices_go_out_where_they_are_true() {
+    let [succeeded, failed] = notices();
+    let steps = |on_failure| vec![StepSpec { on_failure, ..step(vec![run()]) }, succeeded.clone(), failed.clone()];
+    let launched =
+        |on_failure, first: Outcome| life(steps(on_failure), |at| if at.step == 0 { first.clone() } else { Outcome::Succeeded }).launched;
+    assert_eq!(launched(OnFailure::Abort, Outcome::Succeeded), [(0, 0), (1, 0)]);
+    assert_eq!(launched(OnFailure::Abort, fails()), [(0, 0), (2, 0)]);
+    assert_eq!(launched(OnFailure::Warn, fails()), [(0, 0), (2, 0)]);
+    assert_eq!(launched(OnFailure::Continue, times_out(TimeLimit::Fuel)), [(0, 0), (2, 0)]);
+}
+
+#[test]
+fn s4_48_a_notice_that_fails_masks_nothing_and_waits_for_what_runs_in_the_background() {
+    let [succeeded, failed] = notices();
+    let late = StepSpec { background: true, on_failure: OnFailure::Warn, ..step(vec![run()]) };
+    let mut machine = Machine::new(lifecycle(vec![step(vec![run()]), failed.clone()]));
+    let life = live(&mut machine, |_| fails());
+    assert_eq!((life.status, machine.first_error()), (Status::Failed, Some(At::main(0, 0))));
+
+    let mut machine = Machine::new(lifecycle(vec![late, succeeded, failed]));
+    let _ = machine.handle(Input::Start(LockState::Held));
+    let started = machine.handle(Input::Preflighted { step: 0, findings: vec![] });
+    assert!(started.contains(&Effect::Launch(At::main(0, 0))));
+    assert!(
+        !started.iter().any(|effect| matches!(effect, Effect::Preflight { step } if *step > 0)),
+        "it isn't known yet which of the two is true"
+    );
+    let ended = machine.handle(Input::Ended { at: At::main(0, 0), outcome: fails() });
+    assert!(ended.contains(&Effect::Preflight { step: 2 }) && !ended.contains(&Effect::Preflight { step: 1 }));
 }

@@ -26,6 +26,11 @@ fn steps() -> Vec<PlanStep> {
     ]
 }
 
+fn by(policy: &str, step: PlanStep) -> PlanStep {
+    let PlanStepKind::Phase { hooks, .. } = step.kind else { return step };
+    PlanStep { kind: PlanStepKind::Phase { policy: serde_json::from_str(policy).unwrap(), hooks }, ..step }
+}
+
 async fn resume(bench: &mut Bench, run: &str, steps: Vec<PlanStep>) -> Report {
     let again = Prepared { resume: true, ..prepared(run, steps) };
     bench.runner.run(&again, &Stop::new()).await.unwrap()
@@ -90,6 +95,24 @@ async fn a_tolerated_failure_is_passed_and_not_repeated() {
     let report = resume(&mut bench, "r2", steps()).await;
     assert_eq!(bench.executor.ran(), ["p/a", "p/b", "p/b"]);
     assert_eq!(report.hooks_executed[0], "p: a.wasm - SKIPPED (run r1, which goes on here, is past it)");
+}
+
+#[tokio::test]
+async fn a_list_that_ended_stays_ended_and_what_waits_for_a_failure_has_its_turn() {
+    let list = || {
+        let list = r#"{"title": "P", "on_failure": "warn", "after_failure": "end-list"}"#;
+        vec![
+            by(list, phase("p", vec![hook("a"), hook("b")])),
+            phase("q", vec![hook("c")]),
+            by(r#"{"title": "Sorry", "when": "failed"}"#, phase("sorry", vec![hook("d")])),
+        ]
+    };
+    let mut bench = bench(MockExecutor::new().exiting("p/a", 1).exiting("q/c", 1));
+    bench.run("r1", list()).await;
+    assert_eq!(bench.executor.ran(), ["p/a", "q/c", "sorry/d"]);
+    let report = resume(&mut bench, "r2", list()).await;
+    assert_eq!(ran_since(&bench, 3), ["q/c", "sorry/d"], "the failure that was passed is one all the same");
+    assert_eq!(report.hooks_executed[1], "p: b.wasm - SKIPPED (an earlier command of its list failed)");
 }
 
 #[tokio::test]

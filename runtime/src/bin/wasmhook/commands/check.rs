@@ -1,7 +1,7 @@
 //! `wasmhook check`: every problem at once, and no run.
 
 use super::{check_format, counted, runtime};
-use crate::args::{CheckArgs, Format};
+use crate::args::{CheckArgs, Format, SchemaKind};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::render::json;
@@ -36,8 +36,13 @@ struct Problem<'a> {
 
 pub fn run(args: &CheckArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliError> {
     check_format(args.format)?;
-    if args.schema {
-        ui.stdout_text(&json::pretty(&wasmhook::manifest::json_schema())?)?;
+    if let Some(kind) = args.schema {
+        let schema = match kind {
+            SchemaKind::Manifest => wasmhook::manifest::json_schema(),
+            SchemaKind::Policy => wasmhook::manifest::policy_json_schema(),
+            SchemaKind::Profile => wasmhook::profile::json_schema(),
+        };
+        ui.stdout_text(&json::pretty(&schema)?)?;
         return Ok(Exit::Done);
     }
     let mut request = settings.request(&args.selectors)?;

@@ -5,6 +5,7 @@ mod check;
 mod completions;
 mod exec;
 mod explain;
+mod import;
 mod list;
 mod plan;
 mod resolve;
@@ -38,6 +39,7 @@ pub fn run(command: Command, settings: &Settings, ui: &Ui) -> Result<Exit, CliEr
         Command::Resolve(args) => resolve::run(&args, settings, ui),
         Command::Unlock(args) => unlock::run(&args, settings, ui),
         Command::Explain(args) => explain::run(&args, ui),
+        Command::Import(args) => import::run(&args, settings, ui),
         Command::Test(args) => test::run(&args, settings, ui),
         Command::Cache(args) => cache::run(&args, settings, ui),
         Command::Completions { shell } => completions::run(shell, ui),

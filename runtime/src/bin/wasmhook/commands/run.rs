@@ -4,6 +4,7 @@ use super::{check_format, runtime};
 use crate::args::RunArgs;
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::render::dialect::Dialect;
 use crate::settings::{FETCH_DEADLINE, Settings};
 use crate::ui::Ui;
 use std::sync::Arc;
@@ -19,10 +20,14 @@ use wasmhook::{Engine, Request};
 pub const INTERRUPT_SIGNAL: i32 = libc::SIGURG;
 
 pub fn run(args: &RunArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliError> {
-    refuse_what_comes_later(args)?;
+    check_format(args.format)?;
     let mut request = settings.request(&args.selectors)?;
     request.resume = args.resume;
     request.fetch = (!args.no_fetch).then_some(FETCH_DEADLINE);
+    if let Some(profile) = &args.dialect {
+        let profile = wasmhook::load::profile(&request.dir, profile)?;
+        ui.speak(Dialect::new(profile, ui.stdout_look().charset, request.at_start));
+    }
     std::thread::scope(|scope| {
         // The screen has a thread of its own: a slow terminal must not slow the run down.
         let (events, shown) = std::sync::mpsc::channel::<Event>();
@@ -90,15 +95,6 @@ pub async fn stop_on_signals(stop: Stop) {
     next().await;
     // Nothing is cleaned up: that is what was asked for, and what the journal is made for.
     let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
-}
-
-fn refuse_what_comes_later(args: &RunArgs) -> Result<(), CliError> {
-    check_format(args.format)?;
-    let later = [(args.dialect.is_some(), "--dialect")];
-    match later.iter().find(|(asked, _)| *asked) {
-        Some((_, option)) => Err(CliError::not_available(option)),
-        None => Ok(()),
-    }
 }
 
 /// Hands events to the thread of the screen.

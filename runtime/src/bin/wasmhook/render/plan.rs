@@ -8,7 +8,7 @@ use serde::Serialize;
 use wasmhook::model::event::{GuestKind, Place, Role};
 use wasmhook::model::grant::{EnvSource, Grants};
 use wasmhook::model::id::{Commit, Tag};
-use wasmhook::model::policy::{Files, OnTimeout, Sandbox, Scope};
+use wasmhook::model::policy::{AfterFailure, Background, Files, OnTimeout, Sandbox, Scope, When};
 use wasmhook::plan::{HostCommand, Plan, PlanGuest, PlanHook, PlanStep, PlanStepKind};
 use wasmhook::profile::{HostPolicy, PhasePolicy};
 
@@ -87,7 +87,15 @@ fn phase_policy(policy: &PhasePolicy) -> String {
     if policy.files != Files::Keep {
         parts.push(format!("files {}", word(&policy.files)));
     }
-    parts.extend(policy.background.then(|| "background".to_owned()));
+    if policy.after_failure != AfterFailure::Next {
+        parts.push("a failure ends its list".to_owned());
+    }
+    match policy.when {
+        When::Any => {}
+        When::Succeeded => parts.push("only if everything succeeded".to_owned()),
+        When::Failed => parts.push("only if something failed".to_owned()),
+    }
+    parts.extend((policy.background == Background::Yes).then(|| "background".to_owned()));
     parts.extend(policy.always.then(|| "always".to_owned()));
     parts.join(", ")
 }

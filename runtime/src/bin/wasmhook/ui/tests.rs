@@ -109,7 +109,7 @@ fn the_two_streams_have_looks_of_their_own() {
 }
 
 #[test]
-fn the_progress_line_names_the_newest_hook_and_its_limit() {
+fn s2_29_the_progress_line_names_the_newest_hook_and_its_limit() {
     let place = crate::render::testing::journal::place("post-pull", "v0.4.0");
     let running = Running { place, timeout_ms: Some(300_000) };
     assert_eq!(progress(&running, 0, Charset::Ascii), "of 5m  post-pull/v0.4.0");

@@ -44,15 +44,11 @@ fn hook(id: &str, guest: PlanGuest) -> PlanHook {
 fn phase(hooks: Vec<PlanHook>) -> PlanStepKind {
     let policy = PhasePolicy {
         title: "Post-pull".to_owned(),
-        on_failure: OnFailure::Abort,
         on_timeout: OnTimeout::Pass,
         gate: Gate::Once,
         scope: Scope::All,
         files: Files::Commit,
-        background: false,
-        always: false,
-        limits: ProfileLimits::default(),
-        lines: Lines::default(),
+        ..PhasePolicy::default()
     };
     PlanStepKind::Phase { policy, hooks }
 }
@@ -85,6 +81,7 @@ fn plan(text: &str) -> Plan {
         sandbox: Sandbox::None,
         script: None,
         shown: text.to_owned(),
+        expand_env: false,
     };
     let native = PlanHook {
         fallback: Some("no such module: x.wasm".to_owned()),
