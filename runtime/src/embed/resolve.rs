@@ -88,7 +88,7 @@ impl Engine {
         let Some(newest) = ledger.runs(&target, 1).map_err(Error::from)?.pop() else { return Err(ResolveError::NoRun(target)) };
         let mut known = resolve::waiting(&*ledger, &target).map_err(Error::from)?;
         // What waits can be resolved also where nothing can be planned any more.
-        let plan = load::prepare(declared, &Request { fetch: None, ..request }, self.new_run(), &self.probe).await;
+        let plan = Box::pin(load::prepare(declared, &Request { fetch: None, ..request }, self.new_run(), &self.probe)).await;
         match plan {
             Ok(prepared) => add_planned(&*ledger, &prepared.plan, &newest.run, &mut known)?,
             Err(error) if !known.iter().any(|execution| execution.is_called(name)) => return Err(Error::from(error).into()),

@@ -184,15 +184,6 @@ impl Keep {
         self.dry.as_ref().map_or(Ok(()), |staging| staging.discard())
     }
 
-    /// What a phase's hooks did counts when its stage is committed, and not at all when it isn't.
-    ///
-    /// # Errors
-    /// [`LedgerError`] if it could not be recorded.
-    pub fn phase_ended(&self, step: usize, outcome: &Outcome, journal: &mut Journal<'_>, held: &mut Held) -> Result<(), LedgerError> {
-        let resolution = if outcome.is_ok() { Resolution::MarkDone } else { Resolution::MarkNotRun };
-        held.back.remove(&step).unwrap_or_default().into_iter().try_for_each(|(key, digest)| counts(journal, key, &digest, resolution))
-    }
-
     /// Whether writes through a grant end with its hook or its phase; those that would last are a dry run's.
     const fn is_kept(&self, dir: &DirGrant) -> bool {
         match dir.mode {
@@ -223,9 +214,9 @@ pub fn is_committed_as_one(plan: &Plan, at: At) -> bool {
 ///
 /// # Errors
 /// [`LedgerError`] if it could not be recorded.
-pub fn counts(journal: &mut Journal<'_>, key: Key, digest: &Digest, resolution: Resolution) -> Result<(), LedgerError> {
+pub fn counts(journal: &mut Journal<'_>, key: &Key, digest: &Digest, resolution: Resolution) -> Result<(), LedgerError> {
     let what = What::Resolved { place: key.place.clone(), release: key.release.clone(), resolution, by: None };
-    journal.record(what, Some((&key, digest)), Durability::Now)
+    journal.record(what, Some((key, digest)), Durability::Now)
 }
 
 /// What waits for something else to be durable.
@@ -246,6 +237,15 @@ impl Held {
     /// Keeps an execution until its phase is over.
     pub fn hold_back(&mut self, step: usize, key: Key, digest: Digest) {
         self.back.entry(step).or_default().push((key, digest));
+    }
+
+    /// What a phase's hooks did counts when its stage is committed, and not at all when it isn't.
+    ///
+    /// # Errors
+    /// [`LedgerError`] if it could not be recorded.
+    pub fn phase_ended(&mut self, step: usize, outcome: &Outcome, journal: &mut Journal<'_>) -> Result<(), LedgerError> {
+        let resolution = if outcome.is_ok() { Resolution::MarkDone } else { Resolution::MarkNotRun };
+        self.back.remove(&step).unwrap_or_default().into_iter().try_for_each(|(key, digest)| counts(journal, &key, &digest, resolution))
     }
 
     /// Forgets the commits whose outcomes are durable; what can't be removed is said.
