@@ -34,12 +34,14 @@ impl Place<'_> {
 }
 
 /// Whether the job finds a directory where the machine has another one.
-pub(super) fn any_replaces(job: &Job) -> bool {
-    job.dirs.iter().any(replaces)
+pub(super) fn any_replaces(job: &Job, around: &Surroundings) -> bool {
+    job.dirs.iter().any(|grant| replaces(grant, around))
 }
 
-fn replaces(grant: &DirGrant) -> bool {
-    !matches!(grant.mode, DirMode::Read | DirMode::Write) || is_moved(grant)
+/// What may only be read is a view where somebody else's writes to it are staged.
+fn replaces(grant: &DirGrant, around: &Surroundings) -> bool {
+    let is_view = grant.mode == DirMode::Read && around.view(&grant.guest).is_some();
+    is_view || !matches!(grant.mode, DirMode::Read | DirMode::Write) || is_moved(grant)
 }
 
 fn is_moved(grant: &DirGrant) -> bool {
@@ -76,15 +78,17 @@ fn place<'a>(grant: &'a DirGrant, handle: Option<Handle>, around: &Surroundings,
     }
     let (dir, user_namespace) = match (grant.mode, handle) {
         (DirMode::Write, Some(_)) if around.dry => return Err(dirs::live_in_a_dry_run(grant).into()),
-        (DirMode::Read | DirMode::Write, Some(handle)) => (Arc::new(handle.into()), None),
-        (DirMode::Txn | DirMode::Discard, Some(_)) => {
-            let view = around.view(&grant.guest).ok_or_else(|| dirs::not_staged(grant))?;
-            (Arc::clone(&view.dir), view.user_namespace.clone())
-        }
+        (DirMode::Read | DirMode::Txn | DirMode::Discard, Some(handle)) => match around.view(&grant.guest) {
+            Some(view) => (Arc::clone(&view.dir), view.user_namespace.clone()),
+            None if grant.mode == DirMode::Read => (Arc::new(handle.into()), None),
+            None => return Err(dirs::not_staged(grant).into()),
+        },
+        (DirMode::Write, Some(handle)) => (Arc::new(handle.into()), None),
         (DirMode::Scratch, _) => (Arc::new(open_private(private.add_dir()?)?), None),
         (_, None) => return Err(no_host(grant).into()),
     };
-    Ok(Place { grant, dir, at: mount_point(grant, real_path, private)?, replaces: replaces(grant), user_namespace })
+    let replaces = replaces(grant, around);
+    Ok(Place { grant, dir, at: mount_point(grant, real_path, private, replaces)?, replaces, user_namespace })
 }
 
 fn open_private(dir: &Path) -> Result<OwnedFd, ExecError> {
@@ -94,12 +98,12 @@ fn open_private(dir: &Path) -> Result<OwnedFd, ExecError> {
 
 /// Where the grant is found. What isn't moved lies where its handle says; a directory to put another one over is never made: the machine is not
 /// ours.
-fn mount_point(grant: &DirGrant, real_path: Option<PathBuf>, private: &Private) -> Result<PathBuf, Denial> {
+fn mount_point(grant: &DirGrant, real_path: Option<PathBuf>, private: &Private, replaces: bool) -> Result<PathBuf, Denial> {
     let at = match real_path.filter(|_| !is_moved(grant)) {
         Some(real_path) => real_path,
         None => Path::new(&grant.guest).canonicalize().map_err(|error| no_mount_point(grant, &error))?,
     };
-    if !replaces(grant) {
+    if !replaces {
         return Ok(at);
     }
     if at == Path::new("/") {

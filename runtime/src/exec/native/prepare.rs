@@ -121,7 +121,7 @@ fn places<'a>(
 ) -> Result<Vec<Place<'a>>, NotRun> {
     match (guest.sandbox, private) {
         (None, _) | (_, None) => Ok(Vec::new()),
-        (Some(Sandbox::None), _) if !around.dry && !places::any_replaces(job) => Ok(Vec::new()),
+        (Some(Sandbox::None), _) if !around.dry && !places::any_replaces(job, around) => Ok(Vec::new()),
         (Some(_), Some(private)) => Ok(places::find(job, dirs, around, private)?),
     }
 }

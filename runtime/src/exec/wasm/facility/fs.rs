@@ -46,12 +46,15 @@ pub(in super::super) fn prepare(
     let mut scratch = Vec::new();
     for (grant, handle) in grants.iter().zip(handles) {
         match (grant.mode, handle) {
-            (DirMode::Read, Some(handle)) => open(context, handle, &grant.guest, FsPerms::ReadOnly)?,
+            (DirMode::Read, Some(handle)) => match around.view(&grant.guest) {
+                Some(view) => open_view(context, view, FsPerms::ReadOnly)?,
+                None => open(context, handle, &grant.guest, FsPerms::ReadOnly)?,
+            },
             (DirMode::Write, Some(_)) if around.dry => return Err(Unprepared::Denied(dirs::live_in_a_dry_run(grant))),
             (DirMode::Write, Some(handle)) => open(context, handle, &grant.guest, FsPerms::ReadWrite)?,
             (DirMode::Scratch, _) => scratch.push(private(context, &grant.guest, scratch_root)?),
             (DirMode::Txn | DirMode::Discard, Some(_)) => match around.view(&grant.guest) {
-                Some(view) => open_view(context, view)?,
+                Some(view) => open_view(context, view, FsPerms::ReadWrite)?,
                 None => return Err(Unprepared::Denied(dirs::not_staged(grant))),
             },
             (_, None) => return Err(Unprepared::Denied(no_host(grant))),
@@ -75,9 +78,9 @@ fn open(context: &mut WasiCtxBuilder, handle: &Handle, guest: &str, perms: FsPer
 }
 
 /// The view may be a mount that has no path: it is opened through its descriptor, which nothing needs afterwards.
-fn open_view(context: &mut WasiCtxBuilder, view: &Staged) -> std::result::Result<(), Unprepared> {
+fn open_view(context: &mut WasiCtxBuilder, view: &Staged, perms: FsPerms) -> std::result::Result<(), Unprepared> {
     let handle = format!("/proc/self/fd/{}", view.dir.as_raw_fd());
-    match context.preopened_dir(handle, &view.guest, FsPerms::ReadWrite) {
+    match context.preopened_dir(handle, &view.guest, perms) {
         Ok(_) => Ok(()),
         Err(error) => Err(Unprepared::Host(io::Error::other(format!("the stage of {}: {error}", view.guest)))),
     }

@@ -62,7 +62,7 @@ impl Live {
             What::Interrupted { signal: None } => self.warning("interrupted: ending what runs"),
             What::RunFinished { detail: Some(detail), .. } => self.warning(detail),
             // The summary tells of it.
-            What::Resolved { by: None, .. } | What::RunFinished { detail: None, .. } | What::WouldChange { .. } => Vec::new(),
+            What::RunFinished { detail: None, .. } | What::WouldChange { .. } | What::Resolved { by: None, .. } => Vec::new(),
         }
     }
 
