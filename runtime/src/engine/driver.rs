@@ -18,6 +18,7 @@ use crate::model::id::Digest;
 use crate::model::job::{Execution, Guest, Job, Stream};
 use crate::model::outcome::{Cause, Outcome, SkipReason, Verdict};
 use crate::plan::{Plan, PlanHook, PlanStepKind};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -173,10 +174,9 @@ impl Driver<'_, '_> {
                 let done = (*done)?;
                 let execution = &done.execution;
                 self.cancels.remove(&at);
-                if matches!(execution.outcome, Outcome::TimedOut { abandoned: true, .. })
-                    && let Some(hook) = self.hook(at)
-                {
-                    self.abandoned.extend(hook.grants.dirs.clone());
+                if matches!(execution.outcome, Outcome::TimedOut { abandoned: true, .. }) {
+                    let dirs = self.hook(at).map(|hook| hook.grants.dirs.clone());
+                    self.abandoned.extend(dirs.into_iter().flatten());
                 }
                 let outcome = self.setting.keep.said(execution);
                 self.step_outputs.entry(at.step).or_default().extend(execution.outputs.iter().cloned());
@@ -205,7 +205,7 @@ impl Driver<'_, '_> {
         let cancel = CancellationToken::new();
         self.cancels.insert(at, cancel.clone());
         // An earlier hook of the phase may have put a link where a granted directory was.
-        let findings = self.hook(at).map(|hook| self.setting.checks.check(hook)).unwrap_or_default();
+        let findings = self.hook(at).map(|hook| self.setting.checks.check(&hook)).unwrap_or_default();
         if !findings.is_empty() {
             return self.ended(at, Execution::not_started(Outcome::Failed { cause: Cause::Preflight { findings } }));
         }
@@ -263,11 +263,9 @@ impl Driver<'_, '_> {
         self.setting.attempts.get(place).copied().unwrap_or(0) + 1
     }
 
-    fn hook(&self, at: At) -> Option<&PlanHook> {
-        match &self.setting.plan.steps[at.step].kind {
-            PlanStepKind::Phase { hooks, .. } => hooks.get(at.slot),
-            _ => None,
-        }
+    /// The hook, or what takes it back.
+    fn hook(&self, at: At) -> Option<Cow<'_, PlanHook>> {
+        lifecycle::hook(self.setting.plan, at)
     }
 
     fn record(&mut self, record: Record) -> Result<(), LedgerError> {
@@ -309,7 +307,7 @@ impl Driver<'_, '_> {
         let holds_back = outcome == Outcome::Succeeded && keep::is_committed_as_one(self.setting.plan, at);
         let detail = self.hook_line(at, &outcome);
         self.step_causes.insert(at.step, cause_text(&outcome));
-        let live = self.hook(at).is_none_or(PlanHook::is_live);
+        let live = self.hook(at).is_none_or(|hook| hook.is_live());
         let place = lifecycle::place(self.setting.plan, at);
         self.warnings(&place, &execution)?;
         let finished = Finished {
@@ -396,7 +394,11 @@ impl Driver<'_, '_> {
 
     /// The profile's line for a hook that ran, or that a marker stands for.
     fn hook_line(&self, at: At, outcome: &Outcome) -> Option<String> {
+        // The profile's lines speak of what a release does, not of what takes it back.
         let PlanStepKind::Phase { policy, hooks } = &self.setting.plan.steps[at.step].kind else { return None };
+        if at.revert {
+            return None;
+        }
         let template = match outcome {
             Outcome::Succeeded | Outcome::Skipped { reason: SkipReason::Marker { .. } } => &policy.lines.done,
             Outcome::Skipped { .. } => return None,

@@ -1,5 +1,6 @@
 //! Plan → job: what an executor gets, with every value filled in.
 
+use super::lifecycle;
 use super::machine::At;
 use crate::model::event::Place;
 use crate::model::grant::{DirGrant, EnvSource};
@@ -42,9 +43,11 @@ pub enum JobError {
 /// Everything that is missing.
 pub fn job(plan: &Plan, at: At, place: &Place, attempt: u32, supplies: &Supplies<'_>) -> Result<Job, Vec<JobError>> {
     match &plan.steps[at.step].kind {
-        PlanStepKind::Phase { hooks, .. } => hook_job(&hooks[at.slot], place, attempt, supplies),
         PlanStepKind::Host { command: Some(command), .. } => Ok(host_job(plan, command, place, attempt, supplies)),
-        PlanStepKind::Host { command: None, .. } | PlanStepKind::Fact { .. } => Err(vec![JobError::NoBytes(place.to_string())]),
+        _ => match lifecycle::hook(plan, at) {
+            Some(hook) => hook_job(&hook, place, attempt, supplies),
+            None => Err(vec![JobError::NoBytes(place.to_string())]),
+        },
     }
 }
 
@@ -97,7 +100,7 @@ fn guest(hook: &PlanHook, blobs: &Blobs) -> Result<Guest, JobError> {
             let script = match script {
                 Some(script) if script.copied => {
                     let bytes = bytes(&script.digest).ok_or_else(|| JobError::NoBytes(script.file.clone()))?;
-                    Some(Script { index: script.index, file_name: super::lifecycle::file_name(&script.file).to_owned(), bytes })
+                    Some(Script { index: script.index, file_name: lifecycle::file_name(&script.file).to_owned(), bytes })
                 }
                 _ => None,
             };

@@ -124,7 +124,8 @@ impl Keep {
     /// # Errors
     /// [`Cause::Stage`] if its directories can't be staged together.
     pub fn of_job(&self, at: At, place: &Place, job: &mut Job) -> Result<Vec<Use>, Cause> {
-        let phase = match self.phases.get(&at.step) {
+        // What takes a hook back isn't of its phase, which is over by then.
+        let phase = match self.phases.get(&at.step).filter(|_| !at.revert) {
             Some(Phase::Impossible(cause)) => return Err(cause.clone()),
             Some(Phase::Open(staging)) => Some(staging.clone()),
             None => None,

@@ -2,10 +2,11 @@
 
 use super::gate::{self, Decisions};
 use super::machine::{At, Lifecycle, SlotSpec, StepSpec};
-use crate::model::event::{GuestKind, Place, PlannedHook, PlannedStep, Role, StepKind};
+use crate::model::event::{GuestKind, Place, PlannedHook, PlannedSibling, PlannedStep, Role, StepKind};
 use crate::model::id::Digest;
 use crate::model::policy::{Files, Gate, OnTimeout, Sandbox};
-use crate::plan::{Plan, PlanGuest, PlanStep, PlanStepKind};
+use crate::plan::{Plan, PlanGuest, PlanHook, PlanSibling, PlanStep, PlanStepKind};
+use std::borrow::Cow;
 
 /// The machine's view of a plan.
 #[must_use]
@@ -41,7 +42,7 @@ fn spec(step: &PlanStep, decisions: &[super::machine::Decision]) -> StepSpec {
                     decision: decision.clone(),
                     allow_failure: hook.allow_failure,
                     live: hook.is_live(),
-                    revert: false,
+                    revert: hook.revert.is_some(),
                 })
                 .collect(),
         },
@@ -72,7 +73,11 @@ pub fn place(plan: &Plan, at: At) -> Place {
 #[must_use]
 pub fn identity(plan: &Plan, at: At) -> (Gate, Digest) {
     match &plan.steps[at.step].kind {
-        PlanStepKind::Phase { policy, hooks } => (gate::gate_of(policy.gate, &hooks[at.slot]), hooks[at.slot].digest.clone()),
+        PlanStepKind::Phase { policy, hooks } => {
+            let hook = &hooks[at.slot];
+            let sibling = hook.revert.as_ref().filter(|_| at.revert);
+            (gate::gate_of(policy.gate, hook), sibling.map_or_else(|| hook.digest.clone(), |sibling| hook.with(sibling).digest))
+        }
         PlanStepKind::Host { command, .. } => (Gate::None, Digest::of_json(command)),
         PlanStepKind::Fact { .. } => (Gate::None, Digest::of(b"")),
     }
@@ -111,12 +116,28 @@ fn planned_step(step: &PlanStep) -> PlannedStep {
                 unconfined: hook.guest.kind() == GuestKind::Native
                     && matches!(hook.guest, PlanGuest::Native { sandbox: Sandbox::None, .. }),
                 limits: hook.limits.clone(),
+                revert: hook.revert.as_ref().map(planned_sibling),
             });
             (StepKind::Phase, policy.always, false, hooks.collect())
         }
     };
     let found = if let PlanStepKind::Fact { found, .. } = &step.kind { Some(found.clone()) } else { None };
     PlannedStep { step: step.name.clone(), kind, always, makes_live, found, hooks }
+}
+
+fn planned_sibling(sibling: &PlanSibling) -> PlannedSibling {
+    PlannedSibling { file: file_name(sibling.guest.shown()).to_owned(), guest: sibling.guest.kind(), limits: sibling.limits.clone() }
+}
+
+/// What stands at `at`: the hook, or what takes it back; `None` for anything but a hook.
+#[must_use]
+pub fn hook(plan: &Plan, at: At) -> Option<Cow<'_, PlanHook>> {
+    let PlanStepKind::Phase { hooks, .. } = &plan.steps.get(at.step)?.kind else { return None };
+    let hook = hooks.get(at.slot)?;
+    if !at.revert {
+        return Some(Cow::Borrowed(hook));
+    }
+    hook.revert.as_ref().map(|revert| Cow::Owned(hook.with(revert)))
 }
 
 /// The last component of a path; a command line stays whole.

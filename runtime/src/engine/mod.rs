@@ -16,6 +16,7 @@ pub mod resume;
 mod salvage;
 pub mod staging;
 pub mod stop;
+pub mod undo;
 
 #[cfg(test)]
 mod tests;

@@ -15,6 +15,7 @@ use crate::report::OutcomeWord;
 use std::sync::Mutex;
 
 mod resume;
+mod revert;
 
 #[derive(Default)]
 struct Tape(Mutex<Vec<Event>>);
@@ -52,6 +53,7 @@ fn hook(id: &str) -> PlanHook {
         enabled: true,
         selected: true,
         unusable: None,
+        revert: None,
     }
 }
 

@@ -3,7 +3,8 @@
 use super::sqlite::SqliteLedger;
 use super::{Durability, Ledger, sample};
 use crate::model::event::{
-    Event, Finished, GuestKind, Place, PlannedHook, PlannedStep, Resolution, Role, RunHeader, SCHEMA, Status, StepKind, What,
+    Event, Finished, GuestKind, Place, PlannedHook, PlannedSibling, PlannedStep, Resolution, Role, RunHeader, SCHEMA, Status, StepKind,
+    What,
 };
 use crate::model::files::{FileChanges, TextDiff};
 use crate::model::grant::{Capability, Denial};
@@ -209,7 +210,16 @@ fn header() -> impl Strategy<Value = RunHeader> {
 fn planned_hook() -> impl Strategy<Value = PlannedHook> {
     let guest = one_of(&[GuestKind::Wasm, GuestKind::Native]);
     (place(), text(), text(), guest, of(text()), any::<bool>(), limits()).prop_map(
-        |(place, label, file, guest, fallback, unconfined, limits)| PlannedHook { place, label, file, guest, fallback, unconfined, limits },
+        |(place, label, file, guest, fallback, unconfined, limits)| PlannedHook {
+            revert: fallback.clone().map(|file| PlannedSibling { file, guest, limits: limits.clone() }),
+            place,
+            label,
+            file,
+            guest,
+            fallback,
+            unconfined,
+            limits,
+        },
     )
 }
 

@@ -42,7 +42,7 @@ const MAX_SCRIPT: u64 = 16 << 20;
 /// [`LoadError`] if git can't be asked; whatever is wrong with one file is a [`FileFact`].
 pub(super) async fn read(manifest: &Manifest, sources: &Sources<'_>) -> Result<Files, LoadError> {
     let mut files = Files::default();
-    for guest in manifest.hooks.iter().flat_map(guests) {
+    for guest in manifest.hooks.iter().flat_map(HookDecl::guests) {
         match guest {
             GuestDecl::Wasm { path } => files.module(path, sources).await?,
             // A shell line names no file: its words are the shell's business.
@@ -55,10 +55,6 @@ pub(super) async fn read(manifest: &Manifest, sources: &Sources<'_>) -> Result<F
         }
     }
     Ok(files)
-}
-
-fn guests(hook: &HookDecl) -> impl Iterator<Item = &GuestDecl> {
-    std::iter::once(&hook.guest.value).chain(hook.fallback.as_ref().map(|fallback| &fallback.value.guest))
 }
 
 impl Files {

@@ -42,6 +42,7 @@ impl HookDecl {
             enabled: true,
             sandbox: None,
             fallback: None,
+            revert: None,
             origin: ORIGIN.to_owned(),
         }
     }
@@ -117,6 +118,12 @@ impl HookDecl {
     #[must_use]
     pub fn allow_failure(self) -> Self {
         Self { allow_failure: true, ..self }
+    }
+
+    /// What takes it back when the run, or the deployment that it is part of, fails.
+    #[must_use]
+    pub fn revert(self, guest: GuestDecl) -> Self {
+        Self { revert: Some(Located::nowhere(guest)), ..self }
     }
 
     /// It may run again after a crash without anybody being asked.

@@ -8,7 +8,6 @@ use crate::diagnostic::{Diagnostic, codes};
 use crate::document::{Fields, Problems, Read, Table, Value, document, not_available, quote, suggest, words};
 use crate::model::grant::DirMode;
 use crate::model::id::StepName;
-use crate::model::policy::OnFailure;
 use crate::model::units::{UnitError, parse_duration, parse_size};
 use schemars::generate::SchemaSettings;
 use serde::Serialize;
@@ -34,7 +33,7 @@ document!(PhasePolicy, "a phase", {
 document!(HostPolicy, "a host step", {
     on_failure: optional, always: optional, makes_live: optional, resume: optional, limits: optional, lines: optional,
     left_half_way: optional,
-} check host);
+});
 
 document!(FactPolicy, "a fact", { fact: required });
 
@@ -177,9 +176,6 @@ fn discovered_dir(read: &DiscoveredDir, table: &Table<'_>, problems: &mut Proble
 }
 
 fn phase(read: &PhasePolicy, table: &Table<'_>, problems: &mut Problems) {
-    if read.on_failure == OnFailure::Revert {
-        refuse("`on_failure = \"revert\"`", "on_failure", table, problems);
-    }
     if read.background {
         refuse("`background`", "background", table, problems);
     }
@@ -189,12 +185,6 @@ fn phase(read: &PhasePolicy, table: &Table<'_>, problems: &mut Problems) {
             let message = format!("a phase's line knows {{title}}, {{file}} and {{cause}}, not {}", quote(word));
             report(codes::BAD_VALUE, message, "lines", table, problems);
         }
-    }
-}
-
-fn host(read: &HostPolicy, table: &Table<'_>, problems: &mut Problems) {
-    if read.on_failure == OnFailure::Revert {
-        refuse("`on_failure = \"revert\"`", "on_failure", table, problems);
     }
 }
 

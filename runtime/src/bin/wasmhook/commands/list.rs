@@ -32,6 +32,7 @@ struct Row {
     origin: String,
     enabled: bool,
     fallback: Option<String>,
+    revert: Option<String>,
 }
 
 pub fn run(args: &ListArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliError> {
@@ -78,6 +79,7 @@ fn rows(plan: &Plan) -> Vec<Row> {
             origin: hook.origin.clone(),
             enabled: hook.enabled,
             fallback: hook.fallback.clone(),
+            revert: hook.revert.as_ref().map(|revert| revert.guest.shown().to_owned()),
         }));
     }
     rows
