@@ -3,7 +3,7 @@
 use super::gate::{self, Decisions};
 use super::job::{self, Supplies};
 use super::journal::Journal;
-use super::keep::{self, Done, Held, Keep};
+use super::keep::{self, Done, Held, Keep, Verify};
 use super::lines::{self, Words};
 use super::machine::{At, Decision, Effect, Input, LockState, Machine, Record};
 use super::salvage::Salvaged;
@@ -216,6 +216,10 @@ impl Driver<'_, '_> {
                 return self.ended(at, Execution::not_started(Outcome::Failed { cause: Cause::Preflight { findings } }));
             }
         };
+        let verify = match self.verify(at, &place, attempt) {
+            Ok(verify) => verify,
+            Err(findings) => return self.ended(at, Execution::not_started(Outcome::Failed { cause: Cause::Preflight { findings } })),
+        };
         if job::overlap(&job.dirs, &self.abandoned) {
             return self.ended(at, Execution::not_started(Outcome::Failed { cause: Cause::Denied { denial: abandoned_writer() } }));
         }
@@ -229,7 +233,7 @@ impl Driver<'_, '_> {
         let around = if self.setting.keep.is_dry() { around.dry() } else { around };
         let span = tracing::info_span!("attempt", place = %place, attempt, outcome = tracing::field::Empty);
         let task = async move {
-            let done = keep::carry_out(&*executor, &job, around, stagings).await;
+            let done = keep::carry_out(&*executor, &job, around, stagings, verify.as_ref()).await;
             if let Ok(done) = &done {
                 tracing::Span::current().record("outcome", done.execution.outcome.word());
             }
@@ -237,6 +241,19 @@ impl Driver<'_, '_> {
             let _ = news.send(News::Ended(at, Box::new(done)));
         };
         self.tasks.spawn(task.instrument(span));
+    }
+
+    /// What says whether the hook took, or what it lacks: who can't be asked afterwards isn't believed, so the hook doesn't start.
+    fn verify(&self, at: At, place: &Place, attempt: u32) -> Result<Option<Verify>, Vec<String>> {
+        let Some(hook) = lifecycle::verify(self.setting.plan, at) else { return Ok(None) };
+        let findings = self.setting.checks.check(&hook);
+        if !findings.is_empty() {
+            return Err(findings.into_iter().map(|finding| format!("its verify: {finding}")).collect());
+        }
+        let job = job::verify(self.setting.plan, at, place, attempt, &self.setting.supplies)
+            .map_err(|errors| errors.iter().map(|error| format!("its verify: {error}")).collect::<Vec<_>>())?;
+        let before = self.setting.decisions.verify_first.contains(place);
+        Ok(job.map(|job| Verify { executor: self.executor(&job), job, before }))
     }
 
     fn ended(&self, at: At, execution: Execution) {

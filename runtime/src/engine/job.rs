@@ -51,6 +51,16 @@ pub fn job(plan: &Plan, at: At, place: &Place, attempt: u32, supplies: &Supplies
     }
 }
 
+/// The job that says whether what ran at `at` took; `None` if there is none.
+///
+/// # Errors
+/// Everything that is missing.
+pub fn verify(plan: &Plan, at: At, place: &Place, attempt: u32, supplies: &Supplies<'_>) -> Result<Option<Job>, Vec<JobError>> {
+    let Some(hook) = lifecycle::verify(plan, at) else { return Ok(None) };
+    let job = hook_job(&hook, place, attempt, supplies)?;
+    Ok(Some(Job { name: format!("{place} (verify)"), collect_outputs: false, ..job }))
+}
+
 /// What a hook lacks, found out without starting it.
 #[must_use]
 pub fn missing(hook: &PlanHook, supplies: &Supplies<'_>) -> Vec<JobError> {

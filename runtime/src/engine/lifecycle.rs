@@ -3,6 +3,7 @@
 use super::gate::{self, Decisions};
 use super::machine::{At, Lifecycle, SlotSpec, StepSpec};
 use crate::model::event::{GuestKind, Place, PlannedHook, PlannedSibling, PlannedStep, Role, StepKind};
+use crate::model::grant::DirMode;
 use crate::model::id::Digest;
 use crate::model::policy::{Files, Gate, OnTimeout, Sandbox};
 use crate::plan::{Plan, PlanGuest, PlanHook, PlanSibling, PlanStep, PlanStepKind};
@@ -138,6 +139,17 @@ pub fn hook(plan: &Plan, at: At) -> Option<Cow<'_, PlanHook>> {
         return Some(Cow::Borrowed(hook));
     }
     hook.revert.as_ref().map(|revert| Cow::Owned(hook.with(revert)))
+}
+
+/// What says whether the hook at `at` took: it has the hook's grants, and may only read.
+#[must_use]
+pub fn verify(plan: &Plan, at: At) -> Option<PlanHook> {
+    let hook = hook(plan, at)?;
+    let mut verify = hook.with(hook.verify.as_ref()?);
+    for dir in verify.grants.dirs.iter_mut().filter(|dir| dir.mode != DirMode::Scratch) {
+        dir.mode = DirMode::Read;
+    }
+    Some(verify)
 }
 
 /// The last component of a path; a command line stays whole.

@@ -237,7 +237,7 @@ impl Runner {
         let plan = plan_of(&dead)?;
         let events = ledger.events(&dead.run)?;
         let remains = replay::remains(&plan, &events);
-        let decisions = Decisions { by_step: replay::everything_runs(&plan), notices: Vec::new() };
+        let decisions = Decisions { by_step: replay::everything_runs(&plan), ..Decisions::default() };
         let mut journal = Journal::new(&mut self.writers, dead.run.clone(), remains.next_seq);
         for event in &events {
             journal.replay(event);

@@ -16,6 +16,7 @@ use std::sync::Mutex;
 
 mod resume;
 mod revert;
+mod verify;
 
 #[derive(Default)]
 struct Tape(Mutex<Vec<Event>>);
@@ -53,6 +54,7 @@ fn hook(id: &str) -> PlanHook {
         enabled: true,
         selected: true,
         unusable: None,
+        verify: None,
         revert: None,
     }
 }

@@ -41,7 +41,7 @@ impl Runner {
             None => Vec::new(),
         };
         let remains = replay::remains(plan, &events);
-        let decisions = Decisions { by_step: replay::everything_runs(plan), notices: Vec::new() };
+        let decisions = Decisions { by_step: replay::everything_runs(plan), ..Decisions::default() };
         let mut keep = Keep::new(&self.stages, target(plan), run.clone());
         let mut journal = Journal::new(&mut self.writers, run.clone(), remains.next_seq);
         for event in &events {

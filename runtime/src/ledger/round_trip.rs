@@ -116,6 +116,7 @@ fn cause() -> impl Strategy<Value = Cause> {
         text().prop_map(|what| Cause::NotAvailable { what }),
         vec(text(), 0..3).prop_map(|findings| Cause::Preflight { findings }),
         text().prop_map(|message| Cause::Spawn { message }),
+        text().prop_map(|message| Cause::NotVerified { message }),
         Just(Cause::Unresolved),
         (text(), text()).prop_map(|(message, kept)| Cause::Conflict { message, kept }),
         text().prop_map(|message| Cause::Stage { message }),

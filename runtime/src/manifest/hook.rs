@@ -13,9 +13,10 @@ pub(super) fn hook(doc: Located<HookDoc>, origin: &str, problems: &mut Problems)
     let written_fallback = doc.fallback.is_some();
     let main = guest::guest(table, "`[[hook]]`", &at, problems);
     let fallback = doc.fallback.take().and_then(|written| fallback(written, &mut doc, problems));
-    let written_siblings = usize::from(doc.revert.is_some());
+    let written_siblings = usize::from(doc.verify.is_some()) + usize::from(doc.revert.is_some());
+    let verify = doc.verify.take().and_then(|written| sibling(written, "`verify`", problems));
     let revert = doc.revert.take().and_then(|written| sibling(written, "`revert`", problems));
-    let siblings: Vec<&GuestDecl> = [&revert].into_iter().flatten().map(|sibling| &sibling.value).collect();
+    let siblings: Vec<&GuestDecl> = [&verify, &revert].into_iter().flatten().map(|sibling| &sibling.value).collect();
     convert::own_variables(&doc.set, problems);
     convert::asked_variables(&doc.env, &doc.set, problems);
     if let Some(cwd) = &doc.cwd {
@@ -50,6 +51,7 @@ pub(super) fn hook(doc: Located<HookDoc>, origin: &str, problems: &mut Problems)
         enabled: doc.enabled.unwrap_or(true),
         sandbox: doc.sandbox,
         fallback,
+        verify,
         revert,
         origin: origin.to_owned(),
     })

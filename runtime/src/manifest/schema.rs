@@ -116,15 +116,17 @@ pub(super) struct HookDoc {
     pub(super) sandbox: Option<Located<Sandbox>>,
     /// What runs in its place.
     pub(super) fallback: Option<Located<FallbackDoc>>,
+    /// What says whether it took: it sees what the hook wrote before that is committed, and can change nothing.
+    pub(super) verify: Option<Located<SiblingDoc>>,
     /// What takes it back when the run, or the deployment that it is part of, fails.
     pub(super) revert: Option<Located<SiblingDoc>>,
 }
 document!(HookDoc, "`[[hook]]`", {
     id: expected, label: optional, phase: sound, service: optional, wasm: sound, run: sound, shell: optional, args: optional,
     cwd: optional, dirs: optional, env: optional, set: optional, limits: flat, once: optional, on_change: optional, idempotent: optional,
-    allow_failure: optional, enabled: optional, sandbox: optional, fallback: sound, revert: sound,
+    allow_failure: optional, enabled: optional, sandbox: optional, fallback: sound, verify: sound, revert: sound,
 } later {
-    "net": "network access (`net`)", "secrets": "`secrets`", "backup": "`backup`", "verify": "`verify`",
+    "net": "network access (`net`)", "secrets": "`secrets`", "backup": "`backup`",
     "wait_for": "`wait_for`",
 });
 

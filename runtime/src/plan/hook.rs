@@ -5,7 +5,7 @@ use super::limits::{self, Layers};
 use super::order::Instance;
 use super::resolve::Resolver;
 use super::{FileFact, PlanGuest, PlanHook, PlanScript, PlanSibling};
-use crate::manifest::{GuestDecl, HookDecl};
+use crate::manifest::{GuestDecl, HookDecl, Located};
 use crate::model::event::GuestKind;
 use crate::model::grant::{EnvSource, Grants};
 use crate::model::id::{Digest, StepName};
@@ -48,6 +48,7 @@ impl Resolver<'_> {
         let (guest, grants, limits) = (guest, grants?, limits?);
         let main = PlanSibling { guest: guest.clone(), limits: limits.clone() };
         let beside = Beside { decl, main: &main, sandbox, phase: &policy.limits };
+        let verify = decl.verify.as_ref().map(|verify| self.sibling(&verify.value, &beside));
         let revert = decl.revert.as_ref().map(|revert| self.sibling(&revert.value, &beside));
         let digest = hook_digest(&guest, &grants, &self.engine_env);
         Some(PlanHook {
@@ -57,7 +58,11 @@ impl Resolver<'_> {
             instance: instance.map(|instance| instance.name.clone()),
             origin: decl.origin.clone(),
             fallback: choice.fallback,
-            unusable: choice.unusable.or_else(|| decl.revert.as_ref().and_then(|revert| self.lacks(&revert.value, "revert"))),
+            unusable: choice
+                .unusable
+                .or_else(|| self.lacks(decl.verify.as_ref(), "verify"))
+                .or_else(|| self.lacks(decl.revert.as_ref(), "revert")),
+            verify: verify.flatten(),
             revert: revert.flatten(),
             grants,
             limits,
@@ -117,8 +122,8 @@ impl Resolver<'_> {
     }
 
     /// Why what runs beside a hook can't: found out before the hook has done what nobody could take back.
-    fn lacks(&self, guest: &GuestDecl, role: &str) -> Option<String> {
-        let GuestDecl::Wasm { path } = guest else { return None };
+    fn lacks(&self, sibling: Option<&Located<GuestDecl>>, role: &str) -> Option<String> {
+        let GuestDecl::Wasm { path } = &sibling?.value else { return None };
         match self.given.files.get(path) {
             None | Some(FileFact::Missing) => Some(format!("there is no module {path}, its {role}: build it")),
             Some(FileFact::Unusable { why }) => Some(format!("its {role}: {why}")),
@@ -132,7 +137,7 @@ impl Resolver<'_> {
         let weakest = self.given.policy.sandbox.unwrap_or(if self.given.one_file { Sandbox::None } else { Sandbox::Strict });
         match grants::sandbox(asked, weakest) {
             Ok(sandbox) => {
-                let siblings = decl.revert.iter().any(|sibling| sibling.value.is_native());
+                let siblings = decl.verify.iter().chain(&decl.revert).any(|sibling| sibling.value.is_native());
                 if sandbox == Sandbox::None && (choice.guest.is_native() || siblings) {
                     self.warn("unconfined", format!("{} runs unconfined: it has all the rights of whoever runs wasmhook", decl.id.value));
                 }

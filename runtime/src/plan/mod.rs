@@ -159,6 +159,9 @@ pub struct PlanHook {
     pub selected: bool,
     /// Why it can't run, if that is known already: found by preflight on the tree of the plan.
     pub unusable: Option<String>,
+    /// What says whether it took.
+    #[serde(default)]
+    pub verify: Option<PlanSibling>,
     /// What takes it back when the run, or the deployment that it is part of, fails.
     #[serde(default)]
     pub revert: Option<PlanSibling>,
@@ -191,7 +194,7 @@ impl PlanHook {
     pub fn with(&self, sibling: &PlanSibling) -> Self {
         let PlanSibling { guest, limits } = sibling.clone();
         let digest = Digest::of_json(&guest);
-        Self { guest, limits, digest, fallback: None, unusable: None, revert: None, ..self.clone() }
+        Self { guest, limits, digest, fallback: None, unusable: None, verify: None, revert: None, ..self.clone() }
     }
 
     /// Whether it can change something outside of itself as it runs: a live directory, or anything a process does.

@@ -31,6 +31,7 @@ fn hook() -> PlanHook {
         enabled: true,
         selected: true,
         unusable: None,
+        verify: None,
         revert: None,
     }
 }

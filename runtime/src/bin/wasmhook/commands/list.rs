@@ -32,6 +32,7 @@ struct Row {
     origin: String,
     enabled: bool,
     fallback: Option<String>,
+    verify: Option<String>,
     revert: Option<String>,
 }
 
@@ -79,6 +80,7 @@ fn rows(plan: &Plan) -> Vec<Row> {
             origin: hook.origin.clone(),
             enabled: hook.enabled,
             fallback: hook.fallback.clone(),
+            verify: hook.verify.as_ref().map(|verify| verify.guest.shown().to_owned()),
             revert: hook.revert.as_ref().map(|revert| revert.guest.shown().to_owned()),
         }));
     }

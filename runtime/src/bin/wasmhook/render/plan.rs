@@ -126,6 +126,7 @@ fn hook(look: Look, step: &PlanStep, hook: &PlanHook, decide: &Decide<'_>) -> Ve
     lines.extend(guest(look, hook));
     lines.extend(grants(look, &hook.grants));
     lines.extend(field(look, 5, "limits", &figures::limits(&hook.limits)));
+    lines.extend(hook.verify.iter().flat_map(|verify| sibling(look, "verify", verify)));
     lines.extend(hook.revert.iter().flat_map(|revert| sibling(look, "revert", revert)));
     lines.extend(hook.unusable.iter().flat_map(|why| mark(look, &format!("can't run: {why}"))));
     lines
