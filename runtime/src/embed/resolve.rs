@@ -1,9 +1,11 @@
 //! A person's word on what became of an execution, or of a deployment.
 
-use super::{Engine, Error, target};
+use super::{Engine, Error, beat, target};
 use crate::engine::journal::Journal;
+use crate::engine::machine::At;
 use crate::engine::resolve::{self, Execution};
-use crate::engine::{Error as RunError, Writers};
+use crate::engine::{Error as RunError, Runner, Stop, Writers, plan_of, staging, undo};
+use crate::exec::Hold;
 use crate::ledger::lock::{Attempt, Holder, Lock, Owner};
 use crate::ledger::{Durability, Ledger, Target};
 use crate::load::{self, Request};
@@ -11,6 +13,8 @@ use crate::model::event::{Event, Place, Resolution, Status, What};
 use crate::model::id::RunId;
 use crate::model::policy::OnLocked;
 use crate::plan::Plan;
+use crate::report::Report;
+use std::sync::Arc;
 
 /// Why nothing was resolved.
 #[derive(Debug, thiserror::Error)]
@@ -100,28 +104,38 @@ impl Engine {
         Ok(Resolved { place: key.place, release: key.release, run, resolution })
     }
 
-    /// Records that the deployment which `run` was part of was not completed: the run's effects are kept, and it doesn't count as a success.
+    /// Records that the deployment which `run` was part of was not completed: the run doesn't count as a success. The `revert`s of its hooks
+    /// run, the last first; the effects of hooks without one are kept. What was cut off, or has a revert that failed, is made up for when this
+    /// is said again. The answer is the run's report with an entry for each revert.
     ///
     /// # Errors
-    /// [`ResolveError`]; nothing was recorded then.
-    pub async fn deploy_failed(&self, request: &Request, run: &RunId) -> Result<(), ResolveError> {
-        let declared = load::declare(&self.complete(request)).map_err(Error::from)?;
+    /// [`ResolveError`]. Nothing was recorded then, unless the machinery failed.
+    pub async fn deploy_failed(&self, request: &Request, run: &RunId, stop: &Stop) -> Result<Report, ResolveError> {
+        let request = Request { fetch: None, ..self.complete(request) };
+        let declared = load::declare(&request).map_err(Error::from)?;
         let target = target(&declared);
-        let _lock = self.alone(&target, declared.profile.on_locked).await?;
+        let lock = Arc::new(self.alone(&target, declared.profile.on_locked).await?);
         let ledger = self.ledgers.open().map_err(Error::from)?;
-        let runs = ledger.runs(&target, usize::MAX).map_err(Error::from)?;
-        let status = runs.into_iter().find(|record| record.run == *run).map(|record| record.status);
-        match status {
-            Some(Some(Status::Success)) => {}
-            Some(Some(other)) => return Err(ResolveError::NotASuccess { run: run.clone(), why: format!("ended as {}", other.word()) }),
-            Some(None) => return Err(ResolveError::NotASuccess { run: run.clone(), why: "has no end".to_owned() }),
-            None => {
-                let why = format!("is none of {} in {}", target.app, target.environment);
-                return Err(ResolveError::NotASuccess { run: run.clone(), why });
-            }
+        let failed = Failed::find(&*ledger, &target, run)?;
+        // What the reverts need is there before anything is said of the run.
+        let prepared = match failed.owed[..] {
+            [] => None,
+            _ => Some(Box::pin(load::prepare(declared, &request, self.new_run(), &self.probe)).await.map_err(Error::from)?),
+        };
+        if failed.is_news {
+            let detail = failed.detail();
+            self.afterwards(ledger, run, |journal, by| journal.record(What::DeployFailed { by, detail }, None, Durability::Now))?;
         }
-        let detail = "effects kept, deployment not completed".to_owned();
-        Ok(self.afterwards(ledger, run, |journal, by| journal.record(What::DeployFailed { by, detail }, None, Durability::Now))?)
+        let ledger = self.ledgers.open().map_err(Error::from)?;
+        let Some(prepared) = prepared else { return Ok(Report::fold(&ledger.events(run).map_err(Error::from)?)) };
+        staging::make_scratch(&self.stages).map_err(|source| Error::Scratch { path: self.stages.scratch.clone(), source })?;
+        let writers = Writers { ledger: Some(ledger), sinks: self.sinks.clone(), clock: self.clock.clone() };
+        let heart = Arc::downgrade(&lock);
+        let mut runner = Runner::new(self.executors.clone(), writers, self.stages.clone()).holding(Hold::of(lock));
+        tokio::select! {
+            report = runner.undo(&prepared, run, &failed.plan, failed.owed, stop) => Ok(report.map_err(Error::from)?),
+            never = beat(heart) => match never {},
+        }
     }
 
     /// Takes the lock away from whoever holds it, and records that in the journal of the run that is cut off. `None` if nobody holds it.
@@ -167,6 +181,41 @@ impl Engine {
         match self.lock(target, on_locked).await.map_err(Error::from)? {
             Attempt::Held(lock) => Ok(lock),
             Attempt::Busy(holder) => Err(ResolveError::Locked(Box::new(holder))),
+        }
+    }
+}
+
+/// A run whose deployment failed.
+struct Failed {
+    plan: Plan,
+    /// What is to be taken back.
+    owed: Vec<At>,
+    /// Whether nobody has said so before.
+    is_news: bool,
+}
+
+impl Failed {
+    fn find(ledger: &dyn Ledger, target: &Target, run: &RunId) -> Result<Self, ResolveError> {
+        let not = |why: String| Err(ResolveError::NotASuccess { run: run.clone(), why });
+        let runs = ledger.runs(target, usize::MAX).map_err(Error::from)?;
+        let Some(record) = runs.into_iter().find(|record| record.run == *run) else {
+            return not(format!("is none of {} in {}", target.app, target.environment));
+        };
+        let plan = plan_of(&record).map_err(Error::from)?;
+        let owed = undo::owed(&plan, &ledger.events(run).map_err(Error::from)?);
+        match record.status {
+            Some(Status::Success) => Ok(Self { plan, owed, is_news: true }),
+            Some(Status::SucceededButDeployFailed) if !owed.is_empty() => Ok(Self { plan, owed, is_news: false }),
+            Some(other) => not(format!("ended as {}", other.word())),
+            None => not("has no end".to_owned()),
+        }
+    }
+
+    fn detail(&self) -> String {
+        match self.owed.len() {
+            0 => "effects kept, deployment not completed".to_owned(),
+            1 => "deployment not completed, one hook is taken back".to_owned(),
+            more => format!("deployment not completed, {more} hooks are taken back"),
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::gate::{self, Decisions};
 use super::job::{self, Supplies};
 use super::journal::Journal;
-use super::keep::{self, Done, Held, Keep};
+use super::keep::{self, Done, Held, Keep, Verify};
 use super::lines::{self, Words};
 use super::machine::{At, Decision, Effect, Input, LockState, Machine, Record};
 use super::salvage::Salvaged;
@@ -18,6 +18,7 @@ use crate::model::id::Digest;
 use crate::model::job::{Execution, Guest, Job, Stream};
 use crate::model::outcome::{Cause, Outcome, SkipReason, Verdict};
 use crate::plan::{Plan, PlanHook, PlanStepKind};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -173,10 +174,9 @@ impl Driver<'_, '_> {
                 let done = (*done)?;
                 let execution = &done.execution;
                 self.cancels.remove(&at);
-                if matches!(execution.outcome, Outcome::TimedOut { abandoned: true, .. })
-                    && let Some(hook) = self.hook(at)
-                {
-                    self.abandoned.extend(hook.grants.dirs.clone());
+                if matches!(execution.outcome, Outcome::TimedOut { abandoned: true, .. }) {
+                    let dirs = self.hook(at).map(|hook| hook.grants.dirs.clone());
+                    self.abandoned.extend(dirs.into_iter().flatten());
                 }
                 let outcome = self.setting.keep.said(execution);
                 self.step_outputs.entry(at.step).or_default().extend(execution.outputs.iter().cloned());
@@ -216,7 +216,7 @@ impl Driver<'_, '_> {
         let cancel = CancellationToken::new();
         self.cancels.insert(at, cancel.clone());
         // An earlier hook of the phase may have put a link where a granted directory was.
-        let findings = self.hook(at).map(|hook| self.setting.checks.check(hook)).unwrap_or_default();
+        let findings = self.hook(at).map(|hook| self.setting.checks.check(&hook)).unwrap_or_default();
         if !findings.is_empty() {
             return self.ended(at, Execution::not_started(Outcome::Failed { cause: Cause::Preflight { findings } }));
         }
@@ -226,6 +226,10 @@ impl Driver<'_, '_> {
                 let findings = errors.iter().map(ToString::to_string).collect();
                 return self.ended(at, Execution::not_started(Outcome::Failed { cause: Cause::Preflight { findings } }));
             }
+        };
+        let verify = match self.verify(at, &place, attempt) {
+            Ok(verify) => verify,
+            Err(findings) => return self.ended(at, Execution::not_started(Outcome::Failed { cause: Cause::Preflight { findings } })),
         };
         if job::overlap(&job.dirs, &self.abandoned) {
             return self.ended(at, Execution::not_started(Outcome::Failed { cause: Cause::Denied { denial: abandoned_writer() } }));
@@ -240,7 +244,7 @@ impl Driver<'_, '_> {
         let around = if self.setting.keep.is_dry() { around.dry() } else { around };
         let span = tracing::info_span!("attempt", place = %place, attempt, outcome = tracing::field::Empty);
         let task = async move {
-            let done = keep::carry_out(&*executor, &job, around, stagings).await;
+            let done = keep::carry_out(&*executor, &job, around, stagings, verify.as_ref()).await;
             if let Ok(done) = &done {
                 tracing::Span::current().record("outcome", done.execution.outcome.word());
             }
@@ -248,6 +252,19 @@ impl Driver<'_, '_> {
             let _ = news.send(News::Ended(at, Box::new(done)));
         };
         self.tasks.spawn(task.instrument(span));
+    }
+
+    /// What says whether the hook took, or what it lacks: who can't be asked afterwards isn't believed, so the hook doesn't start.
+    fn verify(&self, at: At, place: &Place, attempt: u32) -> Result<Option<Verify>, Vec<String>> {
+        let Some(hook) = lifecycle::verify(self.setting.plan, at) else { return Ok(None) };
+        let findings = self.setting.checks.check(&hook);
+        if !findings.is_empty() {
+            return Err(findings.into_iter().map(|finding| format!("its verify: {finding}")).collect());
+        }
+        let job = job::verify(self.setting.plan, at, place, attempt, &self.setting.supplies)
+            .map_err(|errors| errors.iter().map(|error| format!("its verify: {error}")).collect::<Vec<_>>())?;
+        let before = self.setting.decisions.verify_first.contains(place);
+        Ok(job.map(|job| Verify { executor: self.executor(&job), job, before }))
     }
 
     fn ended(&self, at: At, execution: Execution) {
@@ -274,11 +291,9 @@ impl Driver<'_, '_> {
         self.setting.attempts.get(place).copied().unwrap_or(0) + 1
     }
 
-    fn hook(&self, at: At) -> Option<&PlanHook> {
-        match &self.setting.plan.steps[at.step].kind {
-            PlanStepKind::Phase { hooks, .. } => hooks.get(at.slot),
-            _ => None,
-        }
+    /// The hook, or what takes it back.
+    fn hook(&self, at: At) -> Option<Cow<'_, PlanHook>> {
+        lifecycle::hook(self.setting.plan, at)
     }
 
     fn record(&mut self, record: Record) -> Result<(), LedgerError> {
@@ -320,7 +335,7 @@ impl Driver<'_, '_> {
         let holds_back = outcome == Outcome::Succeeded && keep::is_committed_as_one(self.setting.plan, at);
         let detail = self.hook_line(at, &outcome, verdict);
         self.step_causes.insert(at.step, cause_text(&outcome));
-        let live = self.hook(at).is_none_or(PlanHook::is_live);
+        let live = self.hook(at).is_none_or(|hook| hook.is_live());
         let place = lifecycle::place(self.setting.plan, at);
         self.warnings(&place, &execution)?;
         self.tolerated(&place, &outcome, verdict, detail.as_deref())?;
@@ -419,7 +434,11 @@ impl Driver<'_, '_> {
 
     /// The profile's line for a hook that ran, or that a marker stands for.
     fn hook_line(&self, at: At, outcome: &Outcome, verdict: Verdict) -> Option<String> {
+        // The profile's lines speak of what a release does, not of what takes it back.
         let PlanStepKind::Phase { policy, hooks } = &self.setting.plan.steps[at.step].kind else { return None };
+        if at.revert {
+            return None;
+        }
         let template = match outcome {
             Outcome::Succeeded | Outcome::Skipped { reason: SkipReason::Marker { .. } } => &policy.lines.done,
             Outcome::Skipped { .. } => return None,

@@ -8,7 +8,7 @@ use crate::model::id::{Commit, HookId, RunId, StepName};
 use crate::model::outcome::{Outcome, SkipReason};
 use crate::model::policy::{Gate, OnChange, OnFailure, OnUnknown, Resume};
 use crate::plan::{Notice, Plan, PlanHook, PlanStep, PlanStepKind};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is remembered when a run begins.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,6 +32,8 @@ pub struct Decisions {
     pub by_step: Vec<Vec<Decision>>,
     /// What a person should know about them.
     pub notices: Vec<Notice>,
+    /// Hooks that were running when an engine died, and whose `verify` says whether they have to run again.
+    pub verify_first: BTreeSet<Place>,
 }
 
 /// A finished hook that changed since, where the manifest says that this is an error.
@@ -83,7 +85,7 @@ pub fn waits(plan: &Plan, at: At) -> bool {
 }
 
 fn hook_waits(plan: &Plan, hook: &PlanHook) -> bool {
-    plan.on_unknown == OnUnknown::Stop && hook.is_live() && !hook.idempotent
+    plan.on_unknown == OnUnknown::Stop && hook.is_live() && !hook.idempotent && hook.verify.is_none()
 }
 
 /// Decides for every hook and host step of the plan.
@@ -91,9 +93,13 @@ fn hook_waits(plan: &Plan, hook: &PlanHook) -> bool {
 /// # Errors
 /// Every finished hook that changed, where its `on_change` is `error`.
 pub fn decide(plan: &Plan, snapshot: &Snapshot) -> Result<Decisions, Vec<Changed>> {
-    let mut gate = Judge { plan, snapshot, notices: Vec::new(), changed: Vec::new() };
+    let mut gate = Judge { plan, snapshot, notices: Vec::new(), changed: Vec::new(), verify_first: BTreeSet::new() };
     let by_step = plan.steps.iter().map(|step| gate.step(step)).collect();
-    if gate.changed.is_empty() { Ok(Decisions { by_step, notices: gate.notices }) } else { Err(gate.changed) }
+    if gate.changed.is_empty() {
+        Ok(Decisions { by_step, notices: gate.notices, verify_first: gate.verify_first })
+    } else {
+        Err(gate.changed)
+    }
 }
 
 /// Hooks that would end the run because they can't run: nothing that happens before them could change that, so nothing has to happen.
@@ -119,6 +125,7 @@ struct Judge<'a> {
     snapshot: &'a Snapshot,
     notices: Vec<Notice>,
     changed: Vec<Changed>,
+    verify_first: BTreeSet<Place>,
 }
 
 impl Judge<'_> {
@@ -181,9 +188,13 @@ impl Judge<'_> {
         if hook_waits(self.plan, hook) {
             return Some(Decision::Unresolved);
         }
+        // Of what was only staged nothing is there: it runs again whatever its verify thinks of how things stood before.
+        let asks = hook.verify.is_some() && hook.is_live();
+        self.verify_first.extend(asks.then(|| place.clone()));
+        let then = if asks { "it runs again unless its verify says that it took" } else { "it runs again" };
         self.notices.push(Notice {
             code: "rerun-after-crash".to_owned(),
-            message: format!("{place} was running when run {} died; it runs again", memory.run),
+            message: format!("{place} was running when run {} died; {then}", memory.run),
         });
         Some(Decision::Run)
     }

@@ -1,6 +1,7 @@
 //! Plan → job: what an executor gets, with every value filled in.
 
 use super::expand::expand;
+use super::lifecycle;
 use super::machine::At;
 use crate::model::event::Place;
 use crate::model::grant::{DirGrant, EnvSource, OutputRef};
@@ -59,10 +60,22 @@ pub enum JobError {
 /// Everything that is missing.
 pub fn job(plan: &Plan, at: At, place: &Place, attempt: u32, supplies: &Supplies<'_>) -> Result<Job, Vec<JobError>> {
     match &plan.steps[at.step].kind {
-        PlanStepKind::Phase { hooks, .. } => hook_job(&hooks[at.slot], place, attempt, supplies),
         PlanStepKind::Host { command: Some(command), .. } => host_job(plan, command, place, attempt, supplies),
-        PlanStepKind::Host { command: None, .. } | PlanStepKind::Fact { .. } => Err(vec![JobError::NoBytes(place.to_string())]),
+        _ => match lifecycle::hook(plan, at) {
+            Some(hook) => hook_job(&hook, place, attempt, supplies),
+            None => Err(vec![JobError::NoBytes(place.to_string())]),
+        },
     }
+}
+
+/// The job that says whether what ran at `at` took; `None` if there is none.
+///
+/// # Errors
+/// Everything that is missing.
+pub fn verify(plan: &Plan, at: At, place: &Place, attempt: u32, supplies: &Supplies<'_>) -> Result<Option<Job>, Vec<JobError>> {
+    let Some(hook) = lifecycle::verify(plan, at) else { return Ok(None) };
+    let job = hook_job(&hook, place, attempt, supplies)?;
+    Ok(Some(Job { name: format!("{place} (verify)"), collect_outputs: false, ..job }))
 }
 
 /// What a hook lacks, found out without starting it.
@@ -123,7 +136,7 @@ fn guest(hook: &PlanHook, env: &[(String, String)], blobs: &Blobs) -> Result<Gue
             let script = match script {
                 Some(script) if script.copied => {
                     let bytes = bytes(&script.digest).ok_or_else(|| JobError::NoBytes(script.file.clone()))?;
-                    Some(Script { index: script.index, file_name: super::lifecycle::file_name(&script.file).to_owned(), bytes })
+                    Some(Script { index: script.index, file_name: lifecycle::file_name(&script.file).to_owned(), bytes })
                 }
                 _ => None,
             };

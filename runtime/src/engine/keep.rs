@@ -130,7 +130,8 @@ impl Keep {
     /// # Errors
     /// [`Cause::Stage`] if its directories can't be staged together.
     pub fn of_job(&self, at: At, place: &Place, job: &mut Job) -> Result<Vec<Use>, Cause> {
-        let phase = match self.phases.get(&at.step) {
+        // What takes a hook back isn't of its phase, which is over by then.
+        let phase = match self.phases.get(&at.step).filter(|_| !at.revert) {
             Some(Phase::Impossible(cause)) => return Err(cause.clone()),
             Some(Phase::Open(staging)) => Some(staging.clone()),
             None => None,
@@ -269,13 +270,55 @@ impl Held {
     }
 }
 
-/// Runs `job` over its stages, and ends those that are its own.
+/// What says whether a job took.
+pub struct Verify {
+    /// What runs it.
+    pub executor: Arc<dyn Executor>,
+    /// The same directories, to be read only: where they are staged, it sees what was written before that is committed.
+    pub job: Job,
+    /// Whether it is asked first: nobody knows how the attempt before ended.
+    pub before: bool,
+}
+
+impl Verify {
+    async fn says(&self, around: &Surroundings) -> Result<Outcome, ExecError> {
+        Ok(self.executor.execute(&self.job, around.clone()).await?.outcome)
+    }
+}
+
+/// Runs `job`, and asks whether it took.
+async fn verified(executor: &dyn Executor, job: &Job, around: Surroundings, verify: Option<&Verify>) -> Result<Execution, ExecError> {
+    let Some(verify) = verify else { return executor.execute(job, around).await };
+    if verify.before && verify.says(&around).await? == Outcome::Succeeded {
+        let tail = vec!["it took, says its verify: it was not run again".to_owned()];
+        return Ok(Execution { tail, ..Execution::not_started(Outcome::Succeeded) });
+    }
+    let execution = executor.execute(job, around.clone()).await?;
+    if execution.said_outcome() != Outcome::Succeeded {
+        return Ok(execution);
+    }
+    let outcome = match verify.says(&around).await? {
+        Outcome::Succeeded => return Ok(execution),
+        Outcome::Cancelled => Outcome::Cancelled,
+        said => Outcome::Failed { cause: Cause::NotVerified { message: said.to_string() } },
+    };
+    // What it reports is believed only if it took.
+    Ok(Execution { outcome, outputs: Vec::new(), ..execution })
+}
+
+/// Runs `job` over its stages, asks whether it took, and ends the stages that are its own.
 ///
 /// # Errors
 /// [`ExecError`] if the machinery failed; a decided commit that can't be finished is such a failure, and the next run finishes it.
-pub async fn carry_out(executor: &dyn Executor, job: &Job, around: Surroundings, uses: Vec<Use>) -> Result<Done, ExecError> {
+pub async fn carry_out(
+    executor: &dyn Executor,
+    job: &Job,
+    around: Surroundings,
+    uses: Vec<Use>,
+    verify: Option<&Verify>,
+) -> Result<Done, ExecError> {
     if uses.is_empty() {
-        return Ok(Done::of(executor.execute(job, around).await?));
+        return Ok(Done::of(verified(executor, job, around, verify).await?));
     }
     let uses = Arc::new(uses);
     let views = {
@@ -289,7 +332,7 @@ pub async fn carry_out(executor: &dyn Executor, job: &Job, around: Surroundings,
         Ok(views) => views,
         Err(cause) => return Ok(Done::of(Execution::not_started(Outcome::Failed { cause }))),
     };
-    let execution = executor.execute(job, around.staging(views)).await?;
+    let execution = verified(executor, job, around.staging(views), verify).await?;
     let succeeded = execution.said_outcome().is_ok();
     let ended = blocking("ending a stage", move || end(&uses, succeeded)).await?;
     settle(execution, ended)
@@ -305,7 +348,7 @@ pub async fn carry_out_alone(executor: &dyn Executor, job: &Job, around: Surroun
         Err(cause) => return Ok(Execution::not_started(Outcome::Failed { cause })),
     };
     let uses = own.into_iter().map(|own| Use { staging: Arc::new(own), is_own: true, txn: Vec::new() }).collect();
-    let done = carry_out(executor, job, around, uses).await?;
+    let done = carry_out(executor, job, around, uses, None).await?;
     done.applied.map_or(Ok(()), Applied::forget).map_err(|error| ExecError::new("removing a stage", error))?;
     Ok(done.execution)
 }

@@ -2,10 +2,12 @@
 
 use super::gate::{self, Decisions};
 use super::machine::{At, Lifecycle, SlotSpec, StepSpec};
-use crate::model::event::{GuestKind, Place, PlannedHook, PlannedStep, Role, StepKind};
+use crate::model::event::{GuestKind, Place, PlannedHook, PlannedSibling, PlannedStep, Role, StepKind};
+use crate::model::grant::DirMode;
 use crate::model::id::Digest;
 use crate::model::policy::{Background, Gate, Sandbox};
-use crate::plan::{Plan, PlanGuest, PlanHook, PlanStep, PlanStepKind};
+use crate::plan::{Plan, PlanGuest, PlanHook, PlanSibling, PlanStep, PlanStepKind};
+use std::borrow::Cow;
 
 /// The machine's view of a plan.
 #[must_use]
@@ -41,7 +43,7 @@ fn spec(step: &PlanStep, decisions: &[super::machine::Decision]) -> StepSpec {
                     decision: decision.clone(),
                     allow_failure: hook.allow_failure,
                     live: hook.is_live(),
-                    revert: false,
+                    revert: hook.revert.is_some(),
                     list: list_of(hooks, hook),
                 })
                 .collect(),
@@ -78,7 +80,11 @@ pub fn place(plan: &Plan, at: At) -> Place {
 #[must_use]
 pub fn identity(plan: &Plan, at: At) -> (Gate, Digest) {
     match &plan.steps[at.step].kind {
-        PlanStepKind::Phase { policy, hooks } => (gate::gate_of(policy.gate, &hooks[at.slot]), hooks[at.slot].digest.clone()),
+        PlanStepKind::Phase { policy, hooks } => {
+            let hook = &hooks[at.slot];
+            let sibling = hook.revert.as_ref().filter(|_| at.revert);
+            (gate::gate_of(policy.gate, hook), sibling.map_or_else(|| hook.digest.clone(), |sibling| hook.with(sibling).digest))
+        }
         PlanStepKind::Host { command, .. } => (Gate::None, Digest::of_json(command)),
         PlanStepKind::Fact { .. } => (Gate::None, Digest::of(b"")),
     }
@@ -117,12 +123,39 @@ fn planned_step(step: &PlanStep) -> PlannedStep {
                 unconfined: hook.guest.kind() == GuestKind::Native
                     && matches!(hook.guest, PlanGuest::Native { sandbox: Sandbox::None, .. }),
                 limits: hook.limits.clone(),
+                revert: hook.revert.as_ref().map(planned_sibling),
             });
             (StepKind::Phase, policy.always, false, hooks.collect())
         }
     };
     let found = if let PlanStepKind::Fact { found, .. } = &step.kind { Some(found.clone()) } else { None };
     PlannedStep { step: step.name.clone(), kind, always, makes_live, found, hooks }
+}
+
+fn planned_sibling(sibling: &PlanSibling) -> PlannedSibling {
+    PlannedSibling { file: file_name(sibling.guest.shown()).to_owned(), guest: sibling.guest.kind(), limits: sibling.limits.clone() }
+}
+
+/// What stands at `at`: the hook, or what takes it back; `None` for anything but a hook.
+#[must_use]
+pub fn hook(plan: &Plan, at: At) -> Option<Cow<'_, PlanHook>> {
+    let PlanStepKind::Phase { hooks, .. } = &plan.steps.get(at.step)?.kind else { return None };
+    let hook = hooks.get(at.slot)?;
+    if !at.revert {
+        return Some(Cow::Borrowed(hook));
+    }
+    hook.revert.as_ref().map(|revert| Cow::Owned(hook.with(revert)))
+}
+
+/// What says whether the hook at `at` took: it has the hook's grants, and may only read.
+#[must_use]
+pub fn verify(plan: &Plan, at: At) -> Option<PlanHook> {
+    let hook = hook(plan, at)?;
+    let mut verify = hook.with(hook.verify.as_ref()?);
+    for dir in verify.grants.dirs.iter_mut().filter(|dir| dir.mode != DirMode::Scratch) {
+        dir.mode = DirMode::Read;
+    }
+    Some(verify)
 }
 
 /// The last component of a path; a command line stays whole.

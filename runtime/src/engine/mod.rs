@@ -17,6 +17,7 @@ pub mod resume;
 mod salvage;
 pub mod staging;
 pub mod stop;
+pub mod undo;
 
 #[cfg(test)]
 mod tests;
@@ -239,7 +240,7 @@ impl Runner {
         let plan = plan_of(&dead)?;
         let events = ledger.events(&dead.run)?;
         let remains = replay::remains(&plan, &events);
-        let decisions = Decisions { by_step: replay::everything_runs(&plan), notices: Vec::new() };
+        let decisions = Decisions { by_step: replay::everything_runs(&plan), ..Decisions::default() };
         let mut journal = Journal::new(&mut self.writers, dead.run.clone(), remains.next_seq);
         for event in &events {
             journal.replay(event);

@@ -15,6 +15,8 @@ use crate::report::OutcomeWord;
 use std::sync::Mutex;
 
 mod resume;
+mod revert;
+mod verify;
 
 #[derive(Default)]
 struct Tape(Mutex<Vec<Event>>);
@@ -52,6 +54,8 @@ fn hook(id: &str) -> PlanHook {
         enabled: true,
         selected: true,
         unusable: None,
+        verify: None,
+        revert: None,
     }
 }
 

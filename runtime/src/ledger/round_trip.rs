@@ -3,7 +3,8 @@
 use super::sqlite::SqliteLedger;
 use super::{Durability, Ledger, sample};
 use crate::model::event::{
-    Event, Finished, GuestKind, Place, PlannedHook, PlannedStep, Resolution, Role, RunHeader, SCHEMA, Status, StepKind, What,
+    Event, Finished, GuestKind, Place, PlannedHook, PlannedSibling, PlannedStep, Resolution, Role, RunHeader, SCHEMA, Status, StepKind,
+    What,
 };
 use crate::model::files::{FileChanges, TextDiff};
 use crate::model::grant::{Capability, Denial};
@@ -115,6 +116,7 @@ fn cause() -> impl Strategy<Value = Cause> {
         text().prop_map(|what| Cause::NotAvailable { what }),
         vec(text(), 0..3).prop_map(|findings| Cause::Preflight { findings }),
         text().prop_map(|message| Cause::Spawn { message }),
+        text().prop_map(|message| Cause::NotVerified { message }),
         Just(Cause::Unresolved),
         (text(), text()).prop_map(|(message, kept)| Cause::Conflict { message, kept }),
         text().prop_map(|message| Cause::Stage { message }),
@@ -209,7 +211,16 @@ fn header() -> impl Strategy<Value = RunHeader> {
 fn planned_hook() -> impl Strategy<Value = PlannedHook> {
     let guest = one_of(&[GuestKind::Wasm, GuestKind::Native]);
     (place(), text(), text(), guest, of(text()), any::<bool>(), limits()).prop_map(
-        |(place, label, file, guest, fallback, unconfined, limits)| PlannedHook { place, label, file, guest, fallback, unconfined, limits },
+        |(place, label, file, guest, fallback, unconfined, limits)| PlannedHook {
+            revert: fallback.clone().map(|file| PlannedSibling { file, guest, limits: limits.clone() }),
+            place,
+            label,
+            file,
+            guest,
+            fallback,
+            unconfined,
+            limits,
+        },
     )
 }
 

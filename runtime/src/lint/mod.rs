@@ -115,7 +115,8 @@ fn env(hook: &HookDecl, profile: &Profile, found: &mut Vec<Diagnostic>) {
 /// Hook files are read from the manifest's own tree, and a process starts inside the application's.
 fn files(hook: &HookDecl, found: &mut Vec<Diagnostic>) {
     let fallback = hook.fallback.as_ref().map(|fallback| (&fallback.value.guest, &fallback.at));
-    for (guest, at) in [Some((&hook.guest.value, &hook.guest.at)), fallback].into_iter().flatten() {
+    let beside = hook.verify.iter().chain(&hook.revert).map(|sibling| (&sibling.value, &sibling.at));
+    for (guest, at) in std::iter::once((&hook.guest.value, &hook.guest.at)).chain(fallback).chain(beside) {
         if let GuestDecl::Wasm { path } = guest {
             let path = Located { value: path.clone(), at: at.clone() };
             paths::below(&path, "the manifest's directory", "put the hook into the repository", found);

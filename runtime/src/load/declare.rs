@@ -215,8 +215,7 @@ fn root_modules(declared: &mut Declared, folders: &Folders) {
     let dir = &declared.dir;
     for hook in &mut declared.manifest.hooks {
         let Some(folder) = folders.get(&hook.origin).filter(|folder| *folder != dir) else { continue };
-        let guests = std::iter::once(&mut hook.guest.value).chain(hook.fallback.as_mut().map(|fallback| &mut fallback.value.guest));
-        for guest in guests {
+        for guest in hook.guests_mut() {
             if let manifest::GuestDecl::Wasm { path } = guest {
                 *path = folder.join(&*path).display().to_string();
             }

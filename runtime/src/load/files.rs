@@ -42,7 +42,8 @@ const MAX_SCRIPT: u64 = 16 << 20;
 /// [`LoadError`] if git can't be asked; whatever is wrong with one file is a [`FileFact`].
 pub(super) async fn read(manifest: &Manifest, sources: &Sources<'_>) -> Result<Files, LoadError> {
     let mut files = Files::default();
-    let named: Vec<(&HookDecl, &GuestDecl)> = manifest.hooks.iter().flat_map(|hook| guests(hook).map(move |guest| (hook, guest))).collect();
+    let named: Vec<(&HookDecl, &GuestDecl)> =
+        manifest.hooks.iter().flat_map(|hook| hook.guests().map(move |guest| (hook, guest))).collect();
     for (hook, guest) in named {
         match guest {
             GuestDecl::Wasm { path } => files.module(path, sources).await?,
@@ -56,10 +57,6 @@ pub(super) async fn read(manifest: &Manifest, sources: &Sources<'_>) -> Result<F
         }
     }
     Ok(files)
-}
-
-fn guests(hook: &HookDecl) -> impl Iterator<Item = &GuestDecl> {
-    std::iter::once(&hook.guest.value).chain(hook.fallback.as_ref().map(|fallback| &fallback.value.guest))
 }
 
 impl Files {

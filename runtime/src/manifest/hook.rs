@@ -1,7 +1,7 @@
 //! `[[hook]]` → [`HookDecl`], and the rules between its keys: what nothing would enforce for what it runs is refused.
 
 use super::guest::{self, Written};
-use super::schema::{FallbackDoc, HookDoc};
+use super::schema::{FallbackDoc, HookDoc, SiblingDoc};
 use super::{FallbackDecl, GuestDecl, HookDecl, convert};
 use crate::diagnostic::{Diagnostic, Located, Location, codes};
 use crate::document::{Problems, error_at};
@@ -13,14 +13,19 @@ pub(super) fn hook(doc: Located<HookDoc>, origin: &str, problems: &mut Problems)
     let written_fallback = doc.fallback.is_some();
     let main = guest::guest(table, "`[[hook]]`", &at, problems);
     let fallback = doc.fallback.take().and_then(|written| fallback(written, &mut doc, problems));
+    let written_siblings = usize::from(doc.verify.is_some()) + usize::from(doc.revert.is_some());
+    let verify = doc.verify.take().and_then(|written| sibling(written, "`verify`", problems));
+    let revert = doc.revert.take().and_then(|written| sibling(written, "`revert`", problems));
+    let siblings: Vec<&GuestDecl> = [&verify, &revert].into_iter().flatten().map(|sibling| &sibling.value).collect();
     convert::own_variables(&doc.set, problems);
     convert::asked_variables(&doc.env, &doc.set, problems);
     if let Some(cwd) = &doc.cwd {
         convert::not_empty(cwd, problems);
     }
     // Rules about what runs can only be told where it is known.
-    if let Some(main) = main.as_ref().filter(|_| fallback.is_some() == written_fallback) {
-        let runs = Runs::of(main, fallback.as_ref());
+    let all_known = fallback.is_some() == written_fallback && siblings.len() == written_siblings;
+    if let Some(main) = main.as_ref().filter(|_| all_known) {
+        let runs = Runs::of(main, fallback.as_ref(), &siblings);
         enforceable(&doc, runs, problems);
     }
     let dirs = std::mem::take(&mut doc.dirs).into_iter().filter_map(|dir| convert::dir(dir, problems)).collect();
@@ -46,6 +51,8 @@ pub(super) fn hook(doc: Located<HookDoc>, origin: &str, problems: &mut Problems)
         enabled: doc.enabled.unwrap_or(true),
         sandbox: doc.sandbox,
         fallback,
+        verify,
+        revert,
         origin: origin.to_owned(),
     })
 }
@@ -67,7 +74,13 @@ fn fallback(written: Located<FallbackDoc>, hook: &mut HookDoc, problems: &mut Pr
     Some(Located { value: FallbackDecl { guest: guest.value, when: doc.when }, at })
 }
 
-/// What a hook can turn out to run.
+/// What runs beside the hook.
+fn sibling(written: Located<SiblingDoc>, table: &str, problems: &mut Problems) -> Option<Located<GuestDecl>> {
+    let Located { value: doc, at } = written;
+    guest::guest(Written { wasm: doc.wasm, run: doc.run, shell: doc.shell }, table, &at, problems)
+}
+
+/// What a hook can turn out to run, itself or beside itself.
 #[derive(Clone, Copy)]
 struct Runs {
     wasm: bool,
@@ -75,8 +88,9 @@ struct Runs {
 }
 
 impl Runs {
-    fn of(main: &Located<GuestDecl>, fallback: Option<&Located<FallbackDecl>>) -> Self {
-        let guests = || std::iter::once(&main.value).chain(fallback.map(|fallback| &fallback.value.guest));
+    fn of(main: &Located<GuestDecl>, fallback: Option<&Located<FallbackDecl>>, siblings: &[&GuestDecl]) -> Self {
+        let fallback = fallback.map(|fallback| &fallback.value.guest);
+        let guests = || std::iter::once(&main.value).chain(fallback).chain(siblings.iter().copied());
         Self { wasm: guests().any(|guest| !guest.is_native()), native: guests().any(GuestDecl::is_native) }
     }
 }

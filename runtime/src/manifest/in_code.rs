@@ -42,6 +42,8 @@ impl HookDecl {
             enabled: true,
             sandbox: None,
             fallback: None,
+            verify: None,
+            revert: None,
             origin: ORIGIN.to_owned(),
         }
     }
@@ -117,6 +119,18 @@ impl HookDecl {
     #[must_use]
     pub fn allow_failure(self) -> Self {
         Self { allow_failure: true, ..self }
+    }
+
+    /// What says whether it took, with its grants but unable to change anything.
+    #[must_use]
+    pub fn verify(self, guest: GuestDecl) -> Self {
+        Self { verify: Some(Located::nowhere(guest)), ..self }
+    }
+
+    /// What takes it back when the run, or the deployment that it is part of, fails.
+    #[must_use]
+    pub fn revert(self, guest: GuestDecl) -> Self {
+        Self { revert: Some(Located::nowhere(guest)), ..self }
     }
 
     /// It may run again after a crash without anybody being asked.

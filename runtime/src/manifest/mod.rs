@@ -105,8 +105,28 @@ pub struct HookDecl {
     pub sandbox: Option<Located<Sandbox>>,
     /// `fallback`.
     pub fallback: Option<Located<FallbackDecl>>,
+    /// `verify`: what says whether it took, under its own grants, read-only, and its own limits.
+    pub verify: Option<Located<GuestDecl>>,
+    /// `revert`: what takes it back, under its own grants and limits.
+    pub revert: Option<Located<GuestDecl>>,
     /// Where it comes from: the manifest's file name, `release/`, `added in code`, …
     pub origin: String,
+}
+
+impl HookDecl {
+    /// Everything that can run for it: itself, its fallback, and what runs beside it.
+    pub fn guests(&self) -> impl Iterator<Item = &GuestDecl> {
+        let fallback = self.fallback.as_ref().map(|fallback| &fallback.value.guest);
+        let siblings = self.verify.iter().chain(&self.revert);
+        std::iter::once(&self.guest.value).chain(fallback).chain(siblings.map(|sibling| &sibling.value))
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn guests_mut(&mut self) -> impl Iterator<Item = &mut GuestDecl> {
+        let fallback = self.fallback.as_mut().map(|fallback| &mut fallback.value.guest);
+        let siblings = self.verify.iter_mut().chain(&mut self.revert);
+        std::iter::once(&mut self.guest.value).chain(fallback).chain(siblings.map(|sibling| &mut sibling.value))
+    }
 }
 
 /// `wasm = "path"` or `run = [...]` or `run = "..."`.

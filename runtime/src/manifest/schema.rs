@@ -116,13 +116,17 @@ pub(super) struct HookDoc {
     pub(super) sandbox: Option<Located<Sandbox>>,
     /// What runs in its place.
     pub(super) fallback: Option<Located<FallbackDoc>>,
+    /// What says whether it took: it sees what the hook wrote before that is committed, and can change nothing.
+    pub(super) verify: Option<Located<SiblingDoc>>,
+    /// What takes it back when the run, or the deployment that it is part of, fails.
+    pub(super) revert: Option<Located<SiblingDoc>>,
 }
 document!(HookDoc, "`[[hook]]`", {
     id: expected, label: optional, phase: sound, service: optional, wasm: sound, run: sound, shell: optional, args: optional,
     cwd: optional, dirs: optional, env: optional, set: optional, limits: flat, once: optional, on_change: optional, idempotent: optional,
-    allow_failure: optional, enabled: optional, sandbox: optional, fallback: sound,
+    allow_failure: optional, enabled: optional, sandbox: optional, fallback: sound, verify: sound, revert: sound,
 } later {
-    "net": "network access (`net`)", "secrets": "`secrets`", "backup": "`backup`", "verify": "`verify`", "revert": "`revert`",
+    "net": "network access (`net`)", "secrets": "`secrets`", "backup": "`backup`",
     "wait_for": "`wait_for`",
 });
 
@@ -183,6 +187,19 @@ pub(super) struct FallbackDoc {
     pub(super) cpu_time: Option<Located<DurationText>>,
 }
 document!(FallbackDoc, "`fallback`", { wasm: sound, run: sound, shell: optional, when: sound, cpu_time: optional });
+
+/// `{ run | wasm }`: what runs beside a hook, under its grants and limits.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields, rename = "Sibling")]
+pub(super) struct SiblingDoc {
+    /// A module or component.
+    pub(super) wasm: Option<Located<String>>,
+    /// A native command.
+    pub(super) run: Option<Located<CommandLine>>,
+    /// Whether `/bin/sh` reads `run`.
+    pub(super) shell: Option<Located<bool>>,
+}
+document!(SiblingDoc, "what runs beside a hook", { wasm: sound, run: sound, shell: optional });
 
 /// `[services.NAME]`.
 #[derive(Debug, JsonSchema)]
@@ -289,6 +306,7 @@ mod tests {
         agree::<LimitsDoc>();
         agree::<DirDoc>();
         agree::<FallbackDoc>();
+        agree::<SiblingDoc>();
         agree::<PolicyDoc>();
         agree::<PolicyDirDoc>();
         agree::<HostStepDoc>();

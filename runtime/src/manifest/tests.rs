@@ -197,7 +197,7 @@ fn a_hook_that_cannot_be_is_still_told_everything() {
 #[test]
 fn what_is_not_available_says_so_in_fixed_words() {
     let found = parse_and_lint("n.toml", include_str!("../../../tests/fixtures/manifest/bad/not-available.toml"));
-    assert_eq!(found.len(), 7);
+    assert_eq!(found.len(), 5);
     for finding in found {
         assert_eq!(finding.code, codes::NOT_AVAILABLE);
         assert!(finding.message.starts_with("not available in this version: "), "{}", finding.message);

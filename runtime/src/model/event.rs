@@ -237,6 +237,20 @@ pub struct PlannedHook {
     pub unconfined: bool,
     /// What it may use.
     pub limits: Limits,
+    /// What takes it back, if anything does.
+    #[serde(default)]
+    pub revert: Option<PlannedSibling>,
+}
+
+/// What runs beside a hook, as planned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PlannedSibling {
+    /// The file that runs, or the command line.
+    pub file: String,
+    /// What runs it.
+    pub guest: GuestKind,
+    /// What it may use.
+    pub limits: Limits,
 }
 
 /// What runs a hook.

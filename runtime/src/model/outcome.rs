@@ -285,6 +285,11 @@ pub enum Cause {
         /// What the system said.
         message: String,
     },
+    /// It ended well, and its `verify` says that it didn't take: what it staged is dropped.
+    NotVerified {
+        /// How its verify ended.
+        message: String,
+    },
     /// The hook was running when the engine died, and nobody has said yet what became of it.
     Unresolved,
     /// Somebody else changed, while it ran, what it changed in a staged directory: nothing of it was committed.
@@ -358,6 +363,7 @@ impl fmt::Display for Cause {
             Self::NotAvailable { what } => write!(f, "not available in this version: {what}"),
             Self::Preflight { findings } => write!(f, "preflight: {}", findings.join("; ")),
             Self::Spawn { message } => write!(f, "could not start: {message}"),
+            Self::NotVerified { message } => write!(f, "not verified: {message}"),
             Self::Unresolved => f.write_str("it was running when the engine died"),
             Self::Conflict { message, kept } => {
                 write!(f, "conflict: {message}; nothing was committed, and what the hook wrote is kept in {kept}")

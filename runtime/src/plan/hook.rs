@@ -4,8 +4,8 @@ use super::grants::{self, Roots, Rules};
 use super::limits::{self, Layers};
 use super::order::Instance;
 use super::resolve::Resolver;
-use super::{FileFact, PlanGuest, PlanHook, PlanScript, by_profile};
-use crate::manifest::{GuestDecl, HookDecl};
+use super::{FileFact, PlanGuest, PlanHook, PlanScript, PlanSibling, by_profile};
+use crate::manifest::{GuestDecl, HookDecl, Located};
 use crate::model::event::GuestKind;
 use crate::model::grant::{EnvSource, Grants};
 use crate::model::id::{Digest, StepName};
@@ -21,6 +21,15 @@ struct Choice {
     fallback: Option<String>,
     /// Why it can't run, if that is known already.
     unusable: Option<String>,
+}
+
+/// What something that runs beside a hook has in common with it.
+#[derive(Clone, Copy)]
+struct Beside<'a> {
+    decl: &'a HookDecl,
+    main: &'a PlanSibling,
+    sandbox: Sandbox,
+    phase: &'a ProfileLimits,
 }
 
 impl Resolver<'_> {
@@ -40,6 +49,10 @@ impl Resolver<'_> {
         self.warn_of_local_directories(decl, phase, policy);
         let limits = self.limits(decl, guest.kind(), &policy.limits);
         let (guest, grants, limits) = (guest, grants?, limits?);
+        let main = PlanSibling { guest: guest.clone(), limits: limits.clone() };
+        let beside = Beside { decl, main: &main, sandbox, phase: &policy.limits };
+        let verify = decl.verify.as_ref().map(|verify| self.sibling(&verify.value, &beside));
+        let revert = decl.revert.as_ref().map(|revert| self.sibling(&revert.value, &beside));
         let digest = hook_digest(&guest, &grants, &self.engine_env);
         Some(PlanHook {
             id: decl.id.value.clone(),
@@ -48,7 +61,12 @@ impl Resolver<'_> {
             instance: instance.map(|instance| instance.name.clone()),
             origin: decl.origin.clone(),
             fallback: choice.fallback,
-            unusable: choice.unusable,
+            unusable: choice
+                .unusable
+                .or_else(|| self.lacks(decl.verify.as_ref(), "verify"))
+                .or_else(|| self.lacks(decl.revert.as_ref(), "revert")),
+            verify: verify.flatten(),
+            revert: revert.flatten(),
             grants,
             limits,
             digest,
@@ -95,12 +113,35 @@ impl Resolver<'_> {
         }
     }
 
+    /// What runs beside a hook. Its limits are the hook's, where they are of the same kind.
+    fn sibling(&mut self, guest: &GuestDecl, beside: &Beside<'_>) -> Option<PlanSibling> {
+        let Beside { decl, main, sandbox, phase } = *beside;
+        let mut guest = self.guest(decl, guest, sandbox);
+        if let PlanGuest::Wasm { args, .. } = &mut guest {
+            args.clear(); // the hook's are its own
+        }
+        let limits = if guest.kind() == main.guest.kind() { main.limits.clone() } else { self.limits(decl, guest.kind(), phase)? };
+        Some(PlanSibling { guest, limits })
+    }
+
+    /// Why what runs beside a hook can't: found out before the hook has done what nobody could take back.
+    fn lacks(&self, sibling: Option<&Located<GuestDecl>>, role: &str) -> Option<String> {
+        let GuestDecl::Wasm { path } = &sibling?.value else { return None };
+        match self.given.files.get(path) {
+            None | Some(FileFact::Missing) => Some(format!("there is no module {path}, its {role}: build it")),
+            Some(FileFact::Unusable { why }) => Some(format!("its {role}: {why}")),
+            Some(FileFact::Present { unsupported: Some(needs), .. }) => Some(format!("its {role} {path}: {needs}")),
+            Some(FileFact::Present { unsupported: None, .. }) => None,
+        }
+    }
+
     fn sandbox(&mut self, decl: &HookDecl, choice: &Choice) -> Sandbox {
         let asked = decl.sandbox.as_ref().map_or(self.given.profile.sandbox, |at| at.value);
         let weakest = self.given.policy.sandbox.unwrap_or(if self.given.one_file { Sandbox::None } else { Sandbox::Strict });
         match grants::sandbox(asked, weakest) {
             Ok(sandbox) => {
-                if sandbox == Sandbox::None && matches!(choice.guest, GuestDecl::Native { .. }) {
+                let siblings = decl.verify.iter().chain(&decl.revert).any(|sibling| sibling.value.is_native());
+                if sandbox == Sandbox::None && (choice.guest.is_native() || siblings) {
                     self.warn("unconfined", format!("{} runs unconfined: it has all the rights of whoever runs wasmhook", decl.id.value));
                 }
                 sandbox

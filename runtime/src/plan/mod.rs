@@ -161,6 +161,21 @@ pub struct PlanHook {
     pub selected: bool,
     /// Why it can't run, if that is known already: found by preflight on the tree of the plan.
     pub unusable: Option<String>,
+    /// What says whether it took.
+    #[serde(default)]
+    pub verify: Option<PlanSibling>,
+    /// What takes it back when the run, or the deployment that it is part of, fails.
+    #[serde(default)]
+    pub revert: Option<PlanSibling>,
+}
+
+/// What runs beside a hook, under its grants.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PlanSibling {
+    /// What runs.
+    pub guest: PlanGuest,
+    /// What it may use: the hook's limits, for its own kind of guest.
+    pub limits: Limits,
 }
 
 impl PlanHook {
@@ -174,6 +189,14 @@ impl PlanHook {
             instance: self.instance.clone(),
             role: Role::Main,
         }
+    }
+
+    /// `sibling` in the hook's place: with the same rights, in the same surroundings.
+    #[must_use]
+    pub fn with(&self, sibling: &PlanSibling) -> Self {
+        let PlanSibling { guest, limits } = sibling.clone();
+        let digest = Digest::of_json(&guest);
+        Self { guest, limits, digest, fallback: None, unusable: None, verify: None, revert: None, ..self.clone() }
     }
 
     /// Whether it can change something outside of itself as it runs: a live directory, or anything a process does.

@@ -446,3 +446,25 @@ fn a34_jobs_see_the_applications_environment_and_the_deploy_variables() {
     let wasm = under("commit-sync", "[[hook]]\nid = 'h'\nphase = 'pre-deploy'\nwasm = 'h.wasm'").hooks().remove(0);
     assert!(!wasm.grants.env.iter().any(|env| env.name == "DB_URL"), "a module has what it names");
 }
+
+#[test]
+fn a_revert_has_its_hooks_grants_and_limits_of_its_own_kind() {
+    let hooks = "[[hook]]\nid = 'a'\nphase = 'pre-deploy'\nwasm = 'h.wasm'\nargs = ['up']\nfuel = 5\ncpu_time = '3s'\n\
+                 revert = { run = ['undo', 'it'] }\n[[hook]]\nid = 'b'\nphase = 'pre-deploy'\nwasm = 'h.wasm'\nargs = ['up']\n\
+                 revert = { wasm = 'h.wasm' }\n";
+    let planned = world(hooks).hooks();
+    let [a, b] = &planned[..] else { panic!("two hooks") };
+    let native = a.revert.as_ref().unwrap();
+    assert_eq!((native.guest.shown(), native.limits.fuel, native.limits.cpu_time_ms), ("undo it", None, Some(3_000)));
+    assert_eq!(a.with(native).grants, a.grants);
+    let PlanGuest::Wasm { args, .. } = &b.revert.as_ref().unwrap().guest else { panic!("a module") };
+    assert!(args.is_empty(), "the arguments are the hook's own");
+    assert_eq!(b.revert.as_ref().unwrap().limits, b.limits);
+}
+
+#[test]
+fn a_hook_whose_revert_is_missing_can_not_run() {
+    let world = world("[[hook]]\nid = 'a'\nphase = 'pre-deploy'\nrun = 'x'\nrevert = { wasm = 'gone.wasm' }\n");
+    let hook = &world.hooks()[0];
+    assert_eq!(hook.unusable.as_deref(), Some("there is no module gone.wasm, its revert: build it"));
+}

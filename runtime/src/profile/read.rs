@@ -5,10 +5,10 @@ use super::{
     PhasePolicy, Profile, ProfileLimits, ProfileStep, ProfileStepKind, Prompt, RunDialect, Target,
 };
 use crate::diagnostic::{Diagnostic, codes};
-use crate::document::{Fields, Problems, Read, Table, Value, document, not_available, quote, suggest, words};
+use crate::document::{Fields, Problems, Read, Table, Value, document, quote, suggest, words};
 use crate::model::grant::DirMode;
 use crate::model::id::StepName;
-use crate::model::policy::{Background, OnFailure, When};
+use crate::model::policy::{Background, When};
 use crate::model::units::{UnitError, parse_duration, parse_size};
 use schemars::generate::SchemaSettings;
 use serde::Serialize;
@@ -61,7 +61,7 @@ document!(PhasePolicy, "a phase", {
 document!(HostPolicy, "a host step", {
     on_failure: optional, always: optional, makes_live: optional, resume: optional, limits: optional, lines: optional,
     left_half_way: optional,
-} check host);
+});
 
 document!(FactPolicy, "a fact", { fact: required });
 
@@ -148,10 +148,6 @@ fn unit((key, text): (&str, Option<&str>), wrong: fn(&str) -> Option<UnitError>,
 
 fn report(code: &'static str, message: String, key: &str, table: &Table<'_>, problems: &mut Problems) {
     problems.push(Diagnostic::error(code, message).at(problems.at(table.place(key))));
-}
-
-fn refuse(what: &str, key: &str, table: &Table<'_>, problems: &mut Problems) {
-    problems.push(not_available(what).at(problems.at(table.place(key))));
 }
 
 fn profile(read: &Profile, table: &Table<'_>, problems: &mut Problems) {
@@ -293,9 +289,6 @@ fn discovered_dir(read: &DiscoveredDir, table: &Table<'_>, problems: &mut Proble
 }
 
 fn phase(read: &PhasePolicy, table: &Table<'_>, problems: &mut Problems) {
-    if read.on_failure == OnFailure::Revert {
-        refuse("`on_failure = \"revert\"`", "on_failure", table, problems);
-    }
     if read.always && read.when == When::Succeeded {
         let message = "a phase that runs where everything succeeded can't run after an abort too".to_owned();
         report(codes::BAD_VALUE, message, "always", table, problems);
@@ -310,12 +303,6 @@ fn phase(read: &PhasePolicy, table: &Table<'_>, problems: &mut Problems) {
             let message = format!("a phase's line knows {{title}}, {{file}} and {{cause}}, not {}", quote(word));
             report(codes::BAD_VALUE, message, "lines", table, problems);
         }
-    }
-}
-
-fn host(read: &HostPolicy, table: &Table<'_>, problems: &mut Problems) {
-    if read.on_failure == OnFailure::Revert {
-        refuse("`on_failure = \"revert\"`", "on_failure", table, problems);
     }
 }
 

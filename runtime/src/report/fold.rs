@@ -187,27 +187,31 @@ impl Folder {
         if let Some(step) = self.report.steps.iter_mut().find(|step| step.step == place.step) {
             step.not_run.retain(|other| *other != name);
         }
-        // A revert runs under its hook's plan.
-        let planned = self.planned.get(place).or_else(|| self.planned.get(&Place { role: Role::Main, ..place.clone() }));
+        let planned = self.planned.get(&Place { role: Role::Main, ..place.clone() });
+        // A revert runs under its hook's plan, but for what it is.
+        let revert = planned.and_then(|planned| planned.revert.as_ref()).filter(|_| place.role == Role::Revert);
         self.report.hooks.push(HookReport {
             id: hook.clone(),
             label: planned.map_or_else(|| hook.to_string(), |planned| planned.label.clone()),
             phase: place.step.clone(),
             service: place.service.clone(),
             instance: place.instance.clone(),
-            guest: planned.map(|planned| planned.guest),
-            fallback: planned.and_then(|planned| planned.fallback.clone()),
+            guest: revert.map(|revert| revert.guest).or(planned.map(|planned| planned.guest)),
+            fallback: planned.and_then(|planned| planned.fallback.clone()).filter(|_| revert.is_none()),
             outcome: OutcomeWord::Unknown,
             verdict: None,
             cause: None,
             exit_code: None,
             skip_reason: None,
-            usage: planned.map_or_else(UsageReport::default, |planned| UsageReport::within(&planned.limits)),
+            usage: revert
+                .map(|revert| &revert.limits)
+                .or(planned.map(|planned| &planned.limits))
+                .map_or_else(UsageReport::default, UsageReport::within),
             denials: None,
             files: None,
             attempt: None,
             started_at: None,
-            file: planned.map_or_else(|| hook.to_string(), |planned| planned.file.clone()),
+            file: revert.map(|revert| &revert.file).or(planned.map(|planned| &planned.file)).map_or_else(|| hook.to_string(), Clone::clone),
             role: place.role,
             unconfined: planned.is_some_and(|planned| planned.unconfined),
             unenforced: Vec::new(),

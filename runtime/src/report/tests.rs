@@ -25,6 +25,7 @@ fn hook(phase: &str, id: &str, file: &str) -> PlannedHook {
         fallback: None,
         unconfined: false,
         limits: Limits::default(),
+        revert: None,
     }
 }
 

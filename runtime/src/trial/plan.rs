@@ -123,6 +123,8 @@ fn declared(file: &CaseFile) -> Result<HookDecl, NameError> {
         enabled: true,
         sandbox: None,
         fallback: None,
+        verify: None,
+        revert: None,
         origin: file.name.clone(),
     })
 }

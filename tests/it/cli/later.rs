@@ -61,8 +61,6 @@ fn manifest_keys_of_later_versions() {
         (hook("net = [\"db:5432\"]"), "`net`"),
         (hook("secrets = [\"token\"]"), "`secrets`"),
         (hook("backup = [\"data\"]"), "`backup`"),
-        (hook("verify = \"check.wasm\""), "`verify`"),
-        (hook("revert = \"back.wasm\""), "`revert`"),
         (hook("wait_for = \"tcp:80\""), "`wait_for`"),
     ];
     for (lines, key) in cases {

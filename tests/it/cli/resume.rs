@@ -128,6 +128,46 @@ fn what_can_not_be_resolved_is_told_what_can() {
 }
 
 #[test]
+fn s2_19_a_deployment_that_failed_is_taken_back_in_reverse_and_what_fails_is_tried_again() {
+    let undo = |name: &str| {
+        format!(
+            "run = \"./say.sh {name}\"\ndirs = [{{ path = \".\", mode = \"write\" }}]\nrevert = {{ run = [\"./say.sh\", \"un{name}\"] }}"
+        )
+    };
+    let lines = hook("a", "pre-deploy", &undo("a")) + &hook("b", "pre-deploy", &undo("b"));
+    let say = "#!/bin/sh\necho $1 >> log\nif [ -e broken-$1 ]; then exit 3; fi\n";
+    let (place, project) = (Place::new(), Project::new(&lines).file("say.sh", say).file("broken-una", ""));
+    let run = call(&place, &project, &["run", "--tag", "v1", "--format", "json"]).exits(0).report();
+    let run = run["run_id"].as_str().unwrap();
+    let first = call(&place, &project, &["resolve", "--deploy-failed", run, "--tag", "v1"]).exits(1);
+    assert!(first.stdout.contains("pre-deploy (revert): say.sh - FAILED (exit code 3)"), "{}", first.stdout);
+    assert_eq!(project.read("log"), "a\nb\nunb\nuna\n");
+    std::fs::remove_file(project.path().join("broken-una")).unwrap();
+    let second = call(&place, &project, &["resolve", "--deploy-failed", run, "--tag", "v1", "--format", "json"]).exits(0).json();
+    assert_eq!(second["reverts"].as_array().map(Vec::len), Some(2), "{second}");
+    assert_eq!(project.read("log"), "a\nb\nunb\nuna\nuna\n", "what was taken back is left alone");
+    let over = call(&place, &project, &["resolve", "--deploy-failed", run]).exits(3);
+    assert!(over.said().contains("ended as succeeded-but-deploy-failed"), "{}", over.stderr);
+    let _ = call(&place, &project, &["run", "--tag", "v1"]).exits(0);
+    assert_eq!(project.read("log"), "a\nb\nunb\nuna\nuna\na\nb\n", "and is to be done again");
+}
+
+#[test]
+fn s2_20_a_phase_that_fails_takes_back_real_files_in_a_stage_of_its_own() {
+    let profile = "schema = 1\nname = \"mine\"\ndescription = \"x\"\non_locked = \"wait\"\non_unknown = \"stop\"\ndefault_mode = \"txn\"\n\
+                   [[step]]\nname = \"go\"\nkind = \"phase\"\ntitle = \"Go\"\non_failure = \"revert\"\n";
+    let made =
+        "run = \"sh -c 'echo made > data/made'\"\ndirs = [{ path = \"data\" }]\nrevert = { run = \"sh -c 'mv data/made data/kept'\" }";
+    let lines = format!("profile = \"./mine.toml\"\n{}{}", hook("a", "go", made), hook("b", "go", "wasm = \"fails.wat\""));
+    let project = Project::new(&lines).file("mine.toml", profile).file("fails.wat", wasmhook_tests::project::FAILS).file("data/x", "");
+    let report = call(&Place::new(), &project, &["run", "--tag", "v1", "--format", "json"]).exits(1).report();
+    assert!(!project.has("data/made"), "{report}");
+    assert_eq!(project.read("data/kept"), "made\n");
+    let entry = &report["hooks"][2];
+    assert_eq!((entry["role"].as_str(), entry["files"]["deleted"][0].as_str()), (Some("revert"), Some("made")), "its own stage: {report}");
+}
+
+#[test]
 fn s2_19_a_deployment_that_failed_after_the_run_is_recorded() {
     let (place, project) = (Place::new(), project(""));
     project.write("go", "");

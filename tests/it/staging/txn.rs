@@ -52,6 +52,23 @@ fn a_hook_that_fails_has_changed_nothing() {
 }
 
 #[test]
+fn a_hook_that_is_not_verified_has_changed_nothing_and_its_verify_saw_what_it_wrote() {
+    for verify in ["wasm = \"files.wasm\"", "run = \"sh -c 'grep -q new data/a.txt && ! rm data/a.txt'\"", "run = \"sh -c 'exit 9'\""] {
+        let work = format!("run = \"sh -c 'printf new > data/a.txt'\"\ndirs = [{{ path = \"data\" }}]\nverify = {{ {verify} }}");
+        let project = project(&hook("h", "pre-deploy", &work));
+        let args = ["run", "-C", "app", "--tag", "v1", "--format", "json"];
+        let denied = verify.contains("exit 9");
+        let ran = Place::new().args(args).current_dir(project.path()).run().exits(i32::from(denied));
+        assert_eq!(project.has("app/data/a.txt"), !denied, "{}", ran.stderr);
+        let report = ran.report();
+        let kind = &report["hooks"][0]["cause"]["kind"];
+        assert_eq!(kind.as_str(), denied.then_some("not-verified"), "{report}");
+        assert_eq!(report["hooks"][0]["files"]["created"], serde_json::json!(["a.txt"]), "the verify removed nothing");
+        assert_nothing_left(&project);
+    }
+}
+
+#[test]
 fn a_hook_out_of_time_has_changed_nothing() {
     let work = "run = \"sh -c 'rm data/old.txt; sleep 60'\"\ntimeout = \"300ms\"\ndirs = [{ path = \"data\" }]";
     let project = project(&hook("h", "pre-deploy", work));

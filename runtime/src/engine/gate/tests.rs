@@ -31,6 +31,8 @@ fn hook() -> PlanHook {
         enabled: true,
         selected: true,
         unusable: None,
+        verify: None,
+        revert: None,
     }
 }
 

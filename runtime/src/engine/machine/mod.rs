@@ -50,6 +50,8 @@ pub struct Machine {
     blemished: bool,
     cancelled: bool,
     finished: bool,
+    /// Whether the run had its end before: only what it owes is made up for, and its journal gets no second end.
+    is_over: bool,
 }
 
 /// How far a run may go on.
@@ -101,6 +103,7 @@ impl Machine {
             blemished: false,
             cancelled: false,
             finished: false,
+            is_over: false,
         }
     }
 
@@ -108,6 +111,14 @@ impl Machine {
     #[must_use]
     pub fn recover(spec: Lifecycle, ended: BTreeSet<At>) -> Self {
         Self { mode: Mode::Aborted, cancelled: true, blemished: true, ended_before: Some(ended), ..Self::new(spec) }
+    }
+
+    /// What a run owes that had come to its end when the deployment it was part of failed: the reverts of what `succeeded`, the last first.
+    #[must_use]
+    pub fn undo(spec: Lifecycle, succeeded: Vec<At>) -> Self {
+        let ended = Self::new(spec.clone()).slots().map(|(at, _)| at).collect();
+        let over = Self { mode: Mode::Aborted, ended_before: Some(ended), is_over: true, ..Self::new(spec) };
+        Self { succeeded, owes_reverts: true, ..over }
     }
 
     /// The first failure that aborted the run.
@@ -239,7 +250,9 @@ impl Machine {
         }
         self.cancelled = true;
         self.owes_reverts = false;
-        out.push(Effect::Record(Record::Interrupted { signal }));
+        if !self.is_over {
+            out.push(Effect::Record(Record::Interrupted { signal }));
+        }
         self.enter_abort(out);
     }
 
@@ -366,7 +379,7 @@ impl Machine {
     }
 
     fn launch(&mut self, at: At, out: &mut Vec<Effect>) {
-        let durable = self.spec.steps[at.step].slots[at.slot].live;
+        let durable = at.revert || self.spec.steps[at.step].slots[at.slot].live;
         self.running.insert(at);
         out.push(Effect::Record(Record::Intent { at, durable }));
         out.push(Effect::Launch(at));
@@ -400,7 +413,9 @@ impl Machine {
             (false, None) => Status::Success,
         };
         self.finished = true;
-        out.push(Effect::Record(Record::RunFinished { status }));
+        if !self.is_over {
+            out.push(Effect::Record(Record::RunFinished { status }));
+        }
         out.push(Effect::ReleaseLock);
         out.push(Effect::Finish(status));
     }

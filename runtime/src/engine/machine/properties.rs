@@ -109,7 +109,7 @@ proptest! {
         // Intent before each launch, outcome after it, each once.
         let launches: Vec<(usize, At)> = effects.iter().enumerate().filter_map(|(i, e)| if let Effect::Launch(at) = e { Some((i, *at)) } else { None }).collect();
         for (index, at) in &launches {
-            let durable = spec.steps[at.step].slots[at.slot].live;
+            let durable = at.revert || spec.steps[at.step].slots[at.slot].live;
             prop_assert_eq!(&effects[index - 1], &Effect::Record(Record::Intent { at: *at, durable }));
             prop_assert_eq!(launches.iter().filter(|(_, other)| other == at).count(), 1, "launched twice");
             let outcomes = position(&effects, |e| matches!(e, Effect::Record(Record::Outcome { at: other, .. }) if other == at));

@@ -175,6 +175,22 @@ fn revert_runs_the_siblings_of_successes_in_reverse_before_always_steps() {
 }
 
 #[test]
+fn a_run_that_is_over_gets_its_reverts_and_nothing_else() {
+    let undoable = || SlotSpec { revert: true, ..run() };
+    let spec = lifecycle(vec![step(vec![undoable(), undoable()]), step(vec![undoable()]), always()]);
+    let done = vec![At::main(0, 1), At::main(1, 0)];
+    let mut machine = Machine::undo(spec.clone(), done.clone());
+    let life = live(&mut machine, |at| if at.step == 1 { fails() } else { Outcome::Succeeded });
+    assert_eq!((life.launched, life.reverted), (vec![], vec![(1, 0), (0, 1)]), "one that fails doesn't keep the others");
+    let mut machine = Machine::undo(spec, done);
+    let begun = machine.handle(Input::Start(LockState::Held));
+    assert!(matches!(begun[..], [Effect::Record(Record::Intent { durable: true, .. }), Effect::Launch(_)]), "{begun:?}");
+    assert_eq!(machine.handle(Input::Cancel { signal: Some(15) }), [], "its journal has its end already");
+    let ended = machine.handle(Input::Ended { at: At { revert: true, ..At::main(1, 0) }, outcome: Outcome::Succeeded });
+    assert!(matches!(ended[..], [Effect::Record(Record::Outcome { .. }), Effect::ReleaseLock, Effect::Finish(_)]), "{ended:?}");
+}
+
+#[test]
 fn allow_failure_turns_abort_into_warn_and_never_the_other_way() {
     let tolerated = SlotSpec { allow_failure: true, ..run() };
     let life_of = |on_failure| {

@@ -32,6 +32,8 @@ struct Row {
     origin: String,
     enabled: bool,
     fallback: Option<String>,
+    verify: Option<String>,
+    revert: Option<String>,
 }
 
 pub fn run(args: &ListArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliError> {
@@ -78,6 +80,8 @@ fn rows(plan: &Plan) -> Vec<Row> {
             origin: hook.origin.clone(),
             enabled: hook.enabled,
             fallback: hook.fallback.clone(),
+            verify: hook.verify.as_ref().map(|verify| verify.guest.shown().to_owned()),
+            revert: hook.revert.as_ref().map(|revert| revert.guest.shown().to_owned()),
         }));
     }
     rows

@@ -1,5 +1,6 @@
 //! `wasmhook resolve`: a person's word on what became of an execution, or of a deployment.
 
+use super::run::{INTERRUPT_SIGNAL, stop_on_signals};
 use super::{check_format, runtime};
 use crate::args::{Format, ResolveArgs};
 use crate::error::CliError;
@@ -9,8 +10,10 @@ use crate::settings::Settings;
 use crate::ui::Ui;
 use serde::Serialize;
 use wasmhook::Engine;
-use wasmhook::model::event::{Place, Resolution};
+use wasmhook::engine::Stop;
+use wasmhook::model::event::{Place, Resolution, Role};
 use wasmhook::model::id::RunId;
+use wasmhook::report::{HookReport, Report};
 
 /// What was recorded, and where.
 #[derive(Serialize)]
@@ -21,6 +24,8 @@ struct ResolvedJson<'a> {
     place: Option<&'a Place>,
     release: Option<&'a str>,
     resolution: &'a str,
+    /// What took hooks of the run back, in the order in which it ran.
+    reverts: Vec<&'a HookReport>,
 }
 
 pub fn run(args: &ResolveArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliError> {
@@ -29,14 +34,21 @@ pub fn run(args: &ResolveArgs, settings: &Settings, ui: &Ui) -> Result<Exit, Cli
     let places = &args.selectors.places;
     let engine = Engine::builder(settings.state(places)?, settings.cache(places)?)
         .command(settings.command.clone())
+        .operator_env(settings.env.clone())
+        .interrupt_signal(INTERRUPT_SIGNAL)
         .on_wait(super::waiting)
         .build()?;
     let runtime = runtime()?;
     if let Some(run) = &args.deploy_failed {
         let run = RunId::new(run.as_str())?;
-        runtime.block_on(engine.deploy_failed(&request, &run))?;
-        let told = ResolvedJson { schema: 1, run_id: &run, place: None, release: None, resolution: "deploy-failed" };
-        return say(args.format, ui, &told, &format!("run {run}: effects kept, deployment not completed"));
+        let report = runtime.block_on(async {
+            let stop = Stop::new();
+            let listening = tokio::spawn(stop_on_signals(stop.clone()));
+            let report = engine.deploy_failed(&request, &run, &stop).await;
+            listening.abort();
+            report
+        })?;
+        return say_taken_back(args.format, ui, &run, &report);
     }
     let (resolution, word) = match (args.retry, args.mark_done) {
         (true, _) => (Resolution::Retry, "retry"),
@@ -45,10 +57,38 @@ pub fn run(args: &ResolveArgs, settings: &Settings, ui: &Ui) -> Result<Exit, Cli
     };
     let hook = args.hook.as_deref().unwrap_or_default();
     let resolved = runtime.block_on(engine.resolve(&request, hook, resolution))?;
-    let told =
-        ResolvedJson { schema: 1, run_id: &resolved.run, place: Some(&resolved.place), release: Some(&resolved.release), resolution: word };
+    let told = ResolvedJson {
+        schema: 1,
+        run_id: &resolved.run,
+        place: Some(&resolved.place),
+        release: Some(&resolved.release),
+        resolution: word,
+        reverts: Vec::new(),
+    };
     let line = format!("{} of release {} is {} (recorded in run {})", resolved.place, resolved.release, resolution.words(), resolved.run);
     say(args.format, ui, &told, &line)
+}
+
+/// What the deployment's failure means for the run, with a line for each revert. One that failed leaves something behind: exit code 1.
+fn say_taken_back(format: Format, ui: &Ui, run: &RunId, report: &Report) -> Result<Exit, CliError> {
+    let mut reverts: Vec<&HookReport> = Vec::new();
+    for revert in report.hooks.iter().filter(|hook| hook.role == Role::Revert) {
+        // What was tried again counts as it ended last.
+        reverts.retain(|other| other.name() != revert.name());
+        reverts.push(revert);
+    }
+    let all_well = reverts.iter().all(|revert| revert.cause.is_none());
+    let mut lines = vec![match reverts[..] {
+        [] => format!("run {run}: effects kept, deployment not completed"),
+        _ => format!("run {run}: deployment not completed"),
+    }];
+    lines.extend(reverts.iter().map(|revert| revert.executed()));
+    if !all_well {
+        lines.push("what failed to be taken back is tried again by the same command".to_owned());
+    }
+    let told = ResolvedJson { schema: 1, run_id: run, place: None, release: None, resolution: "deploy-failed", reverts };
+    say(format, ui, &told, &lines.join("\n"))?;
+    Ok(if all_well { Exit::Done } else { Exit::HookFailed })
 }
 
 fn say(format: Format, ui: &Ui, told: &ResolvedJson<'_>, line: &str) -> Result<Exit, CliError> {

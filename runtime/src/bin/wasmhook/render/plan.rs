@@ -9,7 +9,7 @@ use wasmhook::model::event::{GuestKind, Place, Role};
 use wasmhook::model::grant::{EnvSource, Grants};
 use wasmhook::model::id::{Commit, Tag};
 use wasmhook::model::policy::{AfterFailure, Background, Files, OnTimeout, Sandbox, Scope, When};
-use wasmhook::plan::{HostCommand, Plan, PlanGuest, PlanHook, PlanStep, PlanStepKind};
+use wasmhook::plan::{HostCommand, Plan, PlanGuest, PlanHook, PlanSibling, PlanStep, PlanStepKind};
 use wasmhook::profile::{HostPolicy, PhasePolicy};
 
 /// Says in a few words what will become of what stands at a place: `run`, `skip: already done in run 01J…`.
@@ -134,8 +134,15 @@ fn hook(look: Look, step: &PlanStep, hook: &PlanHook, decide: &Decide<'_>) -> Ve
     lines.extend(guest(look, hook));
     lines.extend(grants(look, &hook.grants));
     lines.extend(field(look, 5, "limits", &figures::limits(&hook.limits)));
+    lines.extend(hook.verify.iter().flat_map(|verify| sibling(look, "verify", verify)));
+    lines.extend(hook.revert.iter().flat_map(|revert| sibling(look, "revert", revert)));
     lines.extend(hook.unusable.iter().flat_map(|why| mark(look, &format!("can't run: {why}"))));
     lines
+}
+
+/// What runs beside a hook: with its grants, so only what differs is said.
+fn sibling(look: Look, name: &str, sibling: &PlanSibling) -> Vec<Line> {
+    field(look, 5, name, &format!("{} ({})", sibling.guest.shown(), word(&sibling.guest.kind())))
 }
 
 fn guest(look: Look, hook: &PlanHook) -> Vec<Line> {

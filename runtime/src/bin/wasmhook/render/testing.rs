@@ -61,6 +61,7 @@ pub mod journal {
             fallback: None,
             unconfined: false,
             limits: Limits::default(),
+            revert: None,
         }
     }
 

@@ -41,6 +41,9 @@ fn on_cause(cause: &Cause) -> Vec<String> {
                 "see what it wrote in {kept}; make sure that nobody else writes there during the deploy, remove that directory, and run again"
             )
         }
+        Cause::NotVerified { .. } => {
+            "the hook itself ended well: see what its verify said; what it wrote to `txn` directories was dropped".to_owned()
+        }
         Cause::Spawn { .. } => "check that the program exists and is executable".to_owned(),
         Cause::Exit { .. }
         | Cause::Signal { .. }

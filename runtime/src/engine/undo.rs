@@ -1,0 +1,75 @@
+//! A deployment that failed after its run: the `revert`s of what the run did, the last first, journaled as the run's own.
+
+use super::driver::{self, Setting};
+use super::gate::Decisions;
+use super::job::{Outputs, Supplies};
+use super::journal::Journal;
+use super::keep::Keep;
+use super::machine::{At, Machine};
+use super::{Error, Prepared, Runner, Stop, lifecycle, replay, target};
+use crate::model::event::{Event, Place, Role, What};
+use crate::model::id::RunId;
+use crate::model::outcome::Outcome;
+use crate::plan::Plan;
+use crate::report::Report;
+
+/// What succeeded in a run, has a `revert`, and wasn't taken back yet; in the order in which it succeeded.
+#[must_use]
+pub fn owed(plan: &Plan, events: &[Event]) -> Vec<At> {
+    let mut done: Vec<Place> = Vec::new();
+    for event in events {
+        let What::Finished { place, result } = &event.what else { continue };
+        if result.outcome == Outcome::Succeeded {
+            let main = Place { role: Role::Main, ..place.clone() };
+            done.retain(|other| *other != main);
+            done.extend((place.role == Role::Main).then_some(main));
+        }
+    }
+    let has_revert = |at: &At| lifecycle::hook(plan, *at).is_some_and(|hook| hook.revert.is_some());
+    done.iter().filter_map(|place| lifecycle::find(plan, place)).filter(has_revert).collect()
+}
+
+impl Runner {
+    /// Runs the reverts of what a run, which is over, did: `owed`, from its last to its first. A revert that fails is said, and the others
+    /// run. `prepared` gives the bytes and the values; what runs, and with which rights, is the run's own plan. The caller holds the lock.
+    ///
+    /// # Errors
+    /// [`Error`] if the ledger or an executor failed; whatever was recorded by then stays.
+    pub async fn undo(&mut self, prepared: &Prepared, run: &RunId, plan: &Plan, owed: Vec<At>, stop: &Stop) -> Result<Report, Error> {
+        let events = match &self.writers.ledger {
+            Some(ledger) => ledger.events(run)?,
+            None => Vec::new(),
+        };
+        let remains = replay::remains(plan, &events);
+        let decisions = Decisions { by_step: replay::everything_runs(plan), ..Decisions::default() };
+        let mut keep = Keep::new(&self.stages, target(plan), run.clone());
+        let mut journal = Journal::new(&mut self.writers, run.clone(), remains.next_seq);
+        for event in &events {
+            journal.replay(event);
+        }
+        let machine = Machine::undo(lifecycle::of(plan, &decisions), owed);
+        let setting = Setting {
+            plan,
+            decisions: &decisions,
+            executors: &self.executors,
+            supplies: Supplies { app_env: &prepared.app_env, blobs: &prepared.blobs, run, outputs: handed_on(&events) },
+            checks: &*prepared.checks,
+            attempts: remains.attempts,
+            stop,
+            hold: &self.hold,
+            keep: &mut keep,
+            after_hooks: &|| Ok(()),
+        };
+        driver::drive(machine, setting, &mut journal).await?;
+        Ok(journal.report())
+    }
+}
+
+/// What the run's hooks handed on: a revert may name it as its hook did.
+fn handed_on(events: &[Event]) -> Outputs {
+    let finished = events.iter().filter_map(|event| match &event.what {
+        What::Finished { place, result } if result.outcome.is_ok() => Some((place, result)),
+        _ => None,
+    });
+    finished.filter_map(|(place, result)| Some(((place.step.clone(), place.hook.clone()?), result.outputs.clone()))).collect()
+}
