@@ -47,7 +47,8 @@ impl Marker {
     /// If that can't be told, for instance because its directory isn't granted: taking that for "no" would do everything again.
     pub fn exists(&self) -> anyhow::Result<bool> {
         let context = || format!("can't tell whether marker {} exists (is its directory granted?)", self.path.display());
-        if self.path.try_exists().with_context(context)? {
+        // Whether it is a file is cheaper to ask than where a link leads, and a marker is hardly ever a link.
+        if self.path.symlink_metadata().is_ok_and(|marker| marker.is_file()) || self.path.try_exists().with_context(context)? {
             return Ok(true);
         }
         // Outside of every granted directory a guest's own libc answers "not found": the directory itself has to be there.
@@ -124,6 +125,16 @@ mod tests {
         assert!(matches!(marker.once(|| Ok(())), Ok(Outcome::Done)));
         let again = marker.once(|| panic!("must not run again")).unwrap();
         assert!(matches!(again, Outcome::Skipped(reason) if reason == "Already applied"));
+    }
+
+    #[test]
+    fn s3_36_a_link_is_a_marker_if_it_leads_somewhere() {
+        let dir = tempfile::tempdir().unwrap();
+        let marker = Marker::for_release(&context(dir.path()));
+        std::os::unix::fs::symlink("target", marker.path()).unwrap();
+        assert!(!marker.exists().unwrap());
+        std::fs::write(dir.path().join("target"), "").unwrap();
+        assert!(marker.exists().unwrap());
     }
 
     #[test]

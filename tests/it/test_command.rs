@@ -230,7 +230,7 @@ fn every_problem_of_every_case_is_shown_at_once_and_nothing_runs() {
         "other.test.toml:2:13",
         "`fixtures/a` can't be copied",
         "later.test.toml:2:",
-        "not available in this version: `net`",
+        "`[hook]` has no key `net`",
     ] {
         assert!(output.stderr.contains(part), "{part:?} in:\n{}", output.stderr);
     }

@@ -261,5 +261,6 @@ impl Ran {
 pub fn program() -> PathBuf {
     let test = std::env::current_exe().unwrap_or_else(|error| panic!("where is this test? {error}"));
     let program = test.ancestors().skip(2).map(|dir| dir.join("wasmhook")).find(|program| program.is_file());
-    program.unwrap_or_else(|| panic!("there is no wasmhook beside {}: build it with `cargo build --workspace`", test.display()))
+    program
+        .unwrap_or_else(|| panic!("there is no wasmhook beside {}: build it with `cargo build --workspace --all-targets`", test.display()))
 }

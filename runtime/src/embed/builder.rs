@@ -181,7 +181,7 @@ impl Builder {
             let sandbox = Arc::new(self.sandbox(&protected)?);
             (Arc::clone(&sandbox) as _, sandbox)
         };
-        let native = self.native.take().unwrap_or_else(|| self.confinement());
+        let native = self.native.take().unwrap_or_else(|| self.confinement(&protected));
         let stages = Stages { backends: self.backends, disk: self.disk.clone(), ..Stages::new(self.state.join(STAGES)) };
         Ok(Engine {
             scratch: self.scratch.unwrap_or_else(|| PathBuf::from(SCRATCH)),
@@ -200,8 +200,9 @@ impl Builder {
         })
     }
 
-    fn confinement(&mut self) -> Arc<dyn Executor> {
+    fn confinement(&mut self, protected: &[(&'static str, PathBuf)]) -> Arc<dyn Executor> {
         let native = NativeExecutor::builder().operator_env(std::mem::take(&mut self.operator_env));
+        let native = protected.iter().fold(native, |native, (name, path)| native.protect(*name, path));
         Arc::new(match &self.scratch {
             Some(scratch) => native.scratch(scratch).build(),
             None => native.build(),

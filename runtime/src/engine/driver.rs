@@ -171,7 +171,7 @@ impl Driver<'_, '_> {
                 let done = (*done)?;
                 let outcome = done.execution.outcome.clone();
                 self.held.keep(done.applied);
-                self.setting.keep.phase_ended(step, &outcome, self.journal, &mut self.held)?;
+                self.held.phase_ended(step, &outcome, self.journal)?;
                 Ok(Some(Input::Committed { step, outcome }))
             }
             News::Ended(at, done) => {
@@ -253,7 +253,7 @@ impl Driver<'_, '_> {
         if let Err(error) = self.setting.keep.take_phase(step).map_or(Ok(()), |staging| staging.discard()) {
             self.journal.record(keep::left_behind(&error), None, Durability::Later)?;
         }
-        self.setting.keep.phase_ended(step, &Outcome::Cancelled, self.journal, &mut self.held)
+        self.held.phase_ended(step, &Outcome::Cancelled, self.journal)
     }
 
     fn executor(&self, job: &Job) -> Arc<dyn Executor> {
@@ -490,7 +490,7 @@ pub fn bury(setting: &Setting<'_>, remains: &mut Remains, salvaged: &Salvaged, j
     let counted = remains.succeeded.iter().filter(|at| keep::is_committed_as_one(setting.plan, **at));
     for at in counted.filter(|at| salvaged.committed(&lifecycle::place(setting.plan, **at)).is_some()) {
         let (key, digest) = key(setting, *at);
-        keep::counts(journal, key, &digest, Resolution::MarkDone)?;
+        keep::counts(journal, &key, &digest, Resolution::MarkDone)?;
     }
     Ok(())
 }

@@ -82,11 +82,17 @@ impl Keep {
     /// [`Cause::Stage`] if its directories can't be staged together.
     pub fn dry(stages: &Stages, target: Target, run: RunId, plan: &Plan) -> Result<Self, Cause> {
         let mut keep = Self { is_dry: true, ..Self::new(stages, target, run) };
-        let mut lasting = Vec::new();
-        for step in &plan.steps {
-            let PlanStepKind::Phase { hooks, .. } = &step.kind else { continue };
-            lasting.extend(hooks.iter().filter(|hook| hook.enabled && hook.selected).flat_map(|hook| tried(&hook.grants.dirs)));
-        }
+        let hooks = plan.steps.iter().filter_map(|step| match &step.kind {
+            PlanStepKind::Phase { hooks, .. } => Some(hooks),
+            _ => None,
+        });
+        let granted: Vec<&DirGrant> =
+            hooks.flatten().filter(|hook| hook.enabled && hook.selected).flat_map(|hook| &hook.grants.dirs).collect();
+        let mut lasting: Vec<DirGrant> = granted.iter().filter(|dir| is_lasting(dir)).map(|dir| tried(dir)).collect();
+        // Who reads a directory around one of them sees it as it is staged.
+        let around = |dir: &&&DirGrant| dir.mode == DirMode::Read && lasting.iter().any(|inner| lies_in(inner, dir));
+        let around: Vec<DirGrant> = granted.iter().filter(around).map(|dir| tried(dir)).collect();
+        lasting.extend(around);
         // What a skipped step would have made isn't there: whoever needs it says so.
         lasting.retain(|dir| dir.host.as_ref().is_some_and(|host| std::path::Path::new(host).is_dir()));
         keep.dry = Staging::of(&lasting, &keep.label(Of::DryRun), stages)?.map(Arc::new);
@@ -140,7 +146,7 @@ impl Keep {
         if self.is_dry {
             let txn =
                 job.dirs.iter().filter(|dir| dir.mode == DirMode::Txn).filter_map(|dir| dir.host.as_deref().map(PathBuf::from)).collect();
-            for dir in job.dirs.iter_mut().filter(|dir| matches!(dir.mode, DirMode::Write | DirMode::Txn)) {
+            for dir in job.dirs.iter_mut().filter(|dir| is_lasting(dir)) {
                 dir.mode = DirMode::Discard;
             }
             uses.extend(self.dry.clone().map(|staging| Use { staging, is_own: false, txn }));
@@ -184,15 +190,6 @@ impl Keep {
         self.dry.as_ref().map_or(Ok(()), |staging| staging.discard())
     }
 
-    /// What a phase's hooks did counts when its stage is committed, and not at all when it isn't.
-    ///
-    /// # Errors
-    /// [`LedgerError`] if it could not be recorded.
-    pub fn phase_ended(&self, step: usize, outcome: &Outcome, journal: &mut Journal<'_>, held: &mut Held) -> Result<(), LedgerError> {
-        let resolution = if outcome.is_ok() { Resolution::MarkDone } else { Resolution::MarkNotRun };
-        held.back.remove(&step).unwrap_or_default().into_iter().try_for_each(|(key, digest)| counts(journal, key, &digest, resolution))
-    }
-
     /// Whether writes through a grant end with its hook or its phase; those that would last are a dry run's.
     const fn is_kept(&self, dir: &DirGrant) -> bool {
         match dir.mode {
@@ -207,10 +204,19 @@ impl Keep {
     }
 }
 
-/// The grants through which a hook would change something for good, as a dry run gives them.
-fn tried(dirs: &[DirGrant]) -> impl Iterator<Item = DirGrant> {
-    let lasting = dirs.iter().filter(|dir| matches!(dir.mode, DirMode::Write | DirMode::Txn));
-    lasting.map(|dir| DirGrant { mode: DirMode::Discard, ..dir.clone() })
+/// Whether a hook would change something for good through this grant.
+const fn is_lasting(dir: &DirGrant) -> bool {
+    matches!(dir.mode, DirMode::Write | DirMode::Txn)
+}
+
+/// The grant as a dry run gives it.
+fn tried(dir: &DirGrant) -> DirGrant {
+    DirGrant { mode: DirMode::Discard, ..dir.clone() }
+}
+
+fn lies_in(inner: &DirGrant, outer: &DirGrant) -> bool {
+    let host = |dir: &DirGrant| dir.host.clone().map(PathBuf::from);
+    host(inner).zip(host(outer)).is_some_and(|(inner, outer)| inner != outer && inner.starts_with(outer))
 }
 
 /// Whether what succeeds there is done only when its whole phase is committed.
@@ -223,9 +229,9 @@ pub fn is_committed_as_one(plan: &Plan, at: At) -> bool {
 ///
 /// # Errors
 /// [`LedgerError`] if it could not be recorded.
-pub fn counts(journal: &mut Journal<'_>, key: Key, digest: &Digest, resolution: Resolution) -> Result<(), LedgerError> {
+pub fn counts(journal: &mut Journal<'_>, key: &Key, digest: &Digest, resolution: Resolution) -> Result<(), LedgerError> {
     let what = What::Resolved { place: key.place.clone(), release: key.release.clone(), resolution, by: None };
-    journal.record(what, Some((&key, digest)), Durability::Now)
+    journal.record(what, Some((key, digest)), Durability::Now)
 }
 
 /// What waits for something else to be durable.
@@ -246,6 +252,15 @@ impl Held {
     /// Keeps an execution until its phase is over.
     pub fn hold_back(&mut self, step: usize, key: Key, digest: Digest) {
         self.back.entry(step).or_default().push((key, digest));
+    }
+
+    /// What a phase's hooks did counts when its stage is committed, and not at all when it isn't.
+    ///
+    /// # Errors
+    /// [`LedgerError`] if it could not be recorded.
+    pub fn phase_ended(&mut self, step: usize, outcome: &Outcome, journal: &mut Journal<'_>) -> Result<(), LedgerError> {
+        let resolution = if outcome.is_ok() { Resolution::MarkDone } else { Resolution::MarkNotRun };
+        self.back.remove(&step).unwrap_or_default().iter().try_for_each(|(key, digest)| counts(journal, key, digest, resolution))
     }
 
     /// Forgets the commits whose outcomes are durable; what can't be removed is said.

@@ -169,7 +169,9 @@ impl Staging {
             *open = Some(self.begin().map_err(|error| staging(&error))?);
         }
         let Some(stage) = open.as_ref() else { return Ok(Vec::new()) };
-        dirs.iter().filter(|dir| is_staged(dir.mode)).filter_map(|dir| self.view(stage, dir)).collect()
+        // Who may only read sees what others wrote to the same stage.
+        let shown = dirs.iter().filter(|dir| is_staged(dir.mode) || dir.mode == DirMode::Read);
+        shown.filter_map(|dir| self.view(stage, dir)).collect()
     }
 
     /// What the execution that has just ended changed. What it wrote below `dropped` wouldn't be there after a real run. Blocks.

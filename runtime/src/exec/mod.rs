@@ -44,7 +44,7 @@ pub struct Surroundings {
     pub dry: bool,
 }
 
-/// What a job sees in the place of a granted directory whose writes are staged.
+/// What a job sees in the place of a granted directory whose writes, or the writes of others to it, are staged.
 #[derive(Debug, Clone)]
 pub struct Staged {
     /// The grant's guest path.

@@ -26,11 +26,11 @@ fn index(what: &What) -> usize {
         What::StepFinished { .. } => 5,
         What::Warning { .. } => 6,
         What::Interrupted { .. } => 7,
-        What::Resolved { .. } => 8,
-        What::Unlocked { .. } => 9,
-        What::RunFinished { .. } => 10,
-        What::DeployFailed { .. } => 11,
-        What::WouldChange { .. } => 12,
+        What::WouldChange { .. } => 8,
+        What::Resolved { .. } => 9,
+        What::Unlocked { .. } => 10,
+        What::RunFinished { .. } => 11,
+        What::DeployFailed { .. } => 12,
     }
 }
 const KINDS: usize = 13;
@@ -232,12 +232,12 @@ fn what(kind: usize) -> BoxedStrategy<What> {
         5 => (name(), verdict(), of(text())).prop_map(|(step, verdict, detail)| What::StepFinished { step, verdict, detail }).boxed(),
         6 => (text(), text()).prop_map(|(code, message)| What::Warning { code, message }).boxed(),
         7 => of(any::<i32>()).prop_map(|signal| What::Interrupted { signal }).boxed(),
-        8 => (place(), text(), resolution, of(text()))
+        9 => (place(), text(), resolution, of(text()))
             .prop_map(|(place, release, resolution, by)| What::Resolved { place, release, resolution, by })
             .boxed(),
-        9 => (text(), text()).prop_map(|(by, owner)| What::Unlocked { by, owner }).boxed(),
-        11 => (text(), text()).prop_map(|(by, detail)| What::DeployFailed { by, detail }).boxed(),
-        12 => {
+        10 => (text(), text()).prop_map(|(by, owner)| What::Unlocked { by, owner }).boxed(),
+        12 => (text(), text()).prop_map(|(by, detail)| What::DeployFailed { by, detail }).boxed(),
+        8 => {
             let diff = (text(), text()).prop_map(|(path, diff)| TextDiff { path, diff });
             (files(), vec(diff, 0..3)).prop_map(|(files, diffs)| What::WouldChange { files, diffs }).boxed()
         }
@@ -275,7 +275,7 @@ proptest! {
         let target = super::Target { app: header.app.clone(), environment: header.environment.clone() };
         let mut expected: Vec<Event> = events.into_iter().zip(0..).map(|(event, seq)| Event { seq, run: run.clone(), ..event }).collect();
         expected[0].what = What::RunStarted { header: Box::new(header), steps: Vec::new() };
-        expected[10].what = What::RunFinished { status: Status::Success, detail: None };
+        expected[11].what = What::RunFinished { status: Status::Success, detail: None };
         prop_assert!(expected.iter().map(|event| index(&event.what)).eq(0..KINDS));
 
         let mut ledger = SqliteLedger::open(state.path()).unwrap();

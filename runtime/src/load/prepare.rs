@@ -10,7 +10,7 @@ use crate::discover::release::{self, Search};
 use crate::discover::target::{self, Chosen, Wanted};
 use crate::discover::{Git, Repository, Source, WorkTree};
 use crate::engine::Prepared;
-use crate::exec::dirs::{self, Protected};
+use crate::exec::dirs::{Guard, Protected};
 use crate::ledger::marker;
 use crate::manifest::{self, Manifest};
 use crate::model::facts::Fetch;
@@ -142,13 +142,10 @@ async fn add_found(
 
 /// Refuses grants that nest in a way that can't be enforced, that reach the engine's own directories, or that lead elsewhere than they say.
 fn refuse_unenforceable(plan: &Plan, request: &Request, bounds: &Bounds) -> Result<(), LoadError> {
-    let protected: Vec<Protected> = request.protected.iter().map(|(name, path)| Protected::new(*name, path)).collect();
+    let guard = Guard::new(request.protected.iter().map(|(name, path)| Protected::new(*name, path)).collect());
     let hooks =
         plan.steps.iter().filter_map(|step| if let PlanStepKind::Phase { hooks, .. } = &step.kind { Some(hooks) } else { None }).flatten();
-    let denial = |grants: &[DirGrant]| {
-        let checked = dirs::check_nesting(grants).and_then(|()| dirs::reaches(grants, &protected));
-        checked.err().or_else(|| grants.iter().find_map(|grant| bounds.refuse(grant)))
-    };
+    let denial = |grants: &[DirGrant]| guard.check(grants).err().or_else(|| grants.iter().find_map(|grant| bounds.refuse(grant)));
     let denials: Vec<_> = hooks.filter_map(|hook| Some((hook.id.clone(), denial(&hook.grants.dirs)?))).collect();
     if denials.is_empty() { Ok(()) } else { Err(LoadError::Denied(denials)) }
 }

@@ -141,7 +141,7 @@ fn wrong_directories_are_explained_and_nothing_runs() {
     fs::create_dir(dir.path().join("sub")).unwrap();
     for (grant, words) in [
         ("gone", "there is no directory gone"),
-        ("sub:raed", "the modes are read, write and scratch"),
+        ("sub:raed", "the modes are read, write, txn, discard and scratch"),
         ("file", "is not a directory"),
         ("", "names no directory"),
         (":read", "names no directory"),

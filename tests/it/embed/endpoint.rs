@@ -6,7 +6,6 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use wasmhook_tests::programs;
 
 /// The running endpoint; ends with its value.
 struct Endpoint {
@@ -16,7 +15,7 @@ struct Endpoint {
 
 impl Endpoint {
     fn start(root: &Path) -> Self {
-        let mut process = Command::new(build()).arg("127.0.0.1:0").arg(root).stdout(Stdio::piped()).spawn().unwrap();
+        let mut process = Command::new(built()).arg("127.0.0.1:0").arg(root).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let address = line.trim().strip_prefix("listening on ").unwrap_or_else(|| panic!("{line:?}")).to_owned();
@@ -41,13 +40,12 @@ impl Drop for Endpoint {
     }
 }
 
-/// Next to the directory of this test program; built here, since a test run builds no other package's program.
-fn build() -> PathBuf {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let built =
-        Command::new(cargo).args(["build", "--quiet", "--workspace", "--bin", "upgrade-endpoint"]).current_dir(programs::root()).status();
-    assert!(built.unwrap().success());
-    std::env::current_exe().unwrap().ancestors().nth(2).unwrap().join("upgrade-endpoint")
+/// Beside the program: `cargo build --workspace --all-targets` makes both. (Built here, it would be with other features of the dependencies than
+/// tests have, and all of them would be compiled a second time.)
+fn built() -> PathBuf {
+    let endpoint = wasmhook_tests::call::program().with_file_name("upgrade-endpoint");
+    assert!(endpoint.is_file(), "there is no {}: build it with `cargo build --workspace --all-targets`", endpoint.display());
+    endpoint
 }
 
 #[test]

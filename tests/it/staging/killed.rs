@@ -12,7 +12,7 @@ fn a_killed_run_leaves_the_old_state_and_the_next_one_clears_up() {
     let place = Place::new();
     let call = || place.args(["run", "-C", "app", "--tag", "v1"]).current_dir(project.path());
     let mut running = call().spawn();
-    running.wait_for("written");
+    running.wait_for("│ written");
     running.signal(Signal::KILL);
     let _ = running.wait();
     assert_eq!(project.read("app/data/old.txt"), "old\n");

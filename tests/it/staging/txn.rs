@@ -89,7 +89,7 @@ fn a_change_by_somebody_else_meanwhile_is_a_conflict_and_what_the_hook_wrote_is_
                 dirs = [{ path = \"data\" }, { path = \"go\", mode = \"read\" }]";
     let project = project(&hook("h", "pre-deploy", work)).file("app/go/x", "");
     let mut running = Place::new().args(["run", "-C", "app", "--tag", "v1", "--format", "json"]).current_dir(project.path()).spawn();
-    running.wait_for("written");
+    running.wait_for("│ written");
     project.write("app/data/old.txt", "theirs\n");
     project.write("app/go/on", "");
     let ran = running.wait().exits(1);

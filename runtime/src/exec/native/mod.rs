@@ -27,6 +27,7 @@ mod wire;
 pub use confine::SYSTEM_DIRS;
 pub use environment::DEFAULT_PATH;
 
+use super::dirs::{Guard, Protected};
 use super::{ExecError, Executor, Running, Surroundings};
 use crate::model::grant::Denial;
 use crate::model::job::{Execution, Guest, Job};
@@ -41,8 +42,9 @@ use std::sync::{Arc, Once};
 const DEFAULT_SCRATCH: &str = "/tmp";
 
 /// Runs jobs whose guest is native.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct NativeExecutor {
+    guard: Arc<Guard>,
     operator_env: Vec<(String, String)>,
     system_dirs: Vec<PathBuf>,
     scratch: PathBuf,
@@ -52,8 +54,9 @@ pub struct NativeExecutor {
 }
 
 /// Builds a [`NativeExecutor`].
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct NativeExecutorBuilder {
+    protected: Vec<Protected>,
     operator_env: Vec<(String, String)>,
     system_dirs: Vec<PathBuf>,
     scratch: Option<PathBuf>,
@@ -84,10 +87,18 @@ impl NativeExecutorBuilder {
         self
     }
 
+    /// Refuses jobs whose grants reach `path`, which a message calls `name` (`state`, `cache`).
+    #[must_use]
+    pub fn protect(mut self, name: impl Into<String>, path: impl Into<PathBuf>) -> Self {
+        self.protected.push(Protected::new(name, path));
+        self
+    }
+
     /// The executor. Asks the kernel what it can enforce.
     #[must_use]
     pub fn build(self) -> NativeExecutor {
         NativeExecutor {
+            guard: Arc::new(Guard::new(self.protected)),
             operator_env: self.operator_env,
             system_dirs: self.system_dirs,
             scratch: self.scratch.unwrap_or_else(|| PathBuf::from(DEFAULT_SCRATCH)),
@@ -113,8 +124,8 @@ impl NativeExecutor {
         if around.cancel.is_cancelled() {
             return Err(NotRun::Ended(Outcome::Cancelled));
         }
-        crate::exec::dirs::check_nesting(&job.dirs)?;
-        let prepared = self.prepare(job, guest, around)?;
+        let dirs = self.guard.open(&job.dirs)?;
+        let prepared = self.prepare(job, guest, dirs, around)?;
         let execution = match prepared.run(&job.limits, around).await? {
             Run::Finished(finished) => verdict::execution(job, &finished, &prepared, around),
             Run::Failed(failure) => Execution::not_started(prepared.explain(failure)?),

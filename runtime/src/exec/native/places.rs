@@ -1,8 +1,9 @@
-//! Granted directories: which directory each one is, and where the hook finds it. Held open from here on, so that what was checked is what is given.
+//! Granted directories: what the hook is given for each one, and where it finds it. The handles are those that were decided about.
 
 use super::NotRun;
 use super::private::Private;
-use crate::exec::{Surroundings, dirs};
+use crate::exec::dirs::{self, Handle};
+use crate::exec::{ExecError, Surroundings};
 use crate::model::grant::{Capability, Denial, DirGrant, DirMode};
 use crate::model::job::Job;
 use rustix::fs::{CWD, Mode, OFlags};
@@ -33,26 +34,33 @@ impl Place<'_> {
 }
 
 /// Whether the job finds a directory where the machine has another one.
-pub(super) fn any_replaces(job: &Job) -> bool {
-    job.dirs.iter().any(replaces)
+pub(super) fn any_replaces(job: &Job, around: &Surroundings) -> bool {
+    job.dirs.iter().any(|grant| replaces(grant, around))
 }
 
-fn replaces(grant: &DirGrant) -> bool {
-    !matches!(grant.mode, DirMode::Read | DirMode::Write) || is_moved(grant)
+/// What may only be read is a view where somebody else's writes to it are staged.
+fn replaces(grant: &DirGrant, around: &Surroundings) -> bool {
+    let is_view = grant.mode == DirMode::Read && around.view(&grant.guest).is_some();
+    is_view || !matches!(grant.mode, DirMode::Read | DirMode::Write) || is_moved(grant)
 }
 
 fn is_moved(grant: &DirGrant) -> bool {
     grant.host.as_deref().is_none_or(|host| Path::new(host) != Path::new(&grant.guest))
 }
 
-/// Finds and opens every granted directory.
+/// Finds the place of every granted directory; `handles` are theirs, in the order of the job's grants.
 ///
 /// # Errors
 /// [`NotRun`], with the grant and the line that would do instead.
-pub(super) fn find<'a>(job: &'a Job, around: &Surroundings, private: &mut Private) -> Result<Vec<Place<'a>>, NotRun> {
+pub(super) fn find<'a>(
+    job: &'a Job,
+    handles: Vec<Option<Handle>>,
+    around: &Surroundings,
+    private: &mut Private,
+) -> Result<Vec<Place<'a>>, NotRun> {
     let mut places: Vec<Place<'a>> = Vec::with_capacity(job.dirs.len());
-    for grant in &job.dirs {
-        let place = place(grant, around, private)?;
+    for (grant, handle) in job.dirs.iter().zip(handles) {
+        let place = place(grant, handle, around, private)?;
         if let Some(other) = places.iter().find(|other| other.at == place.at && (other.replaces || place.replaces)) {
             return Err(same_place(grant, other.grant).into());
         }
@@ -61,44 +69,50 @@ pub(super) fn find<'a>(job: &'a Job, around: &Surroundings, private: &mut Privat
     Ok(places)
 }
 
-fn place<'a>(grant: &'a DirGrant, around: &Surroundings, private: &mut Private) -> Result<Place<'a>, NotRun> {
-    let replaces = replaces(grant);
-    if let Some(host) = grant.host.as_deref().filter(|host| private.lies_in(Path::new(host))) {
+fn place<'a>(grant: &'a DirGrant, handle: Option<Handle>, around: &Surroundings, private: &mut Private) -> Result<Place<'a>, NotRun> {
+    let real_path = handle.as_ref().map(|handle| handle.real_path().to_owned());
+    if let (Some(host), Some(real_path)) = (&grant.host, &real_path)
+        && private.lies_in(real_path)
+    {
         return Err(reaches_private(grant, host, private.home()).into());
     }
-    let (dir, user_namespace) = match (grant.mode, grant.host.as_deref()) {
+    let (dir, user_namespace) = match (grant.mode, handle) {
         (DirMode::Write, Some(_)) if around.dry => return Err(dirs::live_in_a_dry_run(grant).into()),
-        (DirMode::Read | DirMode::Write, Some(host)) => (open(grant, Path::new(host))?, None),
-        (DirMode::Txn | DirMode::Discard, Some(host)) => {
-            let view = around.view(&grant.guest).ok_or_else(|| dirs::not_staged(grant))?;
-            open(grant, Path::new(host))?;
-            (Arc::clone(&view.dir), view.user_namespace.clone())
-        }
-        (DirMode::Scratch, _) => {
-            let dir = private.add_dir()?;
-            (open(grant, dir)?, None)
-        }
+        (DirMode::Read | DirMode::Txn | DirMode::Discard, Some(handle)) => match around.view(&grant.guest) {
+            Some(view) => (Arc::clone(&view.dir), view.user_namespace.clone()),
+            None if grant.mode == DirMode::Read => (Arc::new(handle.into()), None),
+            None => return Err(dirs::not_staged(grant).into()),
+        },
+        (DirMode::Write, Some(handle)) => (Arc::new(handle.into()), None),
+        (DirMode::Scratch, _) => (Arc::new(open_private(private.add_dir()?)?), None),
         (_, None) => return Err(no_host(grant).into()),
     };
-    Ok(Place { grant, dir, at: mount_point(grant, replaces, private)?, replaces, user_namespace })
+    let replaces = replaces(grant, around);
+    Ok(Place { grant, dir, at: mount_point(grant, real_path, private, replaces)?, replaces, user_namespace })
 }
 
-fn open(grant: &DirGrant, dir: &Path) -> Result<Arc<OwnedFd>, Denial> {
+fn open_private(dir: &Path) -> Result<OwnedFd, ExecError> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    rustix::fs::openat(CWD, dir, flags, Mode::empty()).map(Arc::new).map_err(|errno| unusable(grant, &errno.into()))
+    rustix::fs::openat(CWD, dir, flags, Mode::empty()).map_err(|errno| ExecError::new(format!("opening {}", dir.display()), errno))
 }
 
-/// Where the grant is found. What replaces nothing lies where it is; a directory to put another one over is never made: the machine is not ours.
-fn mount_point(grant: &DirGrant, replaces: bool, private: &Private) -> Result<PathBuf, Denial> {
-    let guest = Path::new(&grant.guest);
-    let at = guest.canonicalize().map_err(|error| if is_moved(grant) { no_mount_point(grant, &error) } else { unusable(grant, &error) })?;
-    if replaces && at == Path::new("/") {
+/// Where the grant is found. What isn't moved lies where its handle says; a directory to put another one over is never made: the machine is not
+/// ours.
+fn mount_point(grant: &DirGrant, real_path: Option<PathBuf>, private: &Private, replaces: bool) -> Result<PathBuf, Denial> {
+    let at = match real_path.filter(|_| !is_moved(grant)) {
+        Some(real_path) => real_path,
+        None => Path::new(&grant.guest).canonicalize().map_err(|error| no_mount_point(grant, &error))?,
+    };
+    if !replaces {
+        return Ok(at);
+    }
+    if at == Path::new("/") {
         return Err(at_root(grant));
     }
-    if replaces && !at.is_dir() {
+    if !at.is_dir() {
         return Err(no_mount_point(grant, &io::ErrorKind::NotADirectory.into()));
     }
-    if replaces && private.lies_in(&at) {
+    if private.lies_in(&at) {
         return Err(reaches_private(grant, &grant.guest, private.home()));
     }
     Ok(at)
@@ -120,11 +134,6 @@ pub(super) fn handle(dir: &OwnedFd) -> PathBuf {
 
 fn denial(what: String, allow: String) -> Denial {
     Denial { capability: Capability::Dir, what, allow }
-}
-
-fn unusable(grant: &DirGrant, error: &io::Error) -> Denial {
-    let path = grant.host.as_deref().unwrap_or(&grant.guest);
-    denial(format!("directory `{path}` can't be granted: {error}"), format!("mkdir -p {path}, or leave it out of `dirs`"))
 }
 
 fn no_host(grant: &DirGrant) -> Denial {

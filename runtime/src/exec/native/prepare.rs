@@ -9,6 +9,7 @@ use super::private::Private;
 use super::process::{self, Run, Setup};
 use super::wire::{Failure, Stage};
 use super::{NativeExecutor, NotRun, program, streams};
+use crate::exec::dirs::Handle;
 use crate::exec::{ExecError, Surroundings, lease};
 use crate::model::job::{Job, NativeGuest};
 use crate::model::limits::Limits;
@@ -38,11 +39,17 @@ pub(super) struct Prepared {
 }
 
 impl NativeExecutor {
-    /// Prepares `job`.
+    /// Prepares `job`, whose granted directories are open as `dirs`.
     ///
     /// # Errors
     /// [`NotRun`], with the outcome of a job that can't start.
-    pub(super) fn prepare(&self, job: &Job, guest: &NativeGuest, around: &Surroundings) -> Result<Prepared, NotRun> {
+    pub(super) fn prepare(
+        &self,
+        job: &Job,
+        guest: &NativeGuest,
+        dirs: Vec<Option<Handle>>,
+        around: &Surroundings,
+    ) -> Result<Prepared, NotRun> {
         if !guest.cwd.is_absolute() {
             return Err(NotRun::spawn(format!("working directory `{}` is not an absolute path: give one", guest.cwd.display())));
         }
@@ -50,7 +57,7 @@ impl NativeExecutor {
             return Err(NotRun::untriable("the operator's rights, which nothing has in a dry run".to_owned()));
         }
         let mut private = self.private(job, guest)?;
-        let places = places(job, guest, around, private.as_mut())?;
+        let places = places(job, guest, dirs, around, private.as_mut())?;
         let mounts = mounts(&places, private.as_ref(), around)?;
         let argv = arguments(guest, private.as_mut())?;
         let env = self.environment(job, guest, private.as_ref());
@@ -105,11 +112,17 @@ impl NativeExecutor {
 }
 
 /// Where the hook finds what it was granted. An unconfined one needs no grants to find what is there anyway.
-fn places<'a>(job: &'a Job, guest: &NativeGuest, around: &Surroundings, private: Option<&mut Private>) -> Result<Vec<Place<'a>>, NotRun> {
+fn places<'a>(
+    job: &'a Job,
+    guest: &NativeGuest,
+    dirs: Vec<Option<Handle>>,
+    around: &Surroundings,
+    private: Option<&mut Private>,
+) -> Result<Vec<Place<'a>>, NotRun> {
     match (guest.sandbox, private) {
         (None, _) | (_, None) => Ok(Vec::new()),
-        (Some(Sandbox::None), _) if !around.dry && !places::any_replaces(job) => Ok(Vec::new()),
-        (Some(_), Some(private)) => Ok(places::find(job, around, private)?),
+        (Some(Sandbox::None), _) if !around.dry && !places::any_replaces(job, around) => Ok(Vec::new()),
+        (Some(_), Some(private)) => Ok(places::find(job, dirs, around, private)?),
     }
 }
 

@@ -79,9 +79,9 @@ impl Private {
         self.script.as_ref().map(|script| script.file.as_path())
     }
 
-    /// Whether `dir` holds this directory, links resolved.
+    /// Whether `dir`, a path without links, holds this directory.
     pub(super) fn lies_in(&self, dir: &Path) -> bool {
-        dir.canonicalize().is_ok_and(|dir| self.home().starts_with(dir))
+        self.home().starts_with(dir)
     }
 
     /// Writes the planned bytes of a script to a file that can be executed but not written.

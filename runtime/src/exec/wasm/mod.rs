@@ -27,7 +27,7 @@ mod watch;
 pub use cache::{Cache, CacheEntry, CacheError};
 pub use held::HeldDirs;
 
-use super::dirs::Protected;
+use super::dirs::{Guard, Protected};
 use super::{ExecError, Executor, Running, Surroundings};
 use crate::model::id::Digest;
 use crate::model::job::{Execution, Guest, Job};
@@ -117,7 +117,7 @@ impl WasmExecutorBuilder {
         let watch = Watch::start().map_err(|error| ExecError::new("starting the thread that watches deadlines", error))?;
         let scratch_root = self.scratch_root.unwrap_or_else(std::env::temp_dir);
         Ok(WasmExecutor {
-            core: Arc::new(Core { loader, watch, protected, scratch_root }),
+            core: Arc::new(Core { loader, watch, guard: Guard::new(protected), scratch_root }),
             threads: HookThreads::default(),
             runtimes: Mutex::default(),
             places: self.pool.map(|hooks| Arc::new(Semaphore::new(hooks.get() as usize))),

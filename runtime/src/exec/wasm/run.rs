@@ -9,7 +9,7 @@ use super::load::{Hook, Loader, Refusal, Source};
 use super::meter::Meter;
 use super::state::State;
 use super::watch::Watch;
-use crate::exec::dirs::{self, Protected};
+use crate::exec::dirs::{Guard, Handle};
 use crate::exec::{ExecError, Surroundings, outputs};
 use crate::model::grant::Denial;
 use crate::model::job::{Execution, Guest, Job, WasmGuest};
@@ -30,7 +30,7 @@ const OUTPUT_DIR: &str = "/run/wasmhook";
 pub(super) struct Core {
     pub(super) loader: Loader,
     pub(super) watch: Watch,
-    pub(super) protected: Vec<Protected>,
+    pub(super) guard: Guard,
     pub(super) scratch_root: PathBuf,
 }
 
@@ -70,28 +70,21 @@ impl Core {
 
     fn ready(&self, request: Request<'_>, guest: &WasmGuest) -> Result<(Arc<Hook>, Prepared), Refusal> {
         let job = request.job;
-        self.check_grants(job)?;
+        let dirs = self.guard.open(&job.dirs).map_err(denied)?;
         let hook =
             self.loader.load(&Source { file: &guest.file, bytes: &guest.bytes, digest: &guest.digest, limit: job.limits.module_bytes })?;
-        Ok((hook, self.prepare(request, guest)?))
-    }
-
-    fn check_grants(&self, job: &Job) -> Result<(), Refusal> {
-        if job.dirs.is_empty() {
-            return Ok(());
-        }
-        dirs::check_nesting(&job.dirs).and_then(|()| dirs::reaches(&job.dirs, &self.protected)).map_err(denied)
+        Ok((hook, self.prepare(request, guest, &dirs)?))
     }
 
     /// Gives the job its rights: facility by facility, and nowhere else.
-    fn prepare(&self, request: Request<'_>, guest: &WasmGuest) -> Result<Prepared, Refusal> {
+    fn prepare(&self, request: Request<'_>, guest: &WasmGuest, dirs: &[Option<Handle>]) -> Result<Prepared, Refusal> {
         let Request { job, around, leash } = request;
         let mut context = WasiCtxBuilder::new();
         facility::net::prepare(&mut context);
         facility::random::prepare(&mut context);
         facility::stdio::prepare(&mut context, leash);
         facility::env::prepare(&mut context, job, guest);
-        let scratch = facility::fs::prepare(&mut context, &job.dirs, around, &self.scratch_root).map_err(unprepared)?;
+        let scratch = facility::fs::prepare(&mut context, &job.dirs, dirs, around, &self.scratch_root).map_err(unprepared)?;
         let outputs = if job.collect_outputs {
             context.env(outputs::VARIABLE, format!("{OUTPUT_DIR}/{}", outputs::FILE));
             Some(facility::fs::private(&mut context, OUTPUT_DIR, &self.scratch_root).map_err(unprepared)?)

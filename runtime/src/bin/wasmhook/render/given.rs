@@ -8,6 +8,8 @@ use std::path::Path;
 pub struct Given {
     /// Which release and hooks are meant, without tag and environment: the report knows them better.
     pub selectors: Vec<String>,
+    /// What only `run` takes.
+    pub run: Vec<String>,
     /// `--tag` and its value.
     pub tag: Vec<String>,
     /// `--env-name` and its value.
@@ -24,10 +26,10 @@ impl Given {
     /// What `command` names.
     pub fn by(command: &Command) -> Self {
         match command {
-            Command::Run(args) => Self {
-                diffs: args.diff,
-                ..Self::of(&args.selectors).and_flags(&[(args.no_fetch, "--no-fetch"), (args.dry_run, "--dry-run")])
-            },
+            Command::Run(args) => {
+                let run = flags(&[(args.no_fetch, "--no-fetch"), (args.dry_run, "--dry-run")]);
+                Self { run, diffs: args.diff, ..Self::of(&args.selectors) }
+            }
             Command::Show(args) => Self::of(&args.selectors),
             _ => Self::default(),
         }
@@ -59,12 +61,13 @@ impl Given {
         for hook in only {
             words.text("--only", Some(hook));
         }
-        let flags = [
+        words.0.extend(flags(&[
             (selectors.from_env, "--from-env"),
             (selectors.ignore_marker, "--ignore-marker"),
             (selectors.accept_moved_tag, "--accept-moved-tag"),
-        ];
+        ]));
         Self {
+            run: Vec::new(),
             selectors: words.0,
             tag: option("--tag", selectors.tag.as_deref()),
             environment: option("--env-name", selectors.env_name.as_deref()),
@@ -72,13 +75,11 @@ impl Given {
             cache: Words::of_path("--cache", cache.as_deref()),
             diffs: false,
         }
-        .and_flags(&flags)
     }
+}
 
-    fn and_flags(mut self, flags: &[(bool, &str)]) -> Self {
-        self.selectors.extend(flags.iter().filter(|(given, _)| *given).map(|(_, flag)| (*flag).to_owned()));
-        self
-    }
+fn flags(all: &[(bool, &str)]) -> Vec<String> {
+    all.iter().filter(|(given, _)| *given).map(|(_, flag)| (*flag).to_owned()).collect()
 }
 
 /// An option and its value, quoted; nothing without one.

@@ -185,7 +185,7 @@ async fn a_grant_must_be_a_directory_that_holds_nothing_of_ours() {
     let world = World::new();
     let missing = world.path("missing");
     let denial = denied(world.run(&sh(":").grant(&missing, DirMode::Read)).await);
-    assert!(denial.what.contains(&missing) && denial.allow.contains("mkdir"), "{}", denial.what);
+    assert!(denial.what.contains(&missing) && denial.allow.contains("create it"), "{}", denial.what);
     let file = world.path("file");
     std::fs::write(&file, "").unwrap();
     denied(world.run(&sh(":").grant(&file, DirMode::Read)).await);
@@ -194,6 +194,23 @@ async fn a_grant_must_be_a_directory_that_holds_nothing_of_ours() {
     let denial = denied(world.run(&sh(":").grant(&link, DirMode::Write)).await);
     assert!(denial.what.contains("private"), "{}", denial.what);
     assert_eq!(world.leftovers(), 0);
+}
+
+#[tokio::test]
+async fn a_directory_that_became_a_link_to_what_is_protected_is_refused_at_launch() {
+    let mut state = String::new();
+    let world = World::with(|builder| {
+        let dir = tempfile::tempdir().unwrap().keep();
+        state = dir.to_str().unwrap().to_owned();
+        builder.protect("state", dir)
+    });
+    let granted = world.folder("granted");
+    let job = sh("true").grant(&granted, DirMode::Read);
+    assert_eq!(world.run(&job).await.outcome, Outcome::Succeeded);
+    std::fs::remove_dir(&granted).unwrap();
+    std::os::unix::fs::symlink(&state, &granted).unwrap();
+    assert!(denied(world.run(&job).await).what.ends_with("reaches the state"));
+    std::fs::remove_dir_all(state).unwrap();
 }
 
 #[test]

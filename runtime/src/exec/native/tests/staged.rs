@@ -109,6 +109,31 @@ async fn grants_of_different_modes_hold_inside_one_another() {
 }
 
 #[tokio::test]
+async fn a_view_of_what_is_protected_is_refused_as_the_directory_is() {
+    let outside = tempfile::tempdir().unwrap();
+    let state = outside.path().join("state");
+    fs::create_dir(&state).unwrap();
+    let world = World::with(|builder| builder.protect("state", &state));
+    let state = state.to_str().unwrap();
+    let view = Kind::Copy.view(state, &world.path("stage"), state).unwrap();
+    for (mode, sandbox) in [(DirMode::Txn, Sandbox::Strict), (DirMode::Discard, Sandbox::None)] {
+        let job = sh(&format!("echo x > {state}/new")).grant(state, mode).sandbox(Some(sandbox));
+        assert!(denied(world.run_staged(&job, &view).await).what.ends_with("reaches the state"), "{sandbox:?}");
+    }
+    assert!(!inside(&view, "new").exists());
+}
+
+#[tokio::test]
+async fn the_directory_of_a_staged_grant_must_be_there() {
+    let world = World::new();
+    let (app, view) = app(&world, Kind::Copy).unwrap();
+    fs::remove_dir_all(&app).unwrap();
+    let denial = denied(world.run_staged(&sh(":").grant(&app, DirMode::Txn), &view).await);
+    assert!(denial.what.contains("does not exist"), "{}", denial.what);
+    assert_eq!(world.leftovers(), 0);
+}
+
+#[tokio::test]
 async fn a_link_in_the_view_moves_no_mount() {
     let world = World::new();
     let (app, elsewhere) = (world.folder("app"), world.folder("elsewhere"));

@@ -2,7 +2,8 @@
 
 use super::super::state::State;
 use super::{PREVIEW1, called};
-use crate::exec::{Staged, Surroundings, dirs};
+use crate::exec::dirs::{self, Handle};
+use crate::exec::{Staged, Surroundings};
 use crate::model::grant::{Capability, Denial, DirGrant, DirMode};
 use std::io;
 use std::os::fd::AsRawFd;
@@ -31,25 +32,29 @@ pub(in super::super) enum Unprepared {
     Host(io::Error),
 }
 
-/// Opens the granted directories for the guest; one whose writes are staged is its view, and never the directory itself. Returns what must be
-/// removed after the run.
+/// Gives the guest its granted directories, from the handles that were decided about, in the order of the grants; one whose writes are staged is
+/// its view, and never the directory itself. Returns what must be removed after the run.
 pub(in super::super) fn prepare(
     context: &mut WasiCtxBuilder,
     grants: &[DirGrant],
+    handles: &[Option<Handle>],
     around: &Surroundings,
     scratch_root: &Path,
 ) -> std::result::Result<Vec<TempDir>, Unprepared> {
     // Hooks run on threads of their own, so they may block them: several times faster than handing each call to another thread.
     context.allow_blocking_current_thread(true);
     let mut scratch = Vec::new();
-    for grant in grants {
-        match (grant.mode, grant.host.as_deref()) {
-            (DirMode::Read, Some(host)) => open(context, host, &grant.guest, FsPerms::ReadOnly)?,
+    for (grant, handle) in grants.iter().zip(handles) {
+        match (grant.mode, handle) {
+            (DirMode::Read, Some(handle)) => match around.view(&grant.guest) {
+                Some(view) => open_view(context, view, FsPerms::ReadOnly)?,
+                None => open(context, handle, &grant.guest, FsPerms::ReadOnly)?,
+            },
             (DirMode::Write, Some(_)) if around.dry => return Err(Unprepared::Denied(dirs::live_in_a_dry_run(grant))),
-            (DirMode::Write, Some(host)) => open(context, host, &grant.guest, FsPerms::ReadWrite)?,
+            (DirMode::Write, Some(handle)) => open(context, handle, &grant.guest, FsPerms::ReadWrite)?,
             (DirMode::Scratch, _) => scratch.push(private(context, &grant.guest, scratch_root)?),
             (DirMode::Txn | DirMode::Discard, Some(_)) => match around.view(&grant.guest) {
-                Some(view) => open_view(context, view)?,
+                Some(view) => open_view(context, view, FsPerms::ReadWrite)?,
                 None => return Err(Unprepared::Denied(dirs::not_staged(grant))),
             },
             (_, None) => return Err(Unprepared::Denied(no_host(grant))),
@@ -65,17 +70,17 @@ pub(in super::super) fn private(context: &mut WasiCtxBuilder, guest: &str, root:
     Ok(dir)
 }
 
-fn open(context: &mut WasiCtxBuilder, host: &str, guest: &str, perms: FsPerms) -> std::result::Result<(), Unprepared> {
-    match context.preopened_dir(host, guest, perms) {
-        Ok(_) => Ok(()),
-        Err(error) => Err(dirs::unusable(host).map_or_else(|| Unprepared::Host(io::Error::other(error.to_string())), Unprepared::Denied)),
-    }
+fn open(context: &mut WasiCtxBuilder, handle: &Handle, guest: &str, perms: FsPerms) -> std::result::Result<(), Unprepared> {
+    let opened = context.preopened_dir(handle.reopen_path(), guest, perms);
+    opened
+        .map(drop)
+        .map_err(|error| Unprepared::Host(io::Error::other(format!("opening the handle of {guest} (is /proc mounted?): {error}"))))
 }
 
 /// The view may be a mount that has no path: it is opened through its descriptor, which nothing needs afterwards.
-fn open_view(context: &mut WasiCtxBuilder, view: &Staged) -> std::result::Result<(), Unprepared> {
+fn open_view(context: &mut WasiCtxBuilder, view: &Staged, perms: FsPerms) -> std::result::Result<(), Unprepared> {
     let handle = format!("/proc/self/fd/{}", view.dir.as_raw_fd());
-    match context.preopened_dir(handle, &view.guest, FsPerms::ReadWrite) {
+    match context.preopened_dir(handle, &view.guest, perms) {
         Ok(_) => Ok(()),
         Err(error) => Err(Unprepared::Host(io::Error::other(format!("the stage of {}: {error}", view.guest)))),
     }

@@ -195,6 +195,22 @@ fn a_grant_that_reaches_what_is_protected_is_refused() {
 }
 
 #[test]
+fn a_view_of_what_is_protected_is_refused_as_the_directory_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = dir.path().join("state");
+    fs::create_dir(&state).unwrap();
+    let view = Kind::Copy.view(state.to_str().unwrap(), dir.path().join("stage").to_str().unwrap(), "/data").unwrap();
+    let executor = WasmExecutor::builder().protect("state", &state).build().unwrap();
+    for mode in [DirMode::Txn, DirMode::Discard] {
+        let around = surroundings().1.staging(vec![view.clone()]);
+        let execution = block_on(executor.execute(&with_dir(&writing(3, "new", "x"), &state, mode), around)).unwrap();
+        let Cause::Denied { denial } = cause(execution) else { panic!() };
+        assert!(denial.what.ends_with("reaches the state"), "{denial:?}");
+    }
+    assert!(!inside(&view, "new").exists());
+}
+
+#[test]
 fn outputs_come_back_after_success_only() {
     let report = |code| {
         let exit = format!("(call $exit (i32.const {code}))");

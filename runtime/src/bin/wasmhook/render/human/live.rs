@@ -53,7 +53,6 @@ impl Live {
             What::Finished { place, result } => self.finished(place, result),
             What::StepFinished { step, verdict, detail } => self.step_finished(step, *verdict, detail.as_deref()),
             What::Warning { code, message } => self.warning(&format!("{message} [{code}]")),
-            What::Resolved { by: None, .. } => Vec::new(),
             What::Resolved { place, release, resolution, by: Some(by) } => {
                 self.warning(&format!("{place} of release {release} {} by {by}", resolution.words()))
             }
@@ -63,7 +62,7 @@ impl Live {
             What::Interrupted { signal: None } => self.warning("interrupted: ending what runs"),
             What::RunFinished { detail: Some(detail), .. } => self.warning(detail),
             // The summary tells of it.
-            What::RunFinished { detail: None, .. } | What::WouldChange { .. } => Vec::new(),
+            What::RunFinished { detail: None, .. } | What::WouldChange { .. } | What::Resolved { by: None, .. } => Vec::new(),
         }
     }
 

@@ -197,7 +197,10 @@ fn summary_of_a_failure_at_40_columns() {
     Next:
       # all that it wrote
       wasmhook show 01JFAKE
-      # again, after the fix
+      # only what is missing
+      wasmhook run --resume --tag v0.4.0 \
+        --env-name testsite
+      # from the first step
       wasmhook run --tag v0.4.0 --env-name \
         testsite
     "#);
@@ -237,8 +240,16 @@ fn a_run_that_died_asks_what_became_of_its_hook() {
 
     Next:
       wasmhook show 01JFAKE  # all that it wrote
-      # again: what is done is skipped
-      wasmhook run --tag v0.4.0 --env-name testsite
+      # it may run again
+      wasmhook resolve post-pull/v0.4.0 --retry --tag v0.4.0 --env-name testsite
+      # it is done
+      wasmhook resolve post-pull/v0.4.0 --mark-done --tag v0.4.0 --env-name \
+        testsite
+      # it did nothing
+      wasmhook resolve post-pull/v0.4.0 --mark-not-run --tag v0.4.0 --env-name \
+        testsite
+      wasmhook run --resume --tag v0.4.0 --env-name testsite  # only what is missing
+      wasmhook run --tag v0.4.0 --env-name testsite  # from the first step
     "#);
 }
 
@@ -275,7 +286,11 @@ fn a_command_that_is_broken_into_lines_is_one_to_the_shell() {
     let told = summary::render(wide(UNICODE, 50), &Report::fold(&failure()), &given);
     insta::assert_snapshot!(told.split_once("Next:\n").unwrap().1, @r#"
       wasmhook show 01JFAKE  # all that it wrote
-      # again, after the fix
+      # only what is missing
+      wasmhook run --resume -C '/srv/a b' --policy \
+        /etc/wasmhook/policy.toml --tag v0.4.0 \
+        --env-name testsite
+      # from the first step
       wasmhook run -C '/srv/a b' --policy \
         /etc/wasmhook/policy.toml --tag v0.4.0 \
         --env-name testsite
