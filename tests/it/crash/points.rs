@@ -6,6 +6,7 @@
 
 use super::checks::{self, States};
 use super::world::World;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Output;
 use std::sync::Mutex;
@@ -18,9 +19,6 @@ const HARMLESS: &[&str] = &["run", "--tag", "v1", "--only", "last"];
 fn backends(cache: &Path) -> Vec<(&'static str, States)> {
     // Root mounts overlays itself; others do it in a user namespace.
     let overlay = ["overlay", "user-overlay"].into_iter().find_map(|stage| Some((stage, states(cache, stage).ok()?)));
-    if overlay.is_none() {
-        println!("overlayfs doesn't work here: only copies are tried");
-    }
     overlay.into_iter().chain([("copy", states(cache, "copy").unwrap())]).collect()
 }
 
@@ -95,8 +93,8 @@ impl Series {
         let mut last = world.command(RUN, self.stage).output().unwrap();
         if !last.status.success() {
             // Only a hook with live effects may wait for somebody who looks what it did.
-            let word = if world.logged("live") == 0 { "--retry" } else { "--mark-done" };
-            let resolved = world.command(&["resolve", "release/live", word], self.stage).output().unwrap();
+            let resolution = if world.logged("live") == 0 { "--retry" } else { "--mark-done" };
+            let resolved = world.command(&["resolve", "release/live", resolution], self.stage).output().unwrap();
             if !resolved.status.success() {
                 return vec![format!("it can't be gone on with: {}\n{}", said(&last), said(&resolved))];
             }
@@ -137,12 +135,15 @@ fn after_a_fault_at_any_point_everything_is_old_or_new_and_the_ledger_knows_whic
             all.push(Series { stage, states, fault, next: AtomicU64::new(0), over: AtomicBool::new(false) });
         }
     }
+    let stages: BTreeSet<&str> = all.iter().map(|series| series.stage).collect();
     let (tried, wrong) = (AtomicU64::new(0), Mutex::new(Vec::new()));
     let worker = || {
         for series in &all {
             while let Some(found) = series.try_next(cache.path()) {
                 tried.fetch_add(1, Ordering::SeqCst);
-                found.iter().for_each(|wrong| println!("WRONG {wrong}\n"));
+                for wrong in &found {
+                    println!("WRONG {wrong}\n");
+                }
                 wrong.lock().unwrap().extend(found);
             }
         }
@@ -154,7 +155,12 @@ fn after_a_fault_at_any_point_everything_is_old_or_new_and_the_ledger_knows_whic
         }
     });
     let wrong = wrong.into_inner().unwrap();
-    println!("crash points tried: {}, states found wrong: {} ({:.0?})", tried.load(Ordering::SeqCst), wrong.len(), begun.elapsed());
+    println!(
+        "crash points tried: {}, states found wrong: {} ({:.0?}, {stages:?})",
+        tried.load(Ordering::SeqCst),
+        wrong.len(),
+        begun.elapsed()
+    );
     assert!(wrong.is_empty(), "{} wrong, the first of them:\n{}", wrong.len(), wrong[..wrong.len().min(3)].join("\n\n"));
     let least = 50 * all.len() as u64;
     assert!(tried.load(Ordering::SeqCst) > least, "a release passes more than {least} points");
