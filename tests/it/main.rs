@@ -3,6 +3,7 @@
 
 mod architecture;
 mod cli;
+mod crash;
 mod embed;
 mod first_hook;
 mod profiles;

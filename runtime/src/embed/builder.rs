@@ -157,7 +157,7 @@ impl Builder {
         self
     }
 
-    /// The disk under stages and the ledger: one that fails as planned, for tests.
+    /// The disk under stages and the embedded ledger: one that fails as planned, for tests.
     pub fn disk(mut self, disk: Disk) -> Self {
         self.disk = disk;
         self
@@ -182,11 +182,11 @@ impl Builder {
             (Arc::clone(&sandbox) as _, sandbox)
         };
         let native = self.native.take().unwrap_or_else(|| self.confinement(&protected));
-        let stages = Stages { backends: self.backends.clone(), disk: self.disk.clone(), ..Stages::new(self.state.join(STAGES)) };
+        let stages = Stages { backends: self.backends, disk: self.disk.clone(), ..Stages::new(self.state.join(STAGES)) };
         Ok(Engine {
             scratch: self.scratch.unwrap_or_else(|| PathBuf::from(SCRATCH)),
             stages,
-            ledgers: self.ledgers.unwrap_or_else(|| Ledgers::Sqlite(self.state.clone())),
+            ledgers: self.ledgers.unwrap_or_else(|| Ledgers::Sqlite(self.state.clone(), self.disk)),
             state: self.state,
             command: self.command,
             lock_patience: self.lock_patience,

@@ -6,6 +6,7 @@ use super::journal::Journal;
 use super::keep::{self, Done, Held, Keep, Verify};
 use super::lines::{self, Words};
 use super::machine::{At, Decision, Effect, Input, LockState, Machine, Record};
+use super::replay::Remains;
 use super::salvage::Salvaged;
 use super::stop::Stop;
 use super::{Checks, Executors, lifecycle};
@@ -144,6 +145,10 @@ impl Driver<'_, '_> {
             Effect::OpenStage { step } => self.setting.keep.open_phase(self.setting.plan, step),
             Effect::CommitStage { step } => {
                 let (staging, news) = (self.setting.keep.take_phase(step), self.news.clone());
+                if staging.is_some() {
+                    // Whoever finds the commit decided must know which hooks it stands for.
+                    self.journal.sync()?;
+                }
                 self.tasks.spawn(async move {
                     // The receiver is gone only when the run ended with an error.
                     let _ = news.send(News::Committed(step, Box::new(keep::commit(staging).await)));
@@ -515,12 +520,8 @@ impl OutputSink for Forward {
 ///
 /// # Errors
 /// [`LedgerError`] if it could not be recorded.
-pub fn bury(
-    setting: &Setting<'_>,
-    remains: &super::replay::Remains,
-    salvaged: &Salvaged,
-    journal: &mut Journal<'_>,
-) -> Result<(), LedgerError> {
+pub fn bury(setting: &Setting<'_>, remains: &mut Remains, salvaged: &Salvaged, journal: &mut Journal<'_>) -> Result<(), LedgerError> {
+    make_up_intents(setting, remains, salvaged, journal)?;
     for at in remains.in_flight.iter().filter_map(|place| lifecycle::find(setting.plan, place)) {
         let (key, digest) = key(setting, at);
         let place = lifecycle::place(setting.plan, at);
@@ -531,11 +532,32 @@ pub fn bury(
         let durability = if salvaged.committed(&place).is_some() { Durability::Now } else { Durability::Later };
         journal.record(What::Finished { place, result: Box::new(finished) }, Some((&key, &digest)), durability)?;
     }
-    // Hooks of a phase that was committed as one whole had ended, and now count.
-    let counted = remains.ended.iter().filter(|at| keep::is_committed_as_one(setting.plan, **at));
+    // Hooks of a phase that was committed as one whole had ended, and those that succeeded now count.
+    let counted = remains.succeeded.iter().filter(|at| keep::is_committed_as_one(setting.plan, **at));
     for at in counted.filter(|at| salvaged.committed(&lifecycle::place(setting.plan, **at)).is_some()) {
         let (key, digest) = key(setting, *at);
         keep::counts(journal, &key, &digest, Resolution::MarkDone)?;
+    }
+    Ok(())
+}
+
+/// The intent of a hook that only writes to its own stage waits in memory for company; if it was lost there, the decided commit tells of it.
+fn make_up_intents(
+    setting: &Setting<'_>,
+    remains: &mut Remains,
+    salvaged: &Salvaged,
+    journal: &mut Journal<'_>,
+) -> Result<(), LedgerError> {
+    for place in salvaged.places() {
+        let Some(at) = lifecycle::find(setting.plan, place).filter(|at| !keep::is_committed_as_one(setting.plan, *at)) else { continue };
+        if remains.in_flight.contains(place) || remains.ended.contains(&at) {
+            continue;
+        }
+        let (key, digest) = key(setting, at);
+        let attempt = setting.attempts.get(place).copied().unwrap_or(0) + 1;
+        journal.record(What::Started { place: place.clone(), attempt }, Some((&key, &digest)), Durability::Later)?;
+        remains.began = true;
+        remains.in_flight.push(place.clone());
     }
     Ok(())
 }

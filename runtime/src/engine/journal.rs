@@ -65,6 +65,14 @@ impl<'a> Journal<'a> {
         Ok(())
     }
 
+    /// Makes everything recorded so far durable.
+    ///
+    /// # Errors
+    /// [`LedgerError`] if it can't be: the run stops then.
+    pub fn sync(&mut self) -> Result<(), LedgerError> {
+        self.writers.ledger.as_mut().map_or(Ok(()), |ledger| ledger.flush())
+    }
+
     /// Takes in an event that was recorded before, without telling anybody again.
     pub fn replay(&mut self, event: &Event) {
         self.folder.push(event);

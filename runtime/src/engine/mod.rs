@@ -239,7 +239,7 @@ impl Runner {
         };
         let plan = plan_of(&dead)?;
         let events = ledger.events(&dead.run)?;
-        let remains = replay::remains(&plan, &events);
+        let mut remains = replay::remains(&plan, &events);
         let decisions = Decisions { by_step: replay::everything_runs(&plan), ..Decisions::default() };
         let mut journal = Journal::new(&mut self.writers, dead.run.clone(), remains.next_seq);
         for event in &events {
@@ -261,7 +261,7 @@ impl Runner {
             keep: &mut keep,
             after_hooks: &|| Ok(()),
         };
-        driver::bury(&setting, &remains, &salvaged, &mut journal)?;
+        driver::bury(&setting, &mut remains, &salvaged, &mut journal)?;
         salvaged.forget().map_err(Error::NotRecovered)?;
         if remains.began {
             journal.record(died(&dead.run, &remains), None, crate::ledger::Durability::Later)?;

@@ -4,7 +4,7 @@ use super::lifecycle;
 use super::machine::{At, Decision};
 use crate::model::event::{Event, Place, What};
 use crate::model::id::StepName;
-use crate::model::outcome::SkipReason;
+use crate::model::outcome::{Outcome, SkipReason};
 use crate::plan::{Plan, PlanStep, PlanStepKind};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,6 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Remains {
     /// What ended, by its place in the dead run's plan.
     pub ended: BTreeSet<At>,
+    /// What of it succeeded.
+    pub succeeded: BTreeSet<At>,
     /// What was running when the engine died.
     pub in_flight: Vec<Place>,
     /// Whether anything had been launched: only then are `always` steps owed.
@@ -34,9 +36,11 @@ pub fn remains(plan: &Plan, events: &[Event]) -> Remains {
                 remains.attempts.insert(place.clone(), *attempt);
                 remains.in_flight.push(place.clone());
             }
-            What::Finished { place, .. } => {
+            What::Finished { place, result } => {
                 remains.in_flight.retain(|other| other != place);
-                remains.ended.extend(lifecycle::find(plan, place));
+                let at = lifecycle::find(plan, place);
+                remains.ended.extend(at);
+                remains.succeeded.extend(at.filter(|_| result.outcome == Outcome::Succeeded));
             }
             What::Resolved { place, .. } => remains.in_flight.retain(|other| other != place),
             _ => {}

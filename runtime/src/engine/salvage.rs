@@ -25,6 +25,11 @@ impl Salvaged {
         self.committed.get(place)
     }
 
+    /// The hooks of the dead run whose commit was decided.
+    pub fn places(&self) -> impl Iterator<Item = &Place> {
+        self.committed.keys()
+    }
+
     /// Removes what was found; only once it is recorded.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 use super::state_dir::StateDirError;
 use crate::model::id::RunId;
+use rusqlite::ErrorCode;
 
 /// Why the ledger could not do its work. The run stops: what isn't recorded must not happen.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +41,18 @@ pub enum LedgerError {
         /// The newest version known here.
         known: i64,
     },
+    /// A part of the file is missing or makes no sense.
+    #[error(
+        "{path} is damaged: {source}; put a copy of it back, or move it away with what lies beside it ({path}-*): then nothing is known of \
+         earlier runs, and what is done runs again"
+    )]
+    Damaged {
+        /// The file.
+        path: String,
+        /// What SQLite said.
+        #[source]
+        source: rusqlite::Error,
+    },
     /// A read or write failed (a full disk, a locked database).
     #[error("the ledger {path} failed while {doing}: {source}")]
     Database {
@@ -75,6 +88,16 @@ pub enum LedgerError {
         /// The rule it breaks.
         refusal: Refusal,
     },
+}
+
+impl LedgerError {
+    /// What SQLite said while something was `doing` (`being opened`).
+    pub(super) fn of_sqlite(path: String, doing: &'static str, source: rusqlite::Error) -> Self {
+        match source.sqlite_error_code() {
+            Some(ErrorCode::DatabaseCorrupt) => Self::Damaged { path, source },
+            _ => Self::Database { path, doing, source },
+        }
+    }
 }
 
 /// The rule of the journal that an event breaks.

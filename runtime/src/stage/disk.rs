@@ -1,4 +1,5 @@
 //! The one way by which a stage changes what must survive a crash. Each call is a *point*: a test lets the program die there, or the disk fail.
+//! The ledger passes points of the same disk before and after each of its writes.
 
 use super::tree::Meta;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
@@ -67,7 +68,11 @@ impl Disk {
         self.passed.load(Ordering::SeqCst)
     }
 
-    fn point(&self) -> Result<()> {
+    /// Passes one.
+    ///
+    /// # Errors
+    /// The planned fault, if it is this point's.
+    pub fn point(&self) -> Result<()> {
         let number = self.passed.fetch_add(1, Ordering::SeqCst);
         match self.plan.0 {
             Some((at, fault)) if at == number => match fault {

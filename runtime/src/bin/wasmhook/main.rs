@@ -4,6 +4,7 @@ mod args;
 mod commands;
 mod error;
 mod exit;
+mod faults;
 mod render;
 mod settings;
 mod terminal;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         ui.diagnostics(&failed.diagnostics);
         failed.exit
     });
+    settings.tell_points();
     ExitCode::from(exit.code())
 }
 

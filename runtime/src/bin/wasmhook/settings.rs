@@ -2,29 +2,53 @@
 
 use crate::args::{Foreign, Places, Selectors};
 use crate::error::CliError;
+use crate::faults::Faults;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
-use wasmhook::Request;
 use wasmhook::manifest::import::Kind;
 use wasmhook::model::id::{AppName, Commit, EnvironmentName, HookId, InstanceName, NameError, ServiceName, StepName, Tag};
 use wasmhook::plan::order::Instance;
+use wasmhook::{Builder, Engine, Request};
 
 /// The environment of the process, as values.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Settings {
     /// Its variables that are UTF-8.
     pub env: BTreeMap<String, String>,
     /// The command line, for the lock's record.
     pub command: String,
+    /// What is to go wrong, or why that can't be read.
+    faults: Result<Faults, String>,
 }
 
 impl Settings {
     /// Reads them.
     pub fn of_this_process() -> Self {
-        let env = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect();
+        let env: BTreeMap<_, _> =
+            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect();
         let command = std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ");
-        Self { env, command }
+        Self { faults: Faults::of(&env), env, command }
+    }
+
+    /// An engine on the chosen places, recording this command line.
+    ///
+    /// # Errors
+    /// [`CliError`] if nothing says where the places are.
+    pub fn engine(&self, places: &Places) -> Result<Builder, CliError> {
+        let faults = self.faults.as_ref().map_err(CliError::usage)?;
+        let builder = Engine::builder(self.state(places)?, self.cache(places)?).command(self.command.clone()).disk(faults.disk.clone());
+        Ok(match faults.backend {
+            Some(backend) => builder.backends([backend]),
+            None => builder,
+        })
+    }
+
+    /// Tells a test how much could have gone wrong.
+    pub fn tell_points(&self) {
+        if let Ok(Err(error)) = self.faults.as_ref().map(Faults::tell) {
+            tracing::warn!(%error, "the number of fault points could not be written");
+        }
     }
 
     /// A variable that is set and not empty.

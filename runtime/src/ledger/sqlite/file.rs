@@ -167,5 +167,5 @@ fn failed(shown: &str, source: rusqlite::Error) -> LedgerError {
     if source.sqlite_error_code() == Some(ErrorCode::NotADatabase) {
         return LedgerError::NotALedger { path: shown.to_owned(), why: "it is no SQLite database".to_owned() };
     }
-    LedgerError::Database { path: shown.to_owned(), doing: "being opened", source }
+    LedgerError::of_sqlite(shown.to_owned(), "being opened", source)
 }

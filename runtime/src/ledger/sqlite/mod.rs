@@ -24,7 +24,9 @@ use pending::{Entry, Pending};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 /// A ledger in the file `ledger.sqlite3` of a state directory.
 pub struct SqliteLedger {
@@ -34,7 +36,11 @@ pub struct SqliteLedger {
     pending: RefCell<Pending>,
     /// The runs that were begun or continued here.
     open: HashMap<RunId, (Target, Cursor)>,
+    point: Option<Point>,
 }
+
+/// Called before and after each transaction that writes; an error is a fault of the disk there. For tests that let a run die at each of them.
+pub type Point = Arc<dyn Fn() -> io::Result<()> + Send + std::marker::Sync>;
 
 /// When a transaction is synced.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -77,13 +83,25 @@ impl SqliteLedger {
     }
 
     fn on(path: String, connection: Connection) -> Self {
-        Self { path, connection, pending: RefCell::default(), open: HashMap::new() }
+        Self { path, connection, pending: RefCell::default(), open: HashMap::new(), point: None }
+    }
+
+    /// The same, with `point` before and after each write.
+    #[must_use]
+    pub fn with_points(mut self, point: Point) -> Self {
+        self.point = Some(point);
+        self
+    }
+
+    fn point(&self) -> Result<(), LedgerError> {
+        let passed = self.point.as_ref().map_or(Ok(()), |point| point());
+        passed.map_err(|source| LedgerError::Io { doing: "write to the ledger", path: self.path.clone(), source })
     }
 
     /// Adds what was being done to an error of SQLite.
     fn failed(&self, doing: &'static str) -> impl FnOnce(rusqlite::Error) -> LedgerError {
         let path = self.path.clone();
-        move |source| LedgerError::Database { path, doing, source }
+        move |source| LedgerError::of_sqlite(path, doing, source)
     }
 
     /// Runs `work` in one transaction, synced when this returns. What was pending goes along, first.
@@ -98,6 +116,7 @@ impl SqliteLedger {
         sync: Sync,
         work: impl FnOnce(&Transaction) -> rusqlite::Result<T>,
     ) -> Result<T, LedgerError> {
+        self.point()?;
         let mut pending = self.pending.borrow_mut();
         let written = (|| {
             self.connection.pragma_update(None, "synchronous", sync.word())?;
@@ -111,6 +130,7 @@ impl SqliteLedger {
         })();
         let value = written.map_err(self.failed(doing))?;
         pending.clear();
+        self.point()?;
         Ok(value)
     }
 

@@ -8,10 +8,10 @@ use crate::render::json;
 use crate::settings::Settings;
 use crate::ui::Ui;
 use serde::Serialize;
+use wasmhook::Request;
 use wasmhook::diagnostic::{Diagnostic, Severity, codes};
 use wasmhook::load::Declared;
 use wasmhook::plan::{Plan, PlanStepKind};
-use wasmhook::{Engine, Request};
 
 /// What was found, as JSON.
 #[derive(Serialize)]
@@ -65,7 +65,7 @@ pub fn run(args: &CheckArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliEr
 /// What a run would find in the files that hooks name, as far as it can be known now.
 fn predicted(request: &Request, args: &CheckArgs, settings: &Settings) -> Result<Vec<Diagnostic>, CliError> {
     let places = &args.selectors.places;
-    let engine = Engine::builder(settings.state(places)?, settings.cache(places)?).build()?;
+    let engine = settings.engine(places)?.build()?;
     let preview = runtime()?.block_on(engine.plan(request))?;
     Ok(unusable(&preview.prepared.plan))
 }

@@ -10,7 +10,6 @@ use crate::render::table::Table;
 use crate::settings::Settings;
 use crate::ui::Ui;
 use serde::Serialize;
-use wasmhook::Engine;
 use wasmhook::plan::{Plan, PlanStepKind};
 
 /// The hooks as JSON.
@@ -41,7 +40,7 @@ pub fn run(args: &ListArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliErr
     let places = &args.selectors.places;
     let mut request = settings.request(&args.selectors)?;
     request.fetch = None;
-    let engine = Engine::builder(settings.state(places)?, settings.cache(places)?).build()?;
+    let engine = settings.engine(places)?.build()?;
     let preview = runtime()?.block_on(engine.plan(&request))?;
     let rows = rows(&preview.prepared.plan);
     match args.format {

@@ -8,7 +8,6 @@ use crate::render::{json, plan};
 use crate::settings::{FETCH_DEADLINE, Settings};
 use crate::ui::Ui;
 use serde::Serialize;
-use wasmhook::Engine;
 use wasmhook::diagnostic::{Diagnostic, codes};
 use wasmhook::engine::machine::Decision;
 use wasmhook::engine::{Readiness, lifecycle};
@@ -37,7 +36,7 @@ pub fn run(args: &PlanArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliErr
     let mut request = settings.request(&args.selectors)?;
     request.fetch = (!args.no_fetch).then_some(FETCH_DEADLINE);
     let places = &args.selectors.places;
-    let engine = Engine::builder(settings.state(places)?, settings.cache(places)?).build()?;
+    let engine = settings.engine(places)?.build()?;
     let preview = runtime()?.block_on(engine.plan(&request))?;
     let plan = &preview.prepared.plan;
     let (decisions, refused) = match &preview.readiness {

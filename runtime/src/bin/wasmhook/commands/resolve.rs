@@ -9,7 +9,6 @@ use crate::render::json;
 use crate::settings::Settings;
 use crate::ui::Ui;
 use serde::Serialize;
-use wasmhook::Engine;
 use wasmhook::engine::Stop;
 use wasmhook::model::event::{Place, Resolution, Role};
 use wasmhook::model::id::RunId;
@@ -32,12 +31,8 @@ pub fn run(args: &ResolveArgs, settings: &Settings, ui: &Ui) -> Result<Exit, Cli
     check_format(args.format)?;
     let request = settings.request(&args.selectors)?;
     let places = &args.selectors.places;
-    let engine = Engine::builder(settings.state(places)?, settings.cache(places)?)
-        .command(settings.command.clone())
-        .operator_env(settings.env.clone())
-        .interrupt_signal(INTERRUPT_SIGNAL)
-        .on_wait(super::waiting)
-        .build()?;
+    let engine =
+        settings.engine(places)?.operator_env(settings.env.clone()).interrupt_signal(INTERRUPT_SIGNAL).on_wait(super::waiting).build()?;
     let runtime = runtime()?;
     if let Some(run) = &args.deploy_failed {
         let run = RunId::new(run.as_str())?;

@@ -66,12 +66,8 @@ async fn drive(request: &Request, args: &RunArgs, settings: &Settings, screen: A
 
 fn engine(args: &RunArgs, settings: &Settings, screen: Arc<dyn Sink>) -> Result<Engine, CliError> {
     let places = &args.selectors.places;
-    let mut builder = Engine::builder(settings.state(places)?, settings.cache(places)?)
-        .command(settings.command.clone())
-        .operator_env(settings.env.clone())
-        .interrupt_signal(INTERRUPT_SIGNAL)
-        .on_wait(super::waiting)
-        .sink(screen);
+    let mut builder =
+        settings.engine(places)?.operator_env(settings.env.clone()).interrupt_signal(INTERRUPT_SIGNAL).on_wait(super::waiting).sink(screen);
     if let Some(patience) = &args.lock_timeout {
         builder = builder.lock_patience(parse_duration(patience).map_err(|error| CliError::usage(format!("--lock-timeout: {error}")))?);
     }

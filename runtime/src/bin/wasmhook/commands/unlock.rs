@@ -6,7 +6,6 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::settings::Settings;
 use crate::ui::Ui;
-use wasmhook::Engine;
 use wasmhook::diagnostic::codes;
 use wasmhook::ledger::lock::Lock;
 
@@ -25,7 +24,7 @@ pub fn run(args: &UnlockArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliE
         let message = format!("{name} is locked by {}", who(&holder));
         return Err(CliError::finding(Exit::Locked, codes::LOCKED, message).help(help));
     }
-    let engine = Engine::builder(state, settings.cache(places)?).command(settings.command.clone()).build()?;
+    let engine = settings.engine(places)?.build()?;
     let text = match engine.unlock(&target)? {
         Some(holder) => format!("{name}: the lock was taken away from {}\n", who(&holder)),
         None => format!("{name} is not locked any more\n"),

@@ -1,0 +1,8 @@
+//! Runs that die, and runs that meet each other: what stands in the tree and in the ledger afterwards.
+
+mod checks;
+mod clock;
+mod cut;
+mod points;
+mod twice;
+mod world;
