@@ -1,6 +1,7 @@
 //! `run --dialect`: each platform's exact lines, as golden text.
 
-use std::process::Command;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Command, Stdio};
 use wasmhook_tests::project::hook;
 use wasmhook_tests::{Place, Project, Ran};
 
@@ -124,7 +125,7 @@ fn s2_24_s2_25_s2_26_a35_the_sample_log_line_by_line() {
 }
 
 #[test]
-fn a4_a5_a7_the_pre_release_command_in_the_platforms_own_lines() {
+fn a4_a5_the_pre_release_command_in_the_platforms_own_lines() {
     let pre_release = |lines: &str| {
         Project::new(&format!("profile = 'blueking'\n{lines}")).file("bin/pre-release.sh", "#!/bin/sh\necho migrating\nexit 1\n")
     };
@@ -135,6 +136,23 @@ fn a4_a5_a7_the_pre_release_command_in_the_platforms_own_lines() {
     let failing = hook("migrate", "pre-release", "run = './bin/pre-release.sh'");
     let failed = run(&Place::new(), &pre_release(&failing), "blueking", &[]).exits(1);
     assert_eq!(failed.stdout, "migrating\nPre-Release-Hook failed, please check logs for more details\n", "{}", failed.stderr);
+}
+
+#[test]
+fn a7_an_interrupted_pre_release_command_is_not_a_failed_one() {
+    let sleeps = hook("migrate", "pre-release", "run = \"sh -c 'echo migrating; sleep 600'\"");
+    let project = Project::new(&format!("profile = 'blueking'\n{sleeps}"));
+    let place = Place::new();
+    let mut call = place.args(["run", "--dialect", "blueking"]).current_dir(project.path()).command();
+    let mut running = call.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut said = BufReader::new(running.stdout.take().unwrap());
+    let mut line = String::new();
+    said.read_line(&mut line).unwrap();
+    assert_eq!(line, "migrating\n");
+    rustix::process::kill_process(rustix::process::Pid::from_child(&running), rustix::process::Signal::INT).unwrap();
+    let mut rest = String::new();
+    said.read_to_string(&mut rest).unwrap();
+    assert_eq!((rest.as_str(), running.wait().unwrap().code()), ("Pre-Release-Hook interrupted\n", Some(130)));
 }
 
 #[test]
