@@ -200,6 +200,8 @@ pub struct PolicyDecl {
     pub limits: LimitsAsk,
     /// The weakest confinement that a hook may ask for; absent: `strict`, in a file of its own.
     pub sandbox: Option<Sandbox>,
+    /// Directories of programs that native hooks find first in PATH, and may read and execute.
+    pub programs: Vec<Located<String>>,
 }
 
 /// `[host_step.NAME]`: the operator's command for a host step.

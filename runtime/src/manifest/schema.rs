@@ -229,8 +229,11 @@ pub(super) struct PolicyDoc {
     pub(super) limits: LimitsDoc,
     /// The weakest confinement that a hook may ask for.
     pub(super) sandbox: Option<Sandbox>,
+    /// Directories of programs that native hooks find first in PATH, and may read and execute; may begin with `$APP_DIR` or `$DATA_DIR`.
+    #[schemars(default)]
+    pub(super) programs: Vec<Located<String>>,
 }
-document!(PolicyDoc, "`[policy]`", { dirs: optional, env: optional, limits: flat, sandbox: optional });
+document!(PolicyDoc, "`[policy]`", { dirs: optional, env: optional, limits: flat, sandbox: optional, programs: optional });
 
 /// `{ path, mode }` of a policy.
 #[derive(Debug, JsonSchema)]

@@ -160,10 +160,11 @@ fn every_key_of_the_other_tables_arrives() {
 
 #[test]
 fn a_policy_file_has_the_tables_of_the_manifest() {
-    let text = "schema = 1\n[policy]\ntimeout = '0'\nenv = []\n[host_step.deploy]\nrun = 'a b'\n";
+    let text = "schema = 1\n[policy]\ntimeout = '0'\nenv = []\nprograms = ['/opt/ruby/bin']\n[host_step.deploy]\nrun = 'a b'\n";
     let (file, found) = parse_policy("policy.toml", text);
     assert_eq!(found, []);
     let policy = file.policy.unwrap().value;
+    assert_eq!(policy.programs.iter().map(|dir| dir.value.as_str()).collect::<Vec<_>>(), ["/opt/ruby/bin"]);
     assert_eq!((limit(policy.limits.timeout.as_ref()), policy.env, policy.dirs), (Some(Duration::ZERO), Some(Vec::new()), None));
     assert_eq!(file.host_steps[0].0.value, StepName::new("deploy").unwrap());
 }

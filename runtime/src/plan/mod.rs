@@ -7,6 +7,7 @@ pub mod grants;
 mod hook;
 pub mod limits;
 pub mod order;
+mod programs;
 mod resolve;
 #[cfg(test)]
 mod tests;
