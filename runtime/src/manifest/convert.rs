@@ -178,6 +178,7 @@ pub(super) fn policy(doc: PolicyDoc, problems: &mut Problems) -> PolicyDecl {
         limits: limits(doc.limits, problems),
         sandbox: doc.sandbox,
         programs: doc.programs.into_iter().filter(|dir| program_dir(dir, problems)).collect(),
+        detach: doc.detach,
     }
 }
 

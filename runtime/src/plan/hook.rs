@@ -5,9 +5,10 @@ use super::limits::{self, Layers};
 use super::order::Instance;
 use super::resolve::Resolver;
 use super::{FileFact, PlanGuest, PlanHook, PlanScript, PlanSibling, by_profile};
+use crate::diagnostic::codes;
 use crate::manifest::{GuestDecl, HookDecl, Located};
 use crate::model::event::GuestKind;
-use crate::model::grant::{EnvSource, Grants};
+use crate::model::grant::{Capability, Denial, DirMode, EnvSource, Grants};
 use crate::model::id::{Digest, StepName};
 use crate::model::limits::Limits;
 use crate::model::policy::{Cwd, FallbackWhen, OnChange, Sandbox};
@@ -52,6 +53,9 @@ impl Resolver<'_> {
         self.warn_of_local_directories(decl, phase, policy);
         let limits = self.limits(decl, guest.kind(), &policy.limits);
         let (guest, mut grants, limits) = (guest, grants?, limits?);
+        if decl.detach && guest.kind() == GuestKind::Native {
+            self.may_detach(decl, &grants);
+        }
         let main = PlanSibling { guest: guest.clone(), limits: limits.clone() };
         let beside = Beside { decl, main: &main, roots, sandbox, phase: &policy.limits };
         let verify = decl.verify.as_ref().map(|verify| self.sibling(&verify.value, &beside));
@@ -124,8 +128,9 @@ impl Resolver<'_> {
     fn sibling(&mut self, guest: &GuestDecl, beside: &Beside<'_>) -> Option<PlanSibling> {
         let Beside { decl, main, roots, sandbox, phase } = *beside;
         let mut guest = self.guest(decl, guest, sandbox, roots);
-        if let PlanGuest::Wasm { args, .. } = &mut guest {
-            args.clear(); // the hook's are its own
+        match &mut guest {
+            PlanGuest::Wasm { args, .. } => args.clear(),        // the hook's are its own
+            PlanGuest::Native { detach, .. } => *detach = false, // it looks, or takes back, and is done
         }
         let limits = if guest.kind() == main.guest.kind() { main.limits.clone() } else { self.limits(decl, guest.kind(), phase)? };
         Some(PlanSibling { guest, limits })
@@ -160,6 +165,22 @@ impl Resolver<'_> {
         }
     }
 
+    /// What outlives the run needs the operator's word, and directories that outlive it too.
+    fn may_detach(&mut self, decl: &HookDecl, grants: &Grants) {
+        if !self.given.policy.detach.unwrap_or(self.given.one_file) {
+            let what = "`detach`: processes that outlive the run are not allowed by the policy".to_owned();
+            let allow = "[policy] detach = true".to_owned();
+            self.denials.push((decl.id.value.clone(), Denial { capability: Capability::Import, what, allow }));
+        }
+        if let Some(dir) = grants.dirs.iter().find(|dir| !matches!(dir.mode, DirMode::Read | DirMode::Write)) {
+            let message = format!(
+                "hook {}: what it leaves behind outlives its directory {} ({}): grant that with the mode `read` or `write`, in a phase that keeps what is written",
+                decl.id.value, dir.guest, dir.mode
+            );
+            self.invalid(codes::DETACHED_STAGE, message, decl);
+        }
+    }
+
     fn guest(&self, decl: &HookDecl, guest: &GuestDecl, sandbox: Sandbox, roots: Roots<'_>) -> PlanGuest {
         match guest {
             GuestDecl::Wasm { path } => {
@@ -189,6 +210,7 @@ impl Resolver<'_> {
                     script,
                     shown,
                     expand_env: rules.commands.expand_env,
+                    detach: decl.detach,
                 }
             }
         }

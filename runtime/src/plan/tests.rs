@@ -189,6 +189,24 @@ fn s5_38_on_an_instance_a_command_starts_in_the_root_of_its_code() {
 const NATIVE: &str = "[[hook]]\nid = \"n\"\nphase = \"pre-deploy\"\nrun = [\"ruby\"]\n";
 
 #[test]
+fn s4_64_what_outlives_the_run_needs_the_operators_word_and_directories_that_last() {
+    let detached = |dirs: &str| world(&format!("{NATIVE}detach = true\ndirs = [{dirs}]"));
+    let live = "{ path = \"work\", mode = \"write\" }, { path = \"code\", mode = \"read\" }";
+    let is_detached = |world: World| matches!(world.hooks()[0].guest, PlanGuest::Native { detach: true, .. });
+    assert!(is_detached(detached(live)), "one file serves both");
+    assert!(is_detached(detached(live).policy("[policy]\ndetach = true")));
+    assert_eq!(detached(live).policy("").denials()[0].allow, "[policy] detach = true");
+    for staged in
+        ["{ path = \"work\", mode = \"txn\" }", "{ path = \"work\", mode = \"discard\" }", "{ guest = \"/w\", mode = \"scratch\" }"]
+    {
+        assert_eq!(invalid(&detached(staged)), ["detached-stage"], "{staged}");
+    }
+    assert!(world(NATIVE).policy("").plan().is_ok());
+    let sibling = world(&format!("{NATIVE}detach = true\nverify = {{ run = \"true\" }}")).hooks().remove(0).verify.unwrap();
+    assert!(matches!(sibling.guest, PlanGuest::Native { detach: false, .. }));
+}
+
+#[test]
 fn native_hooks_find_the_operators_programs_first_and_may_run_them() {
     let policy = "[policy]\nprograms = [\"/opt/ruby/bin\", \"$APP_DIR/bin\"]\ndirs = [{ path = \"$APP_DIR\", mode = \"write\" }]";
     let path = |hook: &PlanHook| hook.grants.env.iter().find(|env| env.name == "PATH").map(|env| env.source.clone());

@@ -1,6 +1,8 @@
 //! Jobs before and after an application, when its commit changes: the document's app specs and scripts, and their commands as modules.
 
 use super::site::{Deployed, Site};
+use rustix::process::{Pid, Signal, kill_process};
+use std::time::{Duration, Instant};
 use wasmhook_tests::programs::root;
 
 const SPEC: &[&str] = &["--manifest", "jobs.toml", "--manifest", "app/appspec.yaml", "--app", "my-app"];
@@ -107,4 +109,65 @@ fn s4_54_a_file_of_variables_and_the_environment_itself_lead_to_the_same_run() {
     assert_eq!(one.sequence(), other.sequence());
     assert_eq!(by_file.files("app"), by_environment.files("app"));
     assert_eq!(one.calls(), other.calls());
+}
+
+#[test]
+fn s4_54_a_job_is_tried_on_a_laptop_without_any_platform() {
+    let site = Site::of("commit-sync");
+    let tried = site.call(&["test", "--twice"]);
+    assert_eq!(tried.code, Some(0), "{tried:?}");
+    let case = site.read("config.test.toml").replace("redis_url\\\": \\\"redis", "redis_url\\\": \\\"rediss");
+    site.write("config.test.toml", case);
+    assert_eq!(site.call(&["test"]).code, Some(1), "a case that doesn't hold");
+}
+
+/// Far more than a busy machine needs.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// A process that a job left; it doesn't outlive the test.
+struct Worker(Pid);
+
+impl Worker {
+    /// Whether it still does something: what is dead and waits for somebody to notice doesn't.
+    fn runs(&self) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.0.as_raw_nonzero())).unwrap_or_default();
+        stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let _ = kill_process(self.0, Signal::KILL);
+    }
+}
+
+#[test]
+fn s4_64_a_worker_outlives_the_run_only_where_that_was_asked_for_and_allowed() {
+    let start = "#!/bin/bash\nset -euo pipefail\nsetsid sh -c 'echo $$ > \"$APP_DIR/worker.pid\"; exec sleep 600' > /dev/null 2>&1 &\n\
+                 while ! [ -s \"$APP_DIR/worker.pid\" ]; do sleep 0.02; done\necho started\n";
+    let deployed = |detach: bool| {
+        let site = Site::of("commit-sync");
+        site.write("app/worker.sh", start);
+        site.write("policy.toml", site.read("policy.toml") + "detach = true\n");
+        site.write(
+            "worker.toml",
+            format!("schema = 1\n[[hook]]\nid = 'worker'\nphase = 'post-deploy'\nrun = 'bash worker.sh'\ndetach = {detach}\n"),
+        );
+        site.commit();
+        let ran = site.deploy(&["--manifest", "worker.toml", "--profile", "commit-sync", "--app", "my-app"]).exits(0);
+        assert_eq!(ran.lines("post-deploy/worker"), ["started"]);
+        let pid = site.read("app/worker.pid").trim().parse().ok().and_then(Pid::from_raw).unwrap();
+        (site, Worker(pid))
+    };
+    let (site, worker) = deployed(true);
+    assert!(worker.runs());
+    let again = site.deploy(&["--manifest", "worker.toml", "--profile", "commit-sync", "--app", "my-app"]).exits(0);
+    assert_eq!(outcomes(&again), [("worker".to_owned(), "skipped".to_owned())], "it doesn't hold the lock");
+    let (_site, ended) = deployed(false);
+    let start = Instant::now();
+    while ended.runs() {
+        assert!(start.elapsed() < PATIENCE, "without the word it ends with its hook");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(worker.runs());
 }

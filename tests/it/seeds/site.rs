@@ -50,6 +50,12 @@ impl Site {
         Output::from(command.output().unwrap()).into()
     }
 
+    /// Any other command, in the site's directory.
+    pub fn call(&self, args: &[&str]) -> Output {
+        let mut command = self.wasmhook.command();
+        command.args(args).current_dir(self.dir.path()).output().unwrap().into()
+    }
+
     /// Commits the application as it is.
     pub fn commit(&self) {
         let git = |args: &[&str]| {
