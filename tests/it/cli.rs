@@ -15,6 +15,8 @@ mod import;
 mod later;
 mod lock;
 mod next;
+#[cfg(target_os = "linux")]
+mod outside;
 mod resume;
 mod run;
 mod selectors;

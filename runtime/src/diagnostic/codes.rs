@@ -23,6 +23,7 @@ codes! {
     DEFAULT_HOOK = "default-hook": "A hook that the profile brings along.";
     DEFAULT_TIMEOUT = "default-timeout": "A hook states no timeout, and the profile's own holds.";
     DEPLOY_FAILED = "deploy-failed": "The run succeeded, and the deployment that it was part of was not completed.";
+    DETACHED_STAGE = "detached-stage": "What a hook leaves behind would outlive one of its directories.";
     DUPLICATE_ID = "duplicate-id": "Two hooks of one phase have the same id.";
     DUPLICATE_NAME = "duplicate-name": "A name that must be unique is written twice.";
     EARLY_NOTICE = "early-notice": "A notice would be sent before it is known whether it is true.";

@@ -53,10 +53,10 @@ pub async fn prepare(declared: Declared, request: &Request, run: RunId, probe: &
         run,
         plan,
         blobs: files.blobs,
+        checks: Box::new(Preflight { bounds, app_path: env.get("PATH").cloned() }),
         app_env: env,
         marker_present,
         write_marker: Box::new(move || name.as_deref().map_or(Ok(()), |name| write_marker(&app_dir, name))),
-        checks: Box::new(Preflight { bounds, path_variable: request.path_variable.clone() }),
         accept_moved_tag: request.accept_moved_tag,
         resume: request.resume,
     })

@@ -71,8 +71,6 @@ pub struct Request {
     pub fetch: Option<Duration>,
     /// Directories that no grant may reach: the engine's own.
     pub(crate) protected: Vec<(&'static str, PathBuf)>,
-    /// Where programs of native hooks are looked for.
-    pub path_variable: String,
 }
 
 /// What is known of the version that was live before.
@@ -123,7 +121,6 @@ impl Request {
             previous: Previous::default(),
             fetch: Some(Duration::from_mins(1)),
             protected: Vec::new(),
-            path_variable: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned(),
         }
     }
 

@@ -177,7 +177,20 @@ pub(super) fn policy(doc: PolicyDoc, problems: &mut Problems) -> PolicyDecl {
         env: doc.env.map(|names| names.into_iter().map(|name| name.value).collect()),
         limits: limits(doc.limits, problems),
         sandbox: doc.sandbox,
+        programs: doc.programs.into_iter().filter(|dir| program_dir(dir, problems)).collect(),
+        detach: doc.detach,
     }
+}
+
+/// Whether a directory can stand in PATH.
+fn program_dir(dir: &Located<String>, problems: &mut Problems) -> bool {
+    host_path(dir, problems);
+    let good = !dir.value.contains(':');
+    if !good {
+        let message = format!("{}: `:` separates the directories of PATH", quote(&dir.value));
+        problems.push(error_at(dir, codes::BAD_PATH, message).help("write each directory as an entry of its own"));
+    }
+    good
 }
 
 fn policy_dir(doc: PolicyDirDoc, problems: &mut Problems) -> Option<DirAsk> {

@@ -103,6 +103,8 @@ pub struct HookDecl {
     pub enabled: bool,
     /// `sandbox`.
     pub sandbox: Option<Located<Sandbox>>,
+    /// `detach`.
+    pub detach: bool,
     /// `fallback`.
     pub fallback: Option<Located<FallbackDecl>>,
     /// `verify`: what says whether it took, under its own grants, read-only, and its own limits.
@@ -200,6 +202,10 @@ pub struct PolicyDecl {
     pub limits: LimitsAsk,
     /// The weakest confinement that a hook may ask for; absent: `strict`, in a file of its own.
     pub sandbox: Option<Sandbox>,
+    /// Directories of programs that native hooks find first in PATH, and may read and execute.
+    pub programs: Vec<Located<String>>,
+    /// Whether a hook may leave processes behind; absent: not, in a file of its own.
+    pub detach: Option<bool>,
 }
 
 /// `[host_step.NAME]`: the operator's command for a host step.

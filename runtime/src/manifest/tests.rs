@@ -117,6 +117,7 @@ fn commands_become_what_is_started() {
     let hooks = everything().hooks;
     let shell = ["/bin/sh", "-c", "echo deployed > announced"].map(str::to_owned).to_vec();
     assert_eq!(hooks[1].guest.value, GuestDecl::Native { argv: shell, shell: true });
+    assert!(hooks[1].detach && !hooks[2].detach);
     assert_eq!((hooks[1].once, hooks[1].idempotent, hooks[1].allow_failure, hooks[1].enabled), (None, false, false, true));
     let argv = ["python3", "report.py", "--short"].map(str::to_owned).to_vec();
     assert_eq!(hooks[2].guest.value, GuestDecl::Native { argv, shell: false }, "args are the command's last words");
@@ -160,10 +161,13 @@ fn every_key_of_the_other_tables_arrives() {
 
 #[test]
 fn a_policy_file_has_the_tables_of_the_manifest() {
-    let text = "schema = 1\n[policy]\ntimeout = '0'\nenv = []\n[host_step.deploy]\nrun = 'a b'\n";
+    let text =
+        "schema = 1\n[policy]\ntimeout = '0'\nenv = []\nprograms = ['/opt/ruby/bin']\ndetach = true\n[host_step.deploy]\nrun = 'a b'\n";
     let (file, found) = parse_policy("policy.toml", text);
     assert_eq!(found, []);
     let policy = file.policy.unwrap().value;
+    assert_eq!(policy.detach, Some(true));
+    assert_eq!(policy.programs.iter().map(|dir| dir.value.as_str()).collect::<Vec<_>>(), ["/opt/ruby/bin"]);
     assert_eq!((limit(policy.limits.timeout.as_ref()), policy.env, policy.dirs), (Some(Duration::ZERO), Some(Vec::new()), None));
     assert_eq!(file.host_steps[0].0.value, StepName::new("deploy").unwrap());
 }

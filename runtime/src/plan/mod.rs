@@ -7,6 +7,7 @@ pub mod grants;
 mod hook;
 pub mod limits;
 pub mod order;
+mod programs;
 mod resolve;
 #[cfg(test)]
 mod tests;
@@ -234,6 +235,9 @@ pub enum PlanGuest {
         /// Whether variables in the arguments are replaced by their values when it starts.
         #[serde(default)]
         expand_env: bool,
+        /// Whether processes that it leaves behind when it succeeds may outlive the run.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        detach: bool,
     },
 }
 

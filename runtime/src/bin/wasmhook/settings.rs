@@ -110,9 +110,6 @@ impl Settings {
         request.at_start = selectors.at_start;
         request.ignore_marker = selectors.ignore_marker;
         request.accept_moved_tag = selectors.accept_moved_tag;
-        if let Some(path) = self.get("PATH") {
-            path.clone_into(&mut request.path_variable);
-        }
         Ok(request)
     }
 }
