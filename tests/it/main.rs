@@ -10,6 +10,7 @@ mod profiles;
 mod programs;
 mod reference;
 mod sandbox;
+mod sources;
 mod staging;
 mod tenant_upgrade;
 mod test_command;

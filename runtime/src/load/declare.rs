@@ -213,7 +213,7 @@ type Folders = BTreeMap<String, PathBuf>;
 /// It comes after the lints, which look at paths as they are written.
 fn root_modules(declared: &mut Declared, folders: &Folders) {
     let dir = &declared.dir;
-    for hook in &mut declared.manifest.hooks {
+    for hook in declared.manifest.hooks.iter_mut().filter(|hook| hook.source.is_none()) {
         let Some(folder) = folders.get(&hook.origin).filter(|folder| *folder != dir) else { continue };
         for guest in hook.guests_mut() {
             if let manifest::GuestDecl::Wasm { path } = guest {
