@@ -317,7 +317,7 @@ fn generate<T: JsonSchema>() -> serde_json::Value {
 mod tests {
     use super::*;
     use crate::document::agree::{agree, validate};
-    use std::path::Path;
+    use std::path::{Path, PathBuf};
 
     fn json(text: &str) -> serde_json::Value {
         serde_json::to_value(toml::from_str::<toml::Table>(text).unwrap()).unwrap()
@@ -347,6 +347,46 @@ mod tests {
             assert_eq!(validate(&schema, &json(&std::fs::read_to_string(&path).unwrap())), Ok(()), "{}", path.display());
         }
         assert_eq!(validate(&policy_json_schema(), &json("schema = 1\n[policy]\ntimeout = '5m'\n[host_step.a]\nrun = ['a']")), Ok(()));
+    }
+
+    /// Every TOML file of the project, but for what is built and for fixtures that are meant to be wrong.
+    fn shipped(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            let (path, name) = (entry.path(), entry.file_name());
+            let is_left_out = name == "target" || name == ".git" || name.to_string_lossy().starts_with("bad");
+            if entry.file_type().unwrap().is_dir() && !is_left_out {
+                shipped(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "toml") {
+                found.push(path);
+            }
+        }
+    }
+
+    /// The schema of a shipped file: by its name, or, of what an import writes, by its first line.
+    fn schema_of(path: &Path, text: &str) -> Option<serde_json::Value> {
+        match path.file_name()?.to_str()? {
+            "wasmhook.toml" => Some(json_schema()),
+            "policy.toml" => Some(policy_json_schema()),
+            _ => text.starts_with("# Written by `wasmhook import`").then(json_schema),
+        }
+    }
+
+    #[test]
+    fn every_shipped_manifest_and_policy_keeps_to_the_schema() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let mut files = Vec::new();
+        shipped(&root, &mut files);
+        let texts = files.iter().map(|path| (path.display().to_string(), std::fs::read_to_string(path).unwrap()));
+        let checked: Vec<_> =
+            files.iter().zip(texts).filter_map(|(path, (name, text))| Some((name, schema_of(path, &text)?, text))).collect();
+        assert!(checked.len() >= 20, "{}", checked.len());
+        let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
+        let shown: Vec<_> = readme.split("```toml\n").skip(1).map(|block| block.split("```").next().unwrap().to_owned()).collect();
+        let shown =
+            shown.into_iter().filter(|text| text.starts_with("schema = 1")).map(|text| ("README.md".to_owned(), json_schema(), text));
+        for (name, schema, text) in checked.into_iter().chain(shown) {
+            assert_eq!(validate(&schema, &json(&text)), Ok(()), "{name}");
+        }
     }
 
     #[test]
