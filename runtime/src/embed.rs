@@ -44,7 +44,7 @@ use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{Ledger, LedgerError, Target};
 use crate::load::{self, Declared, LoadError, Previous, Probe, Request};
 use crate::model::event::Status;
-use crate::model::id::{Digest, RunId, StepName};
+use crate::model::id::{Commit, Digest, RunId, StepName};
 use crate::model::policy::OnLocked;
 use crate::report::Report;
 use ledgers::Ledgers;
@@ -90,6 +90,7 @@ pub enum Error {
 /// Guests never run on the caller's threads. What an engine does there itself is short: it reads small files and writes the ledger.
 pub struct Engine {
     state: PathBuf,
+    cache: PathBuf,
     command: String,
     lock_patience: Option<Duration>,
     sinks: Vec<Arc<dyn Sink>>,
@@ -201,6 +202,7 @@ impl Engine {
         let mut request = request.clone();
         request.steps_in_code.clone_from(&self.steps_in_code);
         request.protected.clone_from(&self.protected);
+        request.mirrors.clone_from(&self.cache);
         request
     }
 
@@ -263,6 +265,7 @@ fn target(declared: &Declared) -> Target {
 
 /// The request with what only the ledger knows: the version that is live, and what the run that it goes on with was for.
 fn going_on(request: Request, ledger: Option<&dyn Ledger>, target: &Target) -> Result<Request, Error> {
+    let request = Request { settled: settled(ledger, target)?, ..request };
     let partial = !request.phases.is_empty() || !request.only.is_empty();
     let base = match ledger.filter(|_| request.resume) {
         Some(ledger) => resume::base(ledger, target, partial)?,
@@ -273,6 +276,15 @@ fn going_on(request: Request, ledger: Option<&dyn Ledger>, target: &Target) -> R
     };
     let named = request.tag.is_some() || request.commit.is_some();
     Ok(Request { tag: if named { request.tag } else { base.plan.tag }, previous: Previous::AsItWas(base.plan.previous_version), ..request })
+}
+
+/// The commit of the last successful run, unless something was running when an engine died since: that runs whatever the commit.
+fn settled(ledger: Option<&dyn Ledger>, target: &Target) -> Result<Option<Commit>, LedgerError> {
+    let Some(ledger) = ledger else { return Ok(None) };
+    if !ledger.unresolved(target)?.is_empty() || ledger.unfinished(target)?.is_some() {
+        return Ok(None);
+    }
+    Ok(ledger.last_success(target)?.and_then(|run| run.commit))
 }
 
 /// The version that is live, as the newest run left it: a run that failed half-way may have checked a tree out that isn't.

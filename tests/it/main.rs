@@ -11,6 +11,7 @@ mod programs;
 mod reference;
 mod sandbox;
 mod seeds;
+mod sources;
 mod staging;
 mod tenant_upgrade;
 mod test_command;

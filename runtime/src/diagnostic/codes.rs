@@ -17,6 +17,7 @@ codes! {
     BAD_NAME = "bad-name": "A name breaks the rule for names.";
     BAD_PATH = "bad-path": "A path can't be what it stands for.";
     BAD_PROFILE = "bad-profile": "A limit of the profile can't be read.";
+    BAD_SOURCE = "bad-source": "A text is no address that hooks can come from.";
     BAD_VALUE = "bad-value": "A value has the right type and breaks its rule.";
     CACHE = "cache": "The compile cache can't be used.";
     COMPLEX_QUOTING = "complex-quoting": "A command quotes within quotes; a script says the same.";
@@ -39,6 +40,7 @@ codes! {
     HOOK_WARNING = "hook-warning": "A hook succeeded and says that something isn't as it should be.";
     IMPORTED = "imported": "How a foreign file was understood.";
     IMPOSSIBLE_GRANT = "impossible-grant": "A directory grant lies in a wider one and can't be enforced.";
+    INSECURE_SOURCE = "insecure-source": "Hooks come over a connection that anybody on the way can change.";
     INSTANCE_LOCAL = "instance-local": "A hook that runs on one instance writes where each instance has its own files.";
     INTERACTIVE = "interactive": "A command asks somebody something, and nobody is there.";
     INTERNAL = "internal": "Something went wrong that should not have.";
@@ -76,6 +78,8 @@ codes! {
     SCHEMA_VERSION = "schema-version": "The file is written in a format version that this program doesn't read.";
     SCRIPT_MARKER = "script-marker": "Scripts of one release share a marker file, and the second would skip itself.";
     SINGLE_COMMAND = "single-command": "A command is more than one program with its arguments.";
+    SOURCE_PARTS = "source-parts": "A part of a source is not copied as it is.";
+    SOURCE_UNREAD = "source-unread": "A repository that hooks come from could not be read.";
     STAGE_LEFT = "stage-left": "A stage could not be removed; the next run in that directory removes it.";
     STOPPED_EARLY = "stopped-early": "The run was stopped before anything of it ran.";
     TAG_ELSEWHERE = "tag-elsewhere": "The tag and the commit that were given differ.";
@@ -92,6 +96,7 @@ codes! {
     UNKNOWN_PROFILE = "unknown-profile": "No built-in profile has this name.";
     UNKNOWN_REVISION = "unknown-revision": "Hooks run when the commit changes, and no commit is known.";
     UNKNOWN_SERVICE = "unknown-service": "A hook names a service that the manifest doesn't declare.";
+    UNKNOWN_SOURCE = "unknown-source": "A hook names a source that the manifest doesn't declare.";
     UNKNOWN_TARGET = "unknown-target": "The tag or commit that was given doesn't exist.";
     UNLOCKED = "unlocked": "Somebody took the lock away from a run.";
     UNREADABLE = "unreadable": "A file or directory that was named can't be used.";

@@ -82,9 +82,11 @@ impl Line {
         let line_start = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
         let line_end = text[start..].find('\n').map_or(text.len(), |newline| start + newline);
         let end = text.floor_char_boundary(at.span.end.clamp(start, line_end));
-        let before = visible(&text[line_start..start]);
-        let marked = visible(&text[start..end]);
-        let after = visible(text[end..line_end].trim_end_matches('\r'));
+        // Covered as one: an address may begin before the mark, and credentials are covered without moving anything.
+        let line = crate::model::text::covered(&text[line_start..line_end]);
+        let before = visible(&line[..start - line_start]);
+        let marked = visible(&line[start - line_start..end - line_start]);
+        let after = visible(line[end - line_start..].trim_end_matches('\r'));
         let (number, column) = source.position(start);
         Some(Self {
             path: visible(&source.name).into_owned(),

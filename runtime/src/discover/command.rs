@@ -5,7 +5,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
 
 /// Variables that would make git look at another repository than the one it was pointed to: they are set when a git hook runs us.
@@ -37,8 +37,12 @@ pub(super) struct Call<'a> {
     pub program: &'a PathBuf,
     /// The directory it works in.
     pub dir: &'a PathBuf,
+    /// Whether that directory is the repository itself, without a work tree. Nothing is searched for then.
+    pub bare: bool,
     /// Its arguments; the first is the git command.
     pub args: &'a [&'a str],
+    /// What it reads from standard input.
+    pub input: &'a [u8],
     /// How long it may take.
     pub deadline: Duration,
     /// The longest answer, in bytes.
@@ -80,7 +84,11 @@ impl Call<'_> {
         for setting in SETTINGS {
             command.args(["-c", setting]);
         }
-        command.args(self.args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        if self.bare {
+            command.arg("--git-dir=.");
+        }
+        let stdin = if self.input.is_empty() { Stdio::null() } else { Stdio::piped() };
+        command.args(self.args).stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
         for name in REDIRECTING {
             command.env_remove(name);
         }
@@ -93,11 +101,14 @@ impl Call<'_> {
         command.spawn().map_err(|source| GitError::NotStarted { program: self.program.clone(), source })
     }
 
-    /// Reads both pipes to their ends, then waits: so the process keeps its id for as long as anything may still have to be stopped.
+    /// Writes its input and reads both pipes to their ends, then waits: so the process keeps its id for as long as anything may still have to be
+    /// stopped.
     async fn read(&self, child: &mut Child) -> Result<Answer, GitError> {
         let broken = |source| GitError::Broken { command: self.command(), source };
-        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-        let (stdout, stderr) = tokio::try_join!(self.bounded(stdout), async { first_bytes(stderr).await.map_err(broken) })?;
+        let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let written = async { write_all(stdin, self.input).await.map_err(broken) };
+        let read = async { first_bytes(stderr).await.map_err(broken) };
+        let ((), stdout, stderr) = tokio::try_join!(written, self.bounded(stdout), read)?;
         let status = child.wait().await.map_err(broken)?;
         Ok(Answer { code: status.code(), stdout, message: message(&stderr) })
     }
@@ -164,6 +175,15 @@ impl Group {
 impl Drop for Group {
     fn drop(&mut self) {
         self.signal(Signal::TERM);
+    }
+}
+
+/// Writes everything and closes the stream. A git that ends before it has read all of it says why itself.
+async fn write_all(stream: Option<impl AsyncWrite + Unpin>, bytes: &[u8]) -> std::io::Result<()> {
+    let Some(mut stream) = stream else { return Ok(()) };
+    match stream.write_all(bytes).await {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(()),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Why something could not be found out.
 
+use crate::model::id::Commit;
 use crate::model::units::{show_duration, show_size};
 use std::io;
 use std::path::PathBuf;
@@ -60,6 +61,47 @@ pub enum GitError {
     },
 }
 
+/// Why a repository that hooks come from can't be had.
+#[derive(Debug, thiserror::Error)]
+pub enum MirrorError {
+    /// The place for copies can't be used.
+    #[error("{} can't be used: {source}", path.display())]
+    Io {
+        /// The directory or file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Somebody else could put other files there.
+    #[error("{} {rule}; make it yours and private (chmod 700), or use another cache", path.display())]
+    Untrusted {
+        /// The directory.
+        path: PathBuf,
+        /// The rule that it breaks.
+        rule: &'static str,
+    },
+    /// Somebody else fetches it, and doesn't come to an end.
+    #[error("another process has been fetching it for {}", show_duration(*.0))]
+    Busy(Duration),
+    /// It was never read, and nobody may ask for it now.
+    #[error("it was never fetched, and nothing is fetched now")]
+    NeverFetched,
+    /// It doesn't hold the folder that was asked for.
+    #[error("it has no folder {folder} at {commit:.12}")]
+    NoFolder {
+        /// The folder.
+        folder: String,
+        /// The commit.
+        commit: Commit,
+    },
+    /// Git gave no answer.
+    #[error(transparent)]
+    Git(#[from] GitError),
+    /// What it holds can't be read.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+}
+
 /// Why a file of the application could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
@@ -107,6 +149,17 @@ pub enum Refusal {
         /// The limit in bytes.
         max: u64,
     },
+    /// More in all than is copied.
+    #[error("holds {} in all, more than the limit of {}: name a smaller `folder` of the source", show_size(*.size), show_size(*.max))]
+    TooMuch {
+        /// What its files have together, in bytes.
+        size: u64,
+        /// The limit in bytes.
+        max: u64,
+    },
+    /// A name that can't be a file's everywhere.
+    #[error("has a name that no copy of it can have: it isn't UTF-8, leaves its folder, or is git's own")]
+    StrangeName,
     /// A folder with more entries than are looked at.
     #[error("holds more than {0} entries")]
     TooManyEntries(usize),

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The longest list of tags or remotes that is read, in bytes.
-const MAX_LIST: u64 = 16 << 20;
+pub(super) const MAX_LIST: u64 = 16 << 20;
 
 /// The git program, and how long it may take for a question that needs no network.
 #[derive(Debug, Clone)]
@@ -33,6 +33,7 @@ impl Default for Git {
 pub struct Repository {
     git: Git,
     dir: PathBuf,
+    bare: bool,
 }
 
 impl Repository {
@@ -46,13 +47,18 @@ impl Repository {
         if !dir.ancestors().any(|folder| folder.join(".git").symlink_metadata().is_ok()) {
             return Ok(None);
         }
-        let repository = Self { git, dir };
+        let repository = Self { git, dir, bare: false };
         let inside = repository.ask(&["rev-parse", "--is-inside-work-tree", "--show-prefix"]).await?.success("rev-parse")?;
         let inside = String::from_utf8_lossy(&inside).into_owned();
         let mut lines = inside.lines();
         let (is_work_tree, prefix) = (lines.next() == Some("true"), lines.next().unwrap_or_default());
         let holds_app = is_work_tree && (prefix.is_empty() || repository.object_name("HEAD:./").await?.is_some());
         Ok(holds_app.then_some(repository))
+    }
+
+    /// A repository of our own in `dir`, which has no work tree.
+    pub(super) fn bare(dir: PathBuf, git: Git) -> Self {
+        Self { git, dir, bare: true }
     }
 
     /// What is checked out; `None` before the first commit.
@@ -136,11 +142,20 @@ impl Repository {
         self.ask_within(args, self.git.deadline, max).await
     }
 
-    async fn ask_within(&self, args: &[&str], deadline: Duration, max_answer: u64) -> Result<Answer, GitError> {
-        Call { program: &self.git.program, dir: &self.dir, args, deadline, max_answer }.answer().await
+    /// Runs a local question that reads `input`, and whose answer has at most `max` bytes.
+    pub(super) async fn ask_with(&self, args: &[&str], input: &[u8], max: u64) -> Result<Answer, GitError> {
+        self.call(args, input, self.git.deadline, max).await
     }
 
-    async fn commit_of(&self, revision: &str) -> Result<Option<Commit>, GitError> {
+    pub(super) async fn ask_within(&self, args: &[&str], deadline: Duration, max_answer: u64) -> Result<Answer, GitError> {
+        self.call(args, &[], deadline, max_answer).await
+    }
+
+    async fn call(&self, args: &[&str], input: &[u8], deadline: Duration, max_answer: u64) -> Result<Answer, GitError> {
+        Call { program: &self.git.program, dir: &self.dir, bare: self.bare, args, input, deadline, max_answer }.answer().await
+    }
+
+    pub(super) async fn commit_of(&self, revision: &str) -> Result<Option<Commit>, GitError> {
         let Some(name) = self.object_name(revision).await? else { return Ok(None) };
         Commit::new(name.as_str()).map(Some).map_err(|_| strange("rev-parse", &name))
     }

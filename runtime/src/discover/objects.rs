@@ -6,15 +6,17 @@ use super::source::{Entry, EntryKind, MAX_ENTRIES, parts};
 use crate::model::id::Commit;
 
 /// What a Git LFS pointer begins with.
-const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
+pub(super) const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
 
 /// The largest LFS pointer, in bytes.
-const MAX_POINTER: usize = 1024;
+pub(super) const MAX_POINTER: usize = 1024;
 
 /// An entry of a tree, and the object that it names.
-struct Object {
-    name: String,
-    entry: Entry,
+pub(super) struct Object {
+    pub(super) name: String,
+    /// Its path as listed; `None` if it isn't UTF-8.
+    pub(super) path: Option<String>,
+    pub(super) entry: Entry,
 }
 
 impl Repository {
@@ -60,7 +62,7 @@ impl Repository {
     }
 
     /// The object at `path`. If there is none because a folder on the way is a link, that is an error.
-    async fn object(&self, commit: &Commit, path: &str) -> Result<Option<Object>, SourceError> {
+    pub(super) async fn object(&self, commit: &Commit, path: &str) -> Result<Option<Object>, SourceError> {
         let parts = parts(path)?;
         for depth in (1..=parts.len()).rev() {
             let answer = self.ask(&["ls-tree", "-z", "-l", commit.as_str(), "--", &parts[..depth].join("/")]).await?.success("ls-tree")?;
@@ -76,14 +78,15 @@ impl Repository {
 }
 
 /// Reads `ls-tree -z -l`: `<mode> <type> <object> <size>\t<name>\0`.
-fn objects(answer: &[u8]) -> Result<Vec<Object>, GitError> {
+pub(super) fn objects(answer: &[u8]) -> Result<Vec<Object>, GitError> {
     let entries = answer.split(|byte| *byte == 0).filter(|entry| !entry.is_empty());
     entries.map(|entry| object(entry).ok_or_else(|| strange("ls-tree", &String::from_utf8_lossy(entry)))).collect()
 }
 
 fn object(entry: &[u8]) -> Option<Object> {
     let tab = entry.iter().position(|byte| *byte == b'\t')?;
-    let (head, path) = (std::str::from_utf8(&entry[..tab]).ok()?, String::from_utf8_lossy(&entry[tab + 1..]));
+    let (head, entry_path) = (std::str::from_utf8(&entry[..tab]).ok()?, &entry[tab + 1..]);
+    let path = String::from_utf8_lossy(entry_path);
     let mut fields = head.split_ascii_whitespace();
     let (mode, _kind, name, size) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
     let kind = match mode {
@@ -95,5 +98,6 @@ fn object(entry: &[u8]) -> Option<Object> {
         _ => return None,
     };
     let entry = Entry { name: path.rsplit('/').next()?.to_owned(), kind, size: size.parse().ok() };
-    Some(Object { name: name.to_owned(), entry })
+    let path = std::str::from_utf8(entry_path).ok().map(str::to_owned);
+    Some(Object { name: name.to_owned(), path, entry })
 }

@@ -2,7 +2,7 @@
 
 use super::{Problems, quote};
 use crate::diagnostic::{Diagnostic, Located, Location, codes};
-use crate::model::id::{AppName, HookId, ServiceName, StepName};
+use crate::model::id::{AppName, HookId, ServiceName, SourceName, StepName};
 use std::borrow::Cow;
 use toml::Spanned;
 use toml::de::DeValue;
@@ -150,7 +150,7 @@ macro_rules! names {
         }
     )+};
 }
-names!(AppName, HookId, ServiceName, StepName);
+names!(AppName, HookId, ServiceName, SourceName, StepName);
 
 /// Reports a name that breaks its rule.
 pub(super) fn bad_name(value: &Value<'_>, error: &crate::model::id::NameError, problems: &mut Problems) {

@@ -188,6 +188,7 @@ impl Builder {
             stages,
             ledgers: self.ledgers.unwrap_or_else(|| Ledgers::Sqlite(self.state.clone(), self.disk)),
             state: self.state,
+            cache: self.cache,
             command: self.command,
             lock_patience: self.lock_patience,
             sinks: self.sinks,

@@ -96,6 +96,7 @@ impl Platform {
             roots: Roots { app_dir: &format!("{root}/shop"), data_dir: &format!("{root}/shop/db") },
             app_env: &BTreeSet::new(),
             files: &BTreeMap::new(),
+            sources: &BTreeMap::new(),
             copies_scripts: false,
             facts: &BTreeMap::new(),
             instances: &self.instances,

@@ -6,7 +6,8 @@ use super::machine::At;
 use crate::model::event::Place;
 use crate::model::grant::{DirGrant, EnvSource, OutputRef};
 use crate::model::id::{Digest, HookId, RunId, StepName};
-use crate::model::job::{Guest, Job, NativeGuest, Script, WasmGuest};
+use crate::model::job::{Guest, Job, NativeGuest, Script, Tree, TreeEntry, WasmGuest};
+use crate::model::tree::{Listed, Listing};
 use crate::plan::grants::OUTPUT_VARIABLE;
 use crate::plan::{HostCommand, Plan, PlanGuest, PlanHook, PlanStepKind};
 use std::collections::BTreeMap;
@@ -132,7 +133,7 @@ fn guest(hook: &PlanHook, env: &[(String, String)], blobs: &Blobs) -> Result<Gue
             let bytes = bytes(digest).ok_or_else(|| JobError::NoBytes(file.clone()))?;
             Ok(Guest::Wasm(WasmGuest { file: file.clone(), bytes, digest: digest.clone(), args: args.clone() }))
         }
-        PlanGuest::Native { argv, cwd, sandbox, script, expand_env, detach, .. } => {
+        PlanGuest::Native { argv, cwd, tree, sandbox, script, expand_env, shown, detach } => {
             let script = match script {
                 Some(script) if script.copied => {
                     let bytes = bytes(&script.digest).ok_or_else(|| JobError::NoBytes(script.file.clone()))?;
@@ -140,10 +141,25 @@ fn guest(hook: &PlanHook, env: &[(String, String)], blobs: &Blobs) -> Result<Gue
                 }
                 _ => None,
             };
+            let tree = tree.as_ref().map(|digest| tree_of(digest, blobs).ok_or_else(|| JobError::NoBytes(shown.clone()))).transpose()?;
             let argv = if *expand_env { argv.iter().map(|word| expand(word, |name| value(env, name))).collect() } else { argv.clone() };
-            Ok(Guest::Native(NativeGuest { argv, cwd: PathBuf::from(cwd), script, sandbox: Some(*sandbox), detach: *detach }))
+            Ok(Guest::Native(NativeGuest { argv, cwd: PathBuf::from(cwd), tree, script, sandbox: Some(*sandbox), detach: *detach }))
         }
     }
+}
+
+/// A tree from its listing and its files, which are all at hand by their digests.
+fn tree_of(digest: &Digest, blobs: &Blobs) -> Option<Tree> {
+    let listing = Listing::from_bytes(blobs.get(digest)?)?;
+    let entry = |(path, listed): (String, Listed)| {
+        let entry = match listed {
+            Listed::File { digest, executable } => TreeEntry::File { bytes: blobs.get(&digest)?.clone(), executable },
+            Listed::Link { target } => TreeEntry::Link { target },
+            Listed::Folder => TreeEntry::Folder,
+        };
+        Some((path, entry))
+    };
+    Some(Tree { entries: listing.0.into_iter().map(entry).collect::<Option<_>>()? })
 }
 
 fn value<'e>(env: &'e [(String, String)], name: &str) -> Option<&'e str> {
@@ -193,6 +209,7 @@ fn host_job(plan: &Plan, command: &HostCommand, place: &Place, attempt: u32, sup
         Guest::Native(NativeGuest {
             argv: command.argv.clone(),
             cwd: PathBuf::from(&command.cwd),
+            tree: None,
             script: None,
             sandbox: None,
             detach: true,

@@ -120,6 +120,7 @@ fn planned_step(step: &PlanStep) -> PlannedStep {
                 file: file_name(hook.guest.shown()).to_owned(),
                 guest: hook.guest.kind(),
                 fallback: hook.fallback.clone(),
+                source: hook.source.clone(),
                 unconfined: hook.guest.kind() == GuestKind::Native
                     && matches!(hook.guest, PlanGuest::Native { sandbox: Sandbox::None, .. }),
                 limits: hook.limits.clone(),

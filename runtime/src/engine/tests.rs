@@ -42,6 +42,7 @@ fn hook(id: &str) -> PlanHook {
         service: None,
         instance: None,
         origin: "test".into(),
+        source: None,
         guest: PlanGuest::Wasm { file: format!("release/{id}.wasm"), digest: Digest::of(b"bytes"), args: vec![] },
         fallback: None,
         grants: Grants { dirs, env: vec![] },

@@ -53,6 +53,30 @@ impl Lease {
     }
 }
 
+/// A leased directory that is removed with this value.
+pub(super) struct Leased(Lease);
+
+impl Leased {
+    /// Makes a new, empty directory in `root`.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(super) fn create(root: &Path) -> io::Result<Self> {
+        Lease::create(root).map(Self)
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for Leased {
+    fn drop(&mut self) {
+        remove(self.0.path());
+    }
+}
+
 enum Claim {
     /// It is locked, and has its name.
     Ours(OwnedFd),

@@ -12,6 +12,7 @@ use crate::model::id::{Commit, Digest, HookId, NameError, RunId, StepName};
 use crate::model::job::Stream;
 use crate::model::limits::Limits;
 use crate::model::outcome::{Cause, Complexity, Outcome, SkipReason, TimeLimit, TrapKind, Usage, Verdict};
+use crate::model::source::{BranchName, GitUrl, HookSource, Revision};
 use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
@@ -210,18 +211,29 @@ fn header() -> impl Strategy<Value = RunHeader> {
 
 fn planned_hook() -> impl Strategy<Value = PlannedHook> {
     let guest = one_of(&[GuestKind::Wasm, GuestKind::Native]);
-    (place(), text(), text(), guest, of(text()), any::<bool>(), limits()).prop_map(
-        |(place, label, file, guest, fallback, unconfined, limits)| PlannedHook {
+    (place(), text(), text(), guest, of(text()), of(source()), any::<bool>(), limits()).prop_map(
+        |(place, label, file, guest, fallback, source, unconfined, limits)| PlannedHook {
             revert: fallback.clone().map(|file| PlannedSibling { file, guest, limits: limits.clone() }),
             place,
             label,
             file,
             guest,
             fallback,
+            source,
             unconfined,
             limits,
         },
     )
+}
+
+fn source() -> impl Strategy<Value = HookSource> {
+    let branch = "[a-z]{1,8}(/[a-z0-9]{1,8})?".prop_map(|text| Revision::Branch(BranchName::new(text).unwrap()));
+    let revision = prop_oneof![Just(Revision::Head), branch, name().prop_map(Revision::Tag), commit().prop_map(Revision::Commit)];
+    let git = "(https://|ssh://git@|git@)?[a-z]{1,8}".prop_map(|host| {
+        let path = if host.contains("://") { "/a/b.git" } else { ":a/b.git" };
+        GitUrl::new(format!("{host}{path}")).unwrap()
+    });
+    (name(), git, revision, of(commit())).prop_map(|(name, git, revision, commit)| HookSource { name, git, revision, commit })
 }
 
 fn planned_step() -> impl Strategy<Value = PlannedStep> {

@@ -6,6 +6,7 @@ mod notices;
 mod outputs;
 mod paths;
 pub mod script;
+mod sources;
 
 use crate::diagnostic::{Diagnostic, Located, Location, codes};
 use crate::document::{error_at, nearest, quote, suggest};
@@ -23,6 +24,7 @@ pub fn check(manifest: &Manifest, profile: &Profile) -> Vec<Diagnostic> {
     if let Some(file) = &manifest.env_file {
         paths::below(file, "the manifest's directory", "give a file elsewhere with `--env-file`", &mut found);
     }
+    sources::check(manifest, &mut found);
     for hook in &manifest.hooks {
         phase(hook, profile, &mut found);
         service(hook, manifest, &mut found);
@@ -119,11 +121,13 @@ fn files(hook: &HookDecl, found: &mut Vec<Diagnostic>) {
     for (guest, at) in std::iter::once((&hook.guest.value, &hook.guest.at)).chain(fallback).chain(beside) {
         if let GuestDecl::Wasm { path } = guest {
             let path = Located { value: path.clone(), at: at.clone() };
-            paths::below(&path, "the manifest's directory", "put the hook into the repository", found);
+            let root = if hook.source.is_some() { "its source's root" } else { "the manifest's directory" };
+            paths::below(&path, root, "put the hook into the repository", found);
         }
     }
     if let Some(cwd) = &hook.cwd {
-        paths::below(cwd, "the application's root", "name a folder below it", found);
+        let root = if hook.source.is_some() { "its source's root" } else { "the application's root" };
+        paths::below(cwd, root, "name a folder below it", found);
     }
 }
 

@@ -38,7 +38,11 @@ impl Checks for Preflight {
             .collect();
         let refused = hook.grants.dirs.iter().filter_map(|dir| self.bounds.refuse(dir));
         findings.extend(refused.map(|denial| format!("{}; to allow it: {}", denial.what, denial.allow)));
-        if let PlanGuest::Native { argv, cwd, script, .. } = &hook.guest {
+        // What comes from a repository of its own was looked at in its listing; on the machine there is only the program that PATH finds.
+        if let PlanGuest::Native { argv, tree: Some(_), .. } = &hook.guest {
+            findings.extend(argv.first().filter(|program| !program.contains('/')).and_then(|_| self.program(argv, "/", None)));
+        }
+        if let PlanGuest::Native { argv, cwd, script, tree: None, .. } = &hook.guest {
             if !Path::new(cwd).is_dir() {
                 findings.push(format!("the working directory {cwd} is not there: create it in an earlier step, or change the hook's cwd"));
             }

@@ -213,7 +213,7 @@ type Folders = BTreeMap<String, PathBuf>;
 /// absolute path from here on. It comes after the lints, which look at paths as they are written.
 fn root_modules(declared: &mut Declared, folders: &Folders) {
     let root = &declared.app_dir;
-    for hook in &mut declared.manifest.hooks {
+    for hook in declared.manifest.hooks.iter_mut().filter(|hook| hook.source.is_none()) {
         let Some(folder) = folders.get(&hook.origin).filter(|folder| *folder != root) else { continue };
         for guest in hook.guests_mut() {
             if let manifest::GuestDecl::Wasm { path } = guest {

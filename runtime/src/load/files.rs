@@ -44,7 +44,7 @@ pub(super) async fn read(manifest: &Manifest, sources: &Sources<'_>) -> Result<F
     let mut files = Files::default();
     let named: Vec<(&HookDecl, &GuestDecl)> =
         manifest.hooks.iter().flat_map(|hook| hook.guests().map(move |guest| (hook, guest))).collect();
-    for (hook, guest) in named {
+    for (hook, guest) in named.into_iter().filter(|(hook, _)| hook.source.is_none()) {
         match guest {
             GuestDecl::Wasm { path } => files.module(path, sources).await?,
             // A shell line names no file: its words are the shell's business.
@@ -64,17 +64,27 @@ impl Files {
         if self.facts.contains_key(path) {
             return Ok(());
         }
-        let fact = match read_module(path, sources).await {
-            Ok(None) => FileFact::Missing,
-            Ok(Some(bytes)) => {
-                let (bytes, probed) = probe(sources.probe, path, bytes).await;
-                self.probed(path, bytes, probed)?
-            }
-            Err(SourceError::Git(error)) => return Err(error.into()),
-            Err(error) => FileFact::Unusable { why: error.to_string() },
-        };
+        let fact = self.module_fact(path, read_module(path, sources).await, sources.probe).await?;
         self.facts.insert(path.to_owned(), fact);
         Ok(())
+    }
+
+    /// What is to be known of a module that was read.
+    pub(super) async fn module_fact(
+        &mut self,
+        path: &str,
+        read: Result<Option<Arc<[u8]>>, SourceError>,
+        with: &Arc<dyn Probe>,
+    ) -> Result<FileFact, LoadError> {
+        match read {
+            Ok(None) => Ok(FileFact::Missing),
+            Ok(Some(bytes)) => {
+                let (bytes, probed) = probe(with, path, bytes).await;
+                self.probed(path, bytes, probed)
+            }
+            Err(SourceError::Git(error)) => Err(error.into()),
+            Err(error) => Ok(FileFact::Unusable { why: error.to_string() }),
+        }
     }
 
     /// What the sandbox said of a module.
@@ -112,7 +122,7 @@ impl Files {
         Ok(())
     }
 
-    fn keep(&mut self, bytes: Arc<[u8]>) -> Digest {
+    pub(super) fn keep(&mut self, bytes: Arc<[u8]>) -> Digest {
         let digest = Digest::of(&bytes);
         self.blobs.insert(digest.clone(), bytes);
         digest

@@ -68,6 +68,7 @@ fn declaration(hook: &FoundHook, discovery: &Discovery) -> Option<HookDecl> {
         label: None,
         phase: Some(Located::nowhere(hook.phase.clone())),
         service: None,
+        source: None,
         guest: Located::nowhere(guest(&hook.main)),
         args: Vec::new(),
         cwd: None,

@@ -14,6 +14,7 @@ mod found;
 mod prepare;
 mod request;
 mod scripts;
+mod sources;
 mod within;
 
 #[cfg(feature = "cli")]

@@ -4,7 +4,7 @@ use super::checks::Preflight;
 use super::declare::{self, Declared};
 use super::files::{self, Files, Sources};
 use super::within::Bounds;
-use super::{LoadError, Previous, Probe, Request, defaults, environment, found, scripts};
+use super::{LoadError, Previous, Probe, Request, defaults, environment, found, scripts, sources};
 use crate::diagnostic::{Diagnostic, Located};
 use crate::discover::release::{self, Search};
 use crate::discover::target::{self, Chosen, Wanted};
@@ -15,10 +15,10 @@ use crate::ledger::marker;
 use crate::manifest::{self, Manifest};
 use crate::model::facts::Fetch;
 use crate::model::grant::DirGrant;
-use crate::model::id::{RunId, StepName};
+use crate::model::id::{RunId, SourceName, StepName};
 use crate::model::limits::Limits;
 use crate::plan::grants::Roots;
-use crate::plan::{Given, Notice, Plan, PlanError, PlanStepKind, Selection, resolve};
+use crate::plan::{Given, Notice, Plan, PlanError, PlanStepKind, Selection, SourceFact, resolve};
 use crate::profile::{Fact, ProfileStepKind};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -38,11 +38,14 @@ pub async fn prepare(declared: Declared, request: &Request, run: RunId, probe: &
     let mut sayings = sayings(&declared, &fetch, &chosen);
     add_found(&mut declared.manifest, &declared.profile, &source, &chosen, &mut sayings).await?;
     sayings.notices.extend(defaults::add(&mut declared.manifest, &declared.profile, &source).await?);
-    let files =
-        files::read(&declared.manifest, &Sources { release: &source, given: &request.modules, max_module: max_module(&declared), probe })
-            .await?;
+    sources::refuse(&declared)?;
+    let places = Sources { release: &source, given: &request.modules, max_module: max_module(&declared), probe };
+    let mut files = files::read(&declared.manifest, &places).await?;
+    let elsewhere = sources::read(&declared, request, chosen.facts.commit.as_ref(), &places, &mut files).await?;
+    sayings.warnings.extend(elsewhere.warnings);
     let env = environment::app_environment(&declared, request)?;
-    let mut plan = plan(&declared, request, &Gathered { chosen: &chosen, files: &files, env: &env, fetch: &fetch, sayings })?;
+    let gathered = Gathered { chosen: &chosen, files: &files, sources: &elsewhere.facts, env: &env, fetch: &fetch, sayings };
+    let mut plan = plan(&declared, request, &gathered)?;
     plan.warnings.extend(scripts::warnings(&plan, &declared.profile, &source).await);
     let bounds = Bounds::new(&declared, request);
     refuse_unenforceable(&plan, request, &bounds)?;
@@ -169,13 +172,14 @@ fn max_module(declared: &Declared) -> u64 {
 struct Gathered<'a> {
     chosen: &'a Chosen,
     files: &'a Files,
+    sources: &'a BTreeMap<SourceName, SourceFact>,
     env: &'a BTreeMap<String, String>,
     fetch: &'a Fetch,
     sayings: Sayings,
 }
 
 fn plan(declared: &Declared, request: &Request, gathered: &Gathered<'_>) -> Result<Plan, LoadError> {
-    let Gathered { chosen, files, env, fetch, sayings } = gathered;
+    let Gathered { chosen, files, sources, env, fetch, sayings } = gathered;
     let (app_dir, data_dir) = (declared.app_dir.display().to_string(), declared.data_dir.display().to_string());
     let target = chosen.facts.tag.as_ref().map(ToString::to_string).or_else(|| chosen.facts.commit.as_ref().map(ToString::to_string));
     let facts = BTreeMap::from([(Fact::Fetch, fetch.to_string()), (Fact::Target, target.unwrap_or_else(|| "the work tree".to_owned()))]);
@@ -197,6 +201,7 @@ fn plan(declared: &Declared, request: &Request, gathered: &Gathered<'_>) -> Resu
         roots: Roots { app_dir: &app_dir, data_dir: &data_dir },
         app_env: &env.keys().cloned().collect(),
         files: &files.facts,
+        sources,
         copies_scripts: chosen.read_from.is_some(),
         facts: &facts,
         instances: &request.instances,

@@ -67,8 +67,12 @@ pub struct Request {
     pub resume: bool,
     /// What the engine knows of the version that was live before.
     pub(crate) previous: Previous,
-    /// Whether the remote is asked for new tags, where the profile does so, and how long that may take.
+    /// Whether remotes are asked (for new tags, where the profile does so, and for hooks of other repositories), and how long each may take.
     pub fetch: Option<Duration>,
+    /// Where copies of repositories lie that hooks come from.
+    pub(crate) mirrors: PathBuf,
+    /// The commit of the last successful run, if that left nothing open: hooks that wait for another don't run, and nothing is fetched for them.
+    pub(crate) settled: Option<Commit>,
     /// Directories that no grant may reach: the engine's own.
     pub(crate) protected: Vec<(&'static str, PathBuf)>,
 }
@@ -120,6 +124,8 @@ impl Request {
             resume: false,
             previous: Previous::default(),
             fetch: Some(Duration::from_mins(1)),
+            mirrors: PathBuf::new(),
+            settled: None,
             protected: Vec::new(),
         }
     }

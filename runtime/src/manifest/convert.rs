@@ -2,6 +2,7 @@
 
 use super::guest;
 use super::schema::{DirDoc, HostStepDoc, LimitsDoc, PolicyDirDoc, PolicyDoc};
+use super::source;
 use super::{DirAsk, HostStepDecl, JOB_DIR, LimitsAsk, PolicyDecl};
 use crate::diagnostic::{Located, codes};
 use crate::document::{Pairs, Problems, error_at, quote};
@@ -175,6 +176,7 @@ pub(super) fn policy(doc: PolicyDoc, problems: &mut Problems) -> PolicyDecl {
     PolicyDecl {
         dirs: doc.dirs.map(|dirs| dirs.into_iter().filter_map(|dir| policy_dir(dir, problems)).collect()),
         env: doc.env.map(|names| names.into_iter().map(|name| name.value).collect()),
+        sources: doc.sources.map(|patterns| patterns.into_iter().filter_map(|pattern| source::pattern(pattern, problems)).collect()),
         limits: limits(doc.limits, problems),
         sandbox: doc.sandbox,
         programs: doc.programs.into_iter().filter(|dir| program_dir(dir, problems)).collect(),

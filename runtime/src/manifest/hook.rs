@@ -37,6 +37,7 @@ pub(super) fn hook(doc: Located<HookDoc>, origin: &str, problems: &mut Problems)
         label: doc.label,
         phase: doc.phase,
         service: doc.service,
+        source: doc.source,
         guest,
         args,
         cwd: doc.cwd,

@@ -2,7 +2,7 @@
 
 use super::{DirAsk, GuestDecl, HookDecl, LimitsAsk, Located};
 use crate::model::grant::DirMode;
-use crate::model::id::{HookId, StepName};
+use crate::model::id::{HookId, SourceName, StepName};
 use crate::model::policy::OnChange;
 use std::time::Duration;
 
@@ -28,6 +28,7 @@ impl HookDecl {
             label: None,
             phase: Some(Located::nowhere(phase)),
             service: None,
+            source: None,
             guest: Located::nowhere(guest),
             args: Vec::new(),
             cwd: None,
@@ -53,6 +54,12 @@ impl HookDecl {
     #[must_use]
     pub fn label(self, label: impl Into<String>) -> Self {
         Self { label: Some(label.into()), ..self }
+    }
+
+    /// Its files come from this `[source.NAME]` of the manifest.
+    #[must_use]
+    pub fn from_source(self, name: SourceName) -> Self {
+        Self { source: Some(Located::nowhere(name)), ..self }
     }
 
     /// With one more argument (of a wasm guest; a native one's are part of its `argv`).

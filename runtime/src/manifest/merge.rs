@@ -2,7 +2,7 @@
 
 use super::{Located, Manifest};
 
-/// Merges manifests in the order given: of single values the last one written holds, variables, services and host steps of the same name are
+/// Merges manifests in the order given: of single values the last one written holds, variables, services, sources and host steps of the same name are
 /// replaced, and hooks are appended. A `[policy]` replaces an earlier one as a whole; what must not be replaced belongs in a policy file.
 #[must_use]
 pub fn merge(manifests: Vec<Manifest>) -> Manifest {
@@ -18,6 +18,7 @@ fn two(earlier: Manifest, later: Manifest) -> Manifest {
         env: by_name(earlier.env, later.env),
         env_file: later.env_file.or(earlier.env_file),
         services: services(earlier.services, later.services),
+        sources: by_name(earlier.sources, later.sources),
         policy: later.policy.or(earlier.policy),
         host_steps: by_name(earlier.host_steps, later.host_steps),
         hooks: earlier.hooks.into_iter().chain(later.hooks).collect(),

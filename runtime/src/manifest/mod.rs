@@ -11,6 +11,7 @@ mod leaf;
 mod merge;
 mod parse;
 mod schema;
+mod source;
 #[cfg(test)]
 mod tests;
 
@@ -30,8 +31,9 @@ pub(crate) mod shared {
 }
 
 use crate::model::grant::DirMode;
-use crate::model::id::{AppName, HookId, ServiceName, StepName};
+use crate::model::id::{AppName, HookId, ServiceName, SourceName, StepName};
 use crate::model::policy::{FallbackWhen, OnChange, Resume, Sandbox};
+use crate::model::source::{GitUrl, Revision};
 use std::time::Duration;
 
 /// The largest file that is read, in bytes: a loader refuses more before it reads it.
@@ -57,6 +59,8 @@ pub struct Manifest {
     pub env_file: Option<Located<String>>,
     /// Services, in order.
     pub services: Vec<Located<ServiceName>>,
+    /// Repositories that hooks come from, apart from the application's own; in order.
+    pub sources: Vec<(Located<SourceName>, SourceDecl)>,
     /// The operator's ceiling, where one file serves both.
     pub policy: Option<Located<PolicyDecl>>,
     /// The operator's commands, where one file serves both; in order.
@@ -77,11 +81,13 @@ pub struct HookDecl {
     pub phase: Option<Located<StepName>>,
     /// `service`.
     pub service: Option<Located<ServiceName>>,
+    /// `source`: the repository that its files come from; the application's own if absent.
+    pub source: Option<Located<SourceName>>,
     /// `wasm` or `run`.
     pub guest: Located<GuestDecl>,
     /// `args` of a wasm guest, be it the hook or its fallback. A native guest's are part of its `argv` already.
     pub args: Vec<String>,
-    /// `cwd`, relative to the application's root.
+    /// `cwd`, relative to the application's root, or to that of its source.
     pub cwd: Option<Located<String>>,
     /// `dirs`.
     pub dirs: Vec<DirAsk>,
@@ -157,6 +163,17 @@ pub struct FallbackDecl {
     pub when: FallbackWhen,
 }
 
+/// `[source.NAME]`: a repository that hooks come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceDecl {
+    /// `git`: where it is.
+    pub git: Located<GitUrl>,
+    /// `branch`, `tag` or `commit`: what of it.
+    pub revision: Revision,
+    /// `folder`: the part of it that hooks see as its root; all of it if absent.
+    pub folder: Option<Located<String>>,
+}
+
 /// `{ path, guest, mode }`. `$APP_DIR` and `$DATA_DIR` at the start of a path stand for those directories; other relative paths lie in the application's root.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DirAsk {
@@ -198,6 +215,9 @@ pub struct PolicyDecl {
     pub dirs: Option<Vec<DirAsk>>,
     /// Names of app environment variables that may be granted (`*` at the end matches any rest); absent: as asked.
     pub env: Option<Vec<String>>,
+    /// Addresses of repositories that hooks may come from (`*` at the end, after a `/` or `:`, matches any rest); absent: none, in a file of its
+    /// own.
+    pub sources: Option<Vec<String>>,
     /// The largest limits.
     pub limits: LimitsAsk,
     /// The weakest confinement that a hook may ask for; absent: `strict`, in a file of its own.

@@ -1,10 +1,10 @@
 //! Text → [`Manifest`] or [`PolicyFile`]: the keys are read by `schema`, their combinations by `hook`, `guest` and `convert`.
 
-use super::schema::{HostStepDoc, ManifestDoc, PolicyFileDoc, ServiceDoc};
-use super::{HostStepDecl, Manifest, PolicyFile, convert, hook};
+use super::schema::{HostStepDoc, ManifestDoc, PolicyFileDoc, ServiceDoc, SourceDoc};
+use super::{HostStepDecl, Manifest, PolicyFile, SourceDecl, convert, hook, source};
 use crate::diagnostic::{Diagnostic, Located, codes};
 use crate::document::{self, Pairs, Problems, error_at};
-use crate::model::id::{NameError, ServiceName, StepName};
+use crate::model::id::{NameError, ServiceName, SourceName, StepName};
 
 /// Reads a manifest: as much of it as makes sense, and everything that is wrong with it, in the order of the text.
 ///
@@ -40,6 +40,7 @@ fn manifest(doc: ManifestDoc, name: &str, problems: &mut Problems) -> Manifest {
         env: doc.env.0,
         env_file: doc.env_file,
         services: services(doc.services, problems),
+        sources: sources(doc.source, problems),
         policy: doc.policy.map(|policy| policy.map(|doc| convert::policy(doc, problems))),
         host_steps: host_steps(doc.host_step, problems),
         hooks: doc.hook.into_iter().filter_map(|doc| hook::hook(doc, name, problems)).collect(),
@@ -48,6 +49,17 @@ fn manifest(doc: ManifestDoc, name: &str, problems: &mut Problems) -> Manifest {
 
 fn services(written: Pairs<ServiceDoc>, problems: &mut Problems) -> Vec<Located<ServiceName>> {
     written.0.into_iter().filter_map(|(name, _)| named(name, ServiceName::new, problems)).collect()
+}
+
+fn sources(written: Pairs<SourceDoc>, problems: &mut Problems) -> Vec<(Located<SourceName>, SourceDecl)> {
+    let mut sources = Vec::new();
+    for (name, doc) in written.0 {
+        let source = source::source(doc, problems);
+        if let (Some(name), Some(source)) = (named(name, SourceName::new, problems), source) {
+            sources.push((name, source));
+        }
+    }
+    sources
 }
 
 fn host_steps(written: Pairs<HostStepDoc>, problems: &mut Problems) -> Vec<(Located<StepName>, HostStepDecl)> {

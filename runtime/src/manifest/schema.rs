@@ -5,7 +5,7 @@ use super::leaf::CommandLine;
 use crate::diagnostic::Located;
 use crate::document::{DurationText, Pairs, Problems, Read, SizeText, Table, Value, document};
 use crate::model::grant::DirMode;
-use crate::model::id::{AppName, HookId, ServiceName, StepName};
+use crate::model::id::{AppName, HookId, ServiceName, SourceName, StepName};
 use crate::model::policy::{FallbackWhen, OnChange, Resume, Sandbox};
 use schemars::{JsonSchema, generate::SchemaSettings};
 
@@ -33,6 +33,9 @@ pub(super) struct ManifestDoc {
     /// Services.
     #[schemars(default)]
     pub(super) services: Pairs<ServiceDoc>,
+    /// Repositories that hooks come from, apart from the application's own.
+    #[schemars(default)]
+    pub(super) source: Pairs<SourceDoc>,
     /// The operator's ceiling, where one file serves both.
     pub(super) policy: Option<Located<PolicyDoc>>,
     /// The operator's commands, where one file serves both.
@@ -44,7 +47,7 @@ pub(super) struct ManifestDoc {
 }
 document!(ManifestDoc, "the manifest", {
     schema: version, app: optional, profile: optional, app_dir: optional, data_dir: optional, env: optional, env_file: optional,
-    services: optional, policy: optional, host_step: optional, hook: optional,
+    services: optional, source: optional, policy: optional, host_step: optional, hook: optional,
 });
 
 /// A policy file: what an operator allows, apart from what a repository asks for.
@@ -76,7 +79,9 @@ pub(super) struct HookDoc {
     pub(super) phase: Option<Located<StepName>>,
     /// The service it belongs to.
     pub(super) service: Option<Located<ServiceName>>,
-    /// A module or component, relative to this file's directory.
+    /// The `[source.NAME]` that its files come from; the application's own repository if absent.
+    pub(super) source: Option<Located<SourceName>>,
+    /// A module or component, relative to this file's directory, or to the root of its source.
     pub(super) wasm: Option<Located<String>>,
     /// A native command: its arguments, or one string that is split by shell-word rules.
     pub(super) run: Option<Located<CommandLine>>,
@@ -86,7 +91,7 @@ pub(super) struct HookDoc {
     /// Arguments.
     #[schemars(default)]
     pub(super) args: Vec<String>,
-    /// Where a native command starts, relative to the application's root.
+    /// Where a native command starts, relative to the application's root, or to that of its source.
     pub(super) cwd: Option<Located<String>>,
     /// Directories that it asks for.
     #[schemars(default)]
@@ -124,7 +129,7 @@ pub(super) struct HookDoc {
     pub(super) revert: Option<Located<SiblingDoc>>,
 }
 document!(HookDoc, "`[[hook]]`", {
-    id: expected, label: optional, phase: sound, service: optional, wasm: sound, run: sound, shell: optional, args: optional,
+    id: expected, label: optional, phase: sound, service: optional, source: sound, wasm: sound, run: sound, shell: optional, args: optional,
     cwd: optional, dirs: optional, env: optional, set: optional, limits: flat, once: optional, on_change: optional, idempotent: optional,
     allow_failure: optional, enabled: optional, sandbox: optional, detach: optional, fallback: sound, verify: sound, revert: sound,
 } later {
@@ -203,6 +208,23 @@ pub(super) struct SiblingDoc {
 }
 document!(SiblingDoc, "what runs beside a hook", { wasm: sound, run: sound, shell: optional });
 
+/// `[source.NAME]`.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields, rename = "Source")]
+pub(super) struct SourceDoc {
+    /// The address of a git repository, without credentials.
+    pub(super) git: Located<String>,
+    /// The branch whose newest commit is read; the repository's default branch if nothing is named.
+    pub(super) branch: Option<Located<String>>,
+    /// The tag that is read.
+    pub(super) tag: Option<Located<String>>,
+    /// The commit that is read: all of its name.
+    pub(super) commit: Option<Located<String>>,
+    /// The part of the repository that hooks see as its root; all of it if absent.
+    pub(super) folder: Option<Located<String>>,
+}
+document!(SourceDoc, "`[source.NAME]`", { git: required, branch: sound, tag: sound, commit: sound, folder: sound });
+
 /// `[services.NAME]`.
 #[derive(Debug, JsonSchema)]
 #[schemars(deny_unknown_fields, rename = "Service")]
@@ -226,6 +248,8 @@ pub(super) struct PolicyDoc {
     pub(super) dirs: Option<Vec<PolicyDirDoc>>,
     /// Names of variables that may be granted, `*` at the end for any rest; as asked if absent.
     pub(super) env: Option<Vec<Located<String>>>,
+    /// Addresses of repositories that hooks may come from, `*` at the end for any rest; none if absent in a policy file.
+    pub(super) sources: Option<Vec<Located<String>>>,
     /// The largest limits.
     #[schemars(flatten)]
     pub(super) limits: LimitsDoc,
@@ -237,7 +261,9 @@ pub(super) struct PolicyDoc {
     /// Whether a hook may leave processes behind (`detach`); not, if absent, in a file of its own.
     pub(super) detach: Option<bool>,
 }
-document!(PolicyDoc, "`[policy]`", { dirs: optional, env: optional, limits: flat, sandbox: optional, programs: optional, detach: optional });
+document!(PolicyDoc, "`[policy]`", {
+    dirs: optional, env: optional, sources: sound, limits: flat, sandbox: optional, programs: optional, detach: optional,
+});
 
 /// `{ path, mode }` of a policy.
 #[derive(Debug, JsonSchema)]
@@ -300,6 +326,7 @@ fn generate<T: JsonSchema>() -> serde_json::Value {
 mod tests {
     use super::*;
     use crate::document::agree::{agree, validate};
+    use std::path::{Path, PathBuf};
 
     fn json(text: &str) -> serde_json::Value {
         serde_json::to_value(toml::from_str::<toml::Table>(text).unwrap()).unwrap()
@@ -314,6 +341,7 @@ mod tests {
         agree::<DirDoc>();
         agree::<FallbackDoc>();
         agree::<SiblingDoc>();
+        agree::<SourceDoc>();
         agree::<PolicyDoc>();
         agree::<PolicyDirDoc>();
         agree::<HostStepDoc>();
@@ -321,13 +349,53 @@ mod tests {
 
     #[test]
     fn good_manifests_keep_to_the_schema() {
-        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/manifest/good");
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/manifest/good");
         let schema = json_schema();
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             assert_eq!(validate(&schema, &json(&std::fs::read_to_string(&path).unwrap())), Ok(()), "{}", path.display());
         }
         assert_eq!(validate(&policy_json_schema(), &json("schema = 1\n[policy]\ntimeout = '5m'\n[host_step.a]\nrun = ['a']")), Ok(()));
+    }
+
+    /// Every TOML file of the project, but for what is built and for fixtures that are meant to be wrong.
+    fn shipped(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            let (path, name) = (entry.path(), entry.file_name());
+            let is_left_out = name == "target" || name == ".git" || name.to_string_lossy().starts_with("bad");
+            if entry.file_type().unwrap().is_dir() && !is_left_out {
+                shipped(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "toml") {
+                found.push(path);
+            }
+        }
+    }
+
+    /// The schema of a shipped file: by its name, or, of what an import writes, by its first line.
+    fn schema_of(path: &Path, text: &str) -> Option<serde_json::Value> {
+        match path.file_name()?.to_str()? {
+            "wasmhook.toml" => Some(json_schema()),
+            "policy.toml" => Some(policy_json_schema()),
+            _ => text.starts_with("# Written by `wasmhook import`").then(json_schema),
+        }
+    }
+
+    #[test]
+    fn every_shipped_manifest_and_policy_keeps_to_the_schema() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let mut files = Vec::new();
+        shipped(&root, &mut files);
+        let texts = files.iter().map(|path| (path.display().to_string(), std::fs::read_to_string(path).unwrap()));
+        let checked: Vec<_> =
+            files.iter().zip(texts).filter_map(|(path, (name, text))| Some((name, schema_of(path, &text)?, text))).collect();
+        assert!(checked.len() >= 20, "{}", checked.len());
+        let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
+        let shown: Vec<_> = readme.split("```toml\n").skip(1).map(|block| block.split("```").next().unwrap().to_owned()).collect();
+        let shown =
+            shown.into_iter().filter(|text| text.starts_with("schema = 1")).map(|text| ("README.md".to_owned(), json_schema(), text));
+        for (name, schema, text) in checked.into_iter().chain(shown) {
+            assert_eq!(validate(&schema, &json(&text)), Ok(()), "{name}");
+        }
     }
 
     #[test]
@@ -342,6 +410,7 @@ mod tests {
             "schema = 1\n[[hook]]\nid = 'a'\nrun = 'a'\ndirs = [{ path = 'a', mode = 'rw' }]",
             "schema = 1\n[host_step.a]\nrun = 'a'\nresume = 'never'",
             "schema = 1\n[services.web]\nenv = {}",
+            "schema = 1\n[source.a]\nbranch = 'main'",
         ] {
             assert!(validate(&json_schema(), &json(text)).is_err(), "{text}");
             assert!(crate::diagnostic::has_errors(&super::super::parse("m", text).1), "{text}");

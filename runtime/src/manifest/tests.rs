@@ -149,7 +149,7 @@ fn every_key_of_the_other_tables_arrives() {
     assert_eq!(policy.env.as_deref(), Some(["GREETING", "APP_*"].map(str::to_owned).as_slice()));
     assert_eq!((policy.sandbox, limit(policy.limits.cpu_time.as_ref())), (Some(Sandbox::BestEffort), Some(Duration::from_mins(10))));
     let (name, step) = &manifest.host_steps[0];
-    assert_eq!((name.value.as_str(), name.at.to_string().as_str()), ("deploy", "wasmhook.toml:25:12"));
+    assert_eq!((name.value.as_str(), name.at.to_string().as_str()), ("deploy", "wasmhook.toml:31:12"));
     assert_eq!(step.run.value, GuestDecl::Native { argv: vec!["./deploy.sh".to_owned(), "{tag}".to_owned()], shell: false });
     assert_eq!((step.cwd.as_deref(), step.env.join(","), step.set.len()), (Some("ops"), "GREETING".to_owned(), 1));
     assert_eq!(

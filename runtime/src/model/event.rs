@@ -6,6 +6,7 @@ use super::id::{AppName, Commit, Digest, EnvironmentName, HookId, InstanceName, 
 use super::job::Stream;
 use super::limits::Limits;
 use super::outcome::{Outcome, SkipReason, Usage, Verdict};
+use super::source::HookSource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -233,6 +234,9 @@ pub struct PlannedHook {
     pub guest: GuestKind,
     /// Why the fallback runs instead, if it does.
     pub fallback: Option<String>,
+    /// The repository that its files come from, if it isn't the application's own.
+    #[serde(default)]
+    pub source: Option<HookSource>,
     /// Whether it runs unconfined.
     pub unconfined: bool,
     /// What it may use.

@@ -170,6 +170,8 @@ pub enum Capability {
     Net,
     /// A function that this host doesn't provide.
     Import,
+    /// A repository that hooks come from.
+    Source,
 }
 
 /// Something a hook tried and was refused.

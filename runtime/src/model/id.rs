@@ -119,6 +119,10 @@ name!(
     InstanceName, "instance"
 );
 name!(
+    /// A repository that hooks come from, as a manifest calls it.
+    SourceName, "source"
+);
+name!(
     /// One execution of a plan.
     RunId, "run"
 );

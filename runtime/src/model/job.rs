@@ -60,8 +60,10 @@ pub struct WasmGuest {
 pub struct NativeGuest {
     /// The program and its arguments; for a shell line, the shell's.
     pub argv: Vec<String>,
-    /// The absolute working directory.
+    /// The working directory: absolute, or below the root of `tree`.
     pub cwd: PathBuf,
+    /// What a private copy is made of, in which it starts.
+    pub tree: Option<Tree>,
     /// A script that exists in the plan, not (yet) in the tree: written to a private file first, and put in the place of `argv[index]`.
     pub script: Option<Script>,
     /// How it is confined; `None` is the operator's host steps, with the operator's rights.
@@ -79,6 +81,32 @@ pub struct Script {
     pub file_name: String,
     /// What it holds.
     pub bytes: Arc<[u8]>,
+}
+
+/// A file tree that isn't in any tree of the machine: written to a private directory first, which the command can read and not change.
+#[derive(Debug, Clone, Default)]
+pub struct Tree {
+    /// What it holds, by path below its root. A folder that holds something has no entry.
+    pub entries: Vec<(String, TreeEntry)>,
+}
+
+/// One entry of a tree.
+#[derive(Debug, Clone)]
+pub enum TreeEntry {
+    /// A file.
+    File {
+        /// What it holds.
+        bytes: Arc<[u8]>,
+        /// Whether it may be executed.
+        executable: bool,
+    },
+    /// A symbolic link.
+    Link {
+        /// Where it leads, as written.
+        target: String,
+    },
+    /// An empty folder.
+    Folder,
 }
 
 /// How a job ended and what it used.

@@ -9,5 +9,7 @@ pub mod job;
 pub mod limits;
 pub mod outcome;
 pub mod policy;
+pub mod source;
 pub(crate) mod text;
+pub mod tree;
 pub mod units;

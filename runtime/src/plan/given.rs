@@ -6,7 +6,8 @@ use super::order::Instance;
 use crate::diagnostic::{Diagnostic, Located};
 use crate::manifest::{HostStepDecl, Manifest, PolicyDecl};
 use crate::model::grant::Denial;
-use crate::model::id::{AppName, Commit, Digest, EnvironmentName, HookId, StepName, Tag};
+use crate::model::id::{AppName, Commit, Digest, EnvironmentName, HookId, SourceName, StepName, Tag};
+use crate::model::tree::Listing;
 use crate::profile::{Fact, Profile};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -39,6 +40,8 @@ pub struct Given<'a> {
     pub app_env: &'a BTreeSet<String>,
     /// What is known of the files that hooks name, by the path as written.
     pub files: &'a BTreeMap<String, FileFact>,
+    /// What is known of the repositories that hooks come from.
+    pub sources: &'a BTreeMap<SourceName, SourceFact>,
     /// Whether the release is read from a commit, so that its scripts run from private copies of the planned bytes.
     pub copies_scripts: bool,
     /// What came of the facts that the profile shows as steps.
@@ -55,6 +58,25 @@ pub struct Given<'a> {
     pub notices: Vec<Notice>,
     /// What is to be warned of already.
     pub warnings: Vec<Notice>,
+}
+
+/// What is known of a repository that hooks come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SourceFact {
+    /// It was read.
+    Read {
+        /// The commit.
+        commit: Commit,
+        /// The modules that hooks name, by the path as written.
+        modules: BTreeMap<String, FileFact>,
+        /// Everything that it holds, where native hooks come from it.
+        tree: Option<Listing>,
+    },
+    /// It could not be read, or nobody needed it.
+    Unread {
+        /// Why.
+        why: String,
+    },
 }
 
 /// What is known of a file that a hook names.
@@ -92,7 +114,9 @@ impl Selection {
         self.phases.is_empty() && self.only.is_empty()
     }
 
-    pub(super) fn takes(&self, phase: &StepName, hook: &HookId) -> bool {
+    /// Whether this hook of this phase was asked for.
+    #[must_use]
+    pub fn takes(&self, phase: &StepName, hook: &HookId) -> bool {
         (self.phases.is_empty() || self.phases.contains(phase)) && (self.only.is_empty() || self.only.contains(hook))
     }
 }

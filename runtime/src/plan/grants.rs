@@ -4,6 +4,7 @@ use crate::manifest::{DirAsk, HookDecl, PolicyDecl};
 use crate::model::event::GuestKind;
 use crate::model::grant::{Capability, Denial, DirGrant, DirMode, EnvGrant, EnvSource, Grants, OutputRef};
 use crate::model::policy::{EnvPolicy, Files, Sandbox};
+use crate::model::source::GitUrl;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
@@ -156,6 +157,26 @@ fn allowed(name: &str, rules: &Rules<'_>) -> bool {
             Some(prefix) => name.starts_with(prefix),
             None => name == pattern,
         })
+    })
+}
+
+/// Whether the policy lets hooks come from a repository. A file of the operator's own that says nothing allows none: it is the operator's
+/// credentials that open it, and what lies there can change without a commit of the application's.
+///
+/// # Errors
+/// The refusal, with the line that would allow it.
+pub fn source(git: &GitUrl, policy: &PolicyDecl, one_file: bool) -> Result<(), Denial> {
+    let covers = |pattern: &String| match pattern.strip_suffix('*') {
+        Some(stem) => git.as_str().starts_with(stem),
+        None => git.as_str() == pattern,
+    };
+    if policy.sources.as_ref().map_or(one_file, |allowed| allowed.iter().any(covers)) {
+        return Ok(());
+    }
+    Err(Denial {
+        capability: Capability::Source,
+        what: format!("the repository {git} is not covered by the policy"),
+        allow: format!("[policy] sources = [{:?}]", git.as_str()),
     })
 }
 

@@ -53,6 +53,8 @@ impl Resolver<'_> {
         self.warn_of_local_directories(decl, phase, policy);
         let limits = self.limits(decl, guest.kind(), &policy.limits);
         let (guest, mut grants, limits) = (guest, grants?, limits?);
+        let source = self.source(decl);
+        let lacks = self.lacks_of_tree(decl, &guest);
         if decl.detach && guest.kind() == GuestKind::Native {
             self.may_detach(decl, &grants);
         }
@@ -71,11 +73,13 @@ impl Resolver<'_> {
             service: decl.service.as_ref().map(|at| at.value.clone()),
             instance: instance.map(|instance| instance.name.clone()),
             origin: decl.origin.clone(),
+            source,
             fallback: choice.fallback,
             unusable: choice
                 .unusable
-                .or_else(|| self.lacks(decl.verify.as_ref(), "verify"))
-                .or_else(|| self.lacks(decl.revert.as_ref(), "revert")),
+                .or(lacks)
+                .or_else(|| self.lacks(decl, decl.verify.as_ref(), "verify"))
+                .or_else(|| self.lacks(decl, decl.revert.as_ref(), "revert")),
             verify: verify.flatten(),
             revert: revert.flatten(),
             grants,
@@ -94,9 +98,12 @@ impl Resolver<'_> {
     /// The hook itself or its fallback, and why.
     fn choose(&self, decl: &HookDecl) -> Choice {
         let itself = |unusable| Choice { guest: decl.guest.value.clone(), fallback: None, unusable };
+        if let Some(why) = self.unread(decl) {
+            return itself(Some(why));
+        }
         let reason = match (&decl.guest.value, decl.fallback.as_ref().map(|at| at.value.when)) {
             (_, Some(FallbackWhen::Always)) => Some("always, as declared".to_owned()),
-            (GuestDecl::Wasm { path }, when) => match self.given.files.get(path) {
+            (GuestDecl::Wasm { path }, when) => match self.file(decl, path) {
                 None | Some(FileFact::Missing) if when.is_some() => Some(format!("there is no module {path}")),
                 None | Some(FileFact::Missing) => {
                     return itself(Some(format!("there is no module {path}: build it, or declare a fallback")));
@@ -113,7 +120,7 @@ impl Resolver<'_> {
         match (reason, &decl.fallback) {
             (Some(reason), Some(fallback)) => {
                 let unusable = match &fallback.value.guest {
-                    GuestDecl::Wasm { path } if !matches!(self.given.files.get(path), Some(FileFact::Present { .. })) => {
+                    GuestDecl::Wasm { path } if !matches!(self.file(decl, path), Some(FileFact::Present { .. })) => {
                         Some(format!("there is no module {path}, the fallback"))
                     }
                     _ => None,
@@ -137,9 +144,9 @@ impl Resolver<'_> {
     }
 
     /// Why what runs beside a hook can't: found out before the hook has done what nobody could take back.
-    fn lacks(&self, sibling: Option<&Located<GuestDecl>>, role: &str) -> Option<String> {
+    fn lacks(&self, decl: &HookDecl, sibling: Option<&Located<GuestDecl>>, role: &str) -> Option<String> {
         let GuestDecl::Wasm { path } = &sibling?.value else { return None };
-        match self.given.files.get(path) {
+        match self.file(decl, path) {
             None | Some(FileFact::Missing) => Some(format!("there is no module {path}, its {role}: build it")),
             Some(FileFact::Unusable { why }) => Some(format!("its {role}: {why}")),
             Some(FileFact::Present { unsupported: Some(needs), .. }) => Some(format!("its {role} {path}: {needs}")),
@@ -184,7 +191,7 @@ impl Resolver<'_> {
     fn guest(&self, decl: &HookDecl, guest: &GuestDecl, sandbox: Sandbox, roots: Roots<'_>) -> PlanGuest {
         match guest {
             GuestDecl::Wasm { path } => {
-                let digest = match self.given.files.get(path) {
+                let digest = match self.file(decl, path) {
                     Some(FileFact::Present { digest, .. }) => digest.clone(),
                     _ => Digest::of(b""),
                 };
@@ -193,6 +200,9 @@ impl Resolver<'_> {
             GuestDecl::Native { argv, shell } => {
                 let rules = &self.given.profile;
                 let mut argv = by_profile::argv(argv, *shell, &rules.shell);
+                if decl.source.is_some() {
+                    return self.guest_of_source(decl, argv, sandbox);
+                }
                 let script = argv.iter().enumerate().find_map(|(index, word)| {
                     let file = script_path(decl, word);
                     match self.given.files.get(&file) {
@@ -205,6 +215,7 @@ impl Resolver<'_> {
                 let shown = script.as_ref().map_or_else(|| shell_words::join(&argv), |script| script.file.clone());
                 PlanGuest::Native {
                     cwd: roots.expand(self.cwd(decl, &mut argv, script.as_ref())),
+                    tree: None,
                     argv,
                     sandbox,
                     script,

@@ -9,10 +9,11 @@ pub mod limits;
 pub mod order;
 mod programs;
 mod resolve;
+mod source;
 #[cfg(test)]
 mod tests;
 
-pub use given::{FileFact, Given, PlanError, Selection};
+pub use given::{FileFact, Given, PlanError, Selection, SourceFact};
 pub use hook::script_path;
 pub use resolve::resolve;
 
@@ -21,6 +22,7 @@ use crate::model::grant::Grants;
 use crate::model::id::{AppName, Commit, Digest, EnvironmentName, HookId, InstanceName, ServiceName, StepName, Tag};
 use crate::model::limits::Limits;
 use crate::model::policy::{OnChange, OnLocked, OnUnknown, Sandbox};
+use crate::model::source::HookSource;
 use crate::profile::{Fact, HostPolicy, PhasePolicy};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -136,8 +138,11 @@ pub struct PlanHook {
     pub service: Option<ServiceName>,
     /// The instance it runs on.
     pub instance: Option<InstanceName>,
-    /// Where it comes from.
+    /// Where it is declared.
     pub origin: String,
+    /// The repository that its files come from, if it isn't the application's own.
+    #[serde(default)]
+    pub source: Option<HookSource>,
     /// What runs.
     pub guest: PlanGuest,
     /// Why the fallback runs instead, if it does.
@@ -224,8 +229,11 @@ pub enum PlanGuest {
     Native {
         /// The program and its arguments.
         argv: Vec<String>,
-        /// The working directory.
+        /// The working directory: an absolute path, or one below the root of `tree`.
         cwd: String,
+        /// The digest of the tree of which a private copy is made for it, if it comes from a repository of its own.
+        #[serde(default)]
+        tree: Option<Digest>,
         /// How it is confined.
         sandbox: Sandbox,
         /// The element of `argv` that names a file of the release, and that file's digest.
@@ -280,8 +288,13 @@ impl Plan {
     pub fn digest(&self) -> Digest {
         let mut plan = Self { notices: Vec::new(), warnings: Vec::new(), ..self.clone() };
         for step in &mut plan.steps {
-            if let PlanStepKind::Fact { found, .. } = &mut step.kind {
-                found.clear();
+            match &mut step.kind {
+                PlanStepKind::Fact { found, .. } => found.clear(),
+                // What was read of a source counts by its bytes.
+                PlanStepKind::Phase { hooks, .. } => {
+                    hooks.iter_mut().filter_map(|hook| hook.source.as_mut()).for_each(|source| source.commit = None);
+                }
+                PlanStepKind::Host { .. } => {}
             }
         }
         Digest::of_json(&plan)

@@ -7,6 +7,7 @@ use crate::model::grant::Denial;
 use crate::model::id::{HookId, InstanceName, ServiceName, StepName};
 use crate::model::limits::Limits;
 use crate::model::outcome::{Outcome, SkipReason, Usage, Verdict};
+use crate::model::source::HookSource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -143,6 +144,9 @@ pub struct HookReport {
     /// When it started, in UTC; null if it never did.
     #[schemars(with = "Option<String>")]
     pub started_at: Option<jiff::Timestamp>,
+    /// The repository that its files came from, if it isn't the application's own.
+    #[serde(default)]
+    pub source: Option<HookSource>,
     /// The file that ran, or the command line.
     pub file: String,
     /// In which part it ran.

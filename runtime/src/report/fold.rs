@@ -211,6 +211,7 @@ impl Folder {
             files: None,
             attempt: None,
             started_at: None,
+            source: planned.and_then(|planned| planned.source.clone()),
             file: revert.map(|revert| &revert.file).or(planned.map(|planned| &planned.file)).map_or_else(|| hook.to_string(), Clone::clone),
             role: place.role,
             unconfined: planned.is_some_and(|planned| planned.unconfined),

@@ -23,6 +23,7 @@ fn hook(phase: &str, id: &str, file: &str) -> PlannedHook {
         file: file.to_owned(),
         guest: GuestKind::Wasm,
         fallback: None,
+        source: None,
         unconfined: false,
         limits: Limits::default(),
         revert: None,
@@ -418,9 +419,10 @@ fn fields_stand_in_the_order_of_the_format_and_unmeasured_is_null() {
         "files",
         "attempt",
         "started_at",
+        "source",
     ];
     assert_eq!(hook.keys().map(String::as_str).collect::<Vec<_>>()[..order.len()], order);
-    for null in ["denials", "files", "cause", "fallback", "skip_reason"] {
+    for null in ["denials", "files", "cause", "fallback", "skip_reason", "source"] {
         assert!(hook[null].is_null(), "{null}");
     }
     let usage = serde_json::json!({

@@ -4,6 +4,7 @@ use rustix::process::Signal;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use wasmhook_tests::call::Call;
+use wasmhook_tests::programs::{self, Target};
 use wasmhook_tests::project::hook;
 use wasmhook_tests::{Place, Project};
 
@@ -57,4 +58,33 @@ fn the_next_wasmhook_removes_what_a_killed_one_left_and_nothing_of_one_that_live
     }
     assert_eq!(private(scratch.path()), live, "what lives is left alone, and short runs leave nothing");
     assert!(live.iter().any(|path| path.join("cache/file").exists()));
+}
+
+/// A hook in the sandbox with a private directory, that sleeps for so many milliseconds.
+fn sleeping(ms: u32) -> Project {
+    let lines = format!("wasm = \"sleeps.wasm\"\nargs = [\"{ms}\"]\ndirs = [{{ guest = \"/tmp\", mode = \"scratch\" }}]");
+    Project::new(&hook("h", "pre-deploy", &lines)).guest("sleeps.wasm", programs::wasm("sleeps", Target::P1))
+}
+
+#[test]
+fn the_next_wasmhook_removes_what_a_killed_one_left_of_a_hook_in_the_sandbox() {
+    let (scratch, place) = (tempfile::tempdir().unwrap(), Place::new());
+    let (long, quick) = (sleeping(600_000), sleeping(1));
+    let mut killed = run(&place, &long, scratch.path()).spawn();
+    killed.wait_for("sleeping");
+    let live = private(scratch.path());
+    assert_eq!(live.len(), 1, "{live:?}");
+    std::fs::write(live[0].join("file"), "x").unwrap();
+
+    let _ = run(&Place::new(), &quick, scratch.path()).run().exits(0);
+    assert_eq!(private(scratch.path()), live, "what lives is left alone");
+
+    killed.signal(Signal::KILL);
+    assert_eq!(killed.wait().code, 128 + 9);
+    let start = Instant::now();
+    while live[0].exists() {
+        assert!(start.elapsed() < PATIENCE, "{:?}", private(scratch.path()));
+        let _ = run(&Place::new(), &quick, scratch.path()).run().exits(0);
+    }
+    assert!(private(scratch.path()).is_empty());
 }

@@ -1,6 +1,7 @@
 //! Against real repositories, made in temporary directories.
 
 mod git;
+mod mirror;
 mod release;
 mod source;
 mod target;

@@ -19,6 +19,7 @@ fn hook() -> PlanHook {
         service: None,
         instance: None,
         origin: "test".into(),
+        source: None,
         guest: PlanGuest::Wasm { file: "h.wasm".into(), digest: Digest::of(b"h"), args: vec![] },
         fallback: None,
         grants: Grants::none(),

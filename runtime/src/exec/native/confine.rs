@@ -1,7 +1,7 @@
 //! The only place where a native hook's rights come to exist: Landlock for files and TCP, no-new-privileges, resource limits.
 //!
 //! A confined hook may
-//! - read and execute below the system directories (see [`SYSTEM_DIRS`]) and those that the operator added, its own program file, and its script;
+//! - read and execute below the system directories (see [`SYSTEM_DIRS`]) and those that the operator added, its own program file, and its script or the tree that it comes from;
 //! - read the harmless devices of [`DEVICES`] (and write to them), and the facts about the machine in [`MACHINE_FACTS`];
 //! - read and execute in `read` grants; do anything but make device nodes in its other grants (for a staged one: in the view of its stage, never
 //!   in the directory), its private HOME and TMPDIR;
@@ -214,8 +214,8 @@ fn build(files: &Files<'_>, readable: Readable, ground: &Ground<'_>) -> Result<O
         allow_if_there(&mut rules, Path::new(device), DEVICE)?;
     }
     allow_if_there(&mut rules, files.private.home(), WRITE)?;
-    if let Some(script) = files.private.script() {
-        allow_if_there(&mut rules, script, READ)?;
+    for planned in files.private.script().into_iter().chain(files.private.tree()) {
+        allow_if_there(&mut rules, planned, READ)?;
     }
     for place in files.places {
         let access = if place.grant.mode == DirMode::Read { READ } else { WRITE };

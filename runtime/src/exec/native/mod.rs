@@ -6,6 +6,7 @@
 
 mod children;
 mod confine;
+mod copy;
 mod environment;
 mod kernel;
 mod launch;

@@ -50,20 +50,18 @@ impl NativeExecutor {
         dirs: Vec<Option<Handle>>,
         around: &Surroundings,
     ) -> Result<Prepared, NotRun> {
-        if !guest.cwd.is_absolute() {
-            return Err(NotRun::spawn(format!("working directory `{}` is not an absolute path: give one", guest.cwd.display())));
-        }
         if around.dry && guest.sandbox.is_none() {
             return Err(NotRun::untriable("the operator's rights, which nothing has in a dry run".to_owned()));
         }
         let mut private = self.private(job, guest)?;
         let places = places(job, guest, dirs, around, private.as_mut())?;
         let mounts = mounts(&places, private.as_ref(), around)?;
+        let cwd = working_directory(guest, private.as_mut())?;
         let argv = arguments(guest, private.as_mut())?;
         let env = self.environment(job, guest, private.as_ref());
         let name = argv.first().map(String::as_str).unwrap_or_default();
         let seen = |path: &Path| places::seen_from_here(&places, path);
-        let program = program::find(name, environment::path(&env), &guest.cwd, seen).map_err(NotRun::spawn)?;
+        let program = program::find(name, environment::path(&env), &cwd, seen).map_err(NotRun::spawn)?;
         let rights = match (guest.sandbox, private.as_ref()) {
             (Some(sandbox), Some(private)) => {
                 let files = Files { program: &seen(&program), private, places: &places };
@@ -75,7 +73,7 @@ impl NativeExecutor {
             program: c_string("the program's path", program.as_os_str().to_owned())?,
             argv: argv.into_iter().map(|argument| c_string("an argument", argument.into())).collect::<Result<_, _>>()?,
             env: env.into_iter().map(|(name, value)| variable(name, value)).collect::<Result<_, _>>()?,
-            cwd: c_string("the working directory", guest.cwd.clone().into())?,
+            cwd: c_string("the working directory", cwd.clone().into())?,
         };
         Ok(Prepared {
             command: Arc::new(command),
@@ -84,13 +82,13 @@ impl NativeExecutor {
             leftovers: if guest.detach && !around.dry { Leftovers::Release } else { Leftovers::End },
             private: private.map(Arc::new),
             program,
-            cwd: guest.cwd.clone(),
+            cwd,
         })
     }
 
     /// Hooks always have private directories; a host step has them if it needs a file there.
     fn private(&self, job: &Job, guest: &NativeGuest) -> Result<Option<Private>, ExecError> {
-        let needed = guest.sandbox.is_some() || guest.script.is_some() || job.collect_outputs;
+        let needed = guest.sandbox.is_some() || guest.script.is_some() || guest.tree.is_some() || job.collect_outputs;
         if !needed {
             return Ok(None);
         }
@@ -131,6 +129,15 @@ fn mounts(places: &[Place<'_>], private: Option<&Private>, around: &Surroundings
     let needed = around.dry || places.iter().any(|place| place.replaces);
     let Some(private) = private.filter(|_| needed) else { return Ok(None) };
     Ok(Some(Mounts::of(places, private, around.dry)?))
+}
+
+/// Where the command starts: on the machine, or in a private copy of its tree, which is made here.
+fn working_directory(guest: &NativeGuest, private: Option<&mut Private>) -> Result<PathBuf, NotRun> {
+    match (&guest.tree, private) {
+        (Some(tree), Some(private)) => Ok(private.copy(tree)?.join(&guest.cwd)),
+        _ if guest.cwd.is_absolute() => Ok(guest.cwd.clone()),
+        _ => Err(NotRun::spawn(format!("working directory `{}` is not an absolute path: give one", guest.cwd.display()))),
+    }
 }
 
 /// The arguments, with the planned bytes of a script in the place of its name.
@@ -227,7 +234,7 @@ impl Prepared {
     pub(super) async fn remove(self) {
         let Some(private) = self.private.and_then(Arc::into_inner) else { return };
         // Most hooks leave nothing there. Where one did, it may be a large tree; if the runtime is shutting down, it is removed here and now.
-        if let Err(full) = private.remove_empty() {
+        if let Some(full) = private.remove_empty() {
             let _ = tokio::task::spawn_blocking(move || drop(full)).await;
         }
     }

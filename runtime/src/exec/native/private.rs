@@ -1,11 +1,12 @@
-//! What belongs to one execution alone: the directory that is its HOME and TMPDIR and holds its outputs, and the planned bytes of its script,
-//! which it must not change. Mode 0700, removed when the last process that may use them is gone; if wasmhook itself is killed, by the next one.
+//! What belongs to one execution alone: the directory that is its HOME and TMPDIR and holds its outputs, and the planned bytes of its script or of
+//! the tree that it comes from, which it must not change. Mode 0700, removed when the last process that may use them is gone; if wasmhook itself is killed, by the next one.
 //!
 //! One directory serves as HOME and TMPDIR: making and removing one costs more than anything else of a short hook's start.
 
+use super::copy;
 use crate::exec::ExecError;
 use crate::exec::lease::{self, Lease};
-use crate::model::job::Script;
+use crate::model::job::{Script, Tree};
 use rustix::fs::{CWD, Mode, OFlags, StatVfsMountFlags};
 use std::fs::OpenOptions;
 use std::io::{self, Read, Write};
@@ -23,6 +24,7 @@ const OUTPUTS: &str = ".wasmhook-output";
 pub(super) struct Private {
     home: Lease,
     script: Option<PlacedScript>,
+    tree: Option<Lease>,
     dirs: Vec<Lease>,
 }
 
@@ -41,7 +43,7 @@ impl Private {
         // Resolved now: what the hook is told and what a grant is compared with are the same path.
         let home = scratch.canonicalize().and_then(|scratch| Lease::create(&scratch));
         let home = home.map_err(|error| ExecError::new(format!("making a private directory in {}", scratch.display()), error))?;
-        Ok(Self { home, script: None, dirs: Vec::new() })
+        Ok(Self { home, script: None, tree: None, dirs: Vec::new() })
     }
 
     /// The private HOME and TMPDIR, in which the hook may do as it likes.
@@ -79,6 +81,11 @@ impl Private {
         self.script.as_ref().map(|script| script.file.as_path())
     }
 
+    /// The private copy of a tree, if there is one.
+    pub(super) fn tree(&self) -> Option<&Path> {
+        self.tree.as_ref().map(Lease::path)
+    }
+
     /// Whether `dir`, a path without links, holds this directory.
     pub(super) fn lies_in(&self, dir: &Path) -> bool {
         self.home().starts_with(dir)
@@ -94,11 +101,7 @@ impl Private {
         if name.file_name() != Some(name.as_os_str()) {
             return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, "its name must be a file name without directories")));
         }
-        let mounted = rustix::fs::statvfs(self.home()).map_err(|errno| failed(errno.into()))?;
-        if mounted.f_flag.contains(StatVfsMountFlags::NOEXEC) {
-            let why = format!("{} is mounted noexec; give the executor a scratch directory elsewhere", self.home().display());
-            return Err(failed(io::Error::other(why)));
-        }
+        self.must_execute().map_err(failed)?;
         let dir = Lease::create(self.home().parent().unwrap_or(self.home())).map_err(failed)?;
         let file = dir.path().join(name);
         let placed = self.script.insert(PlacedScript { dir, file });
@@ -107,12 +110,32 @@ impl Private {
         Ok(&placed.file)
     }
 
-    /// Removes it if there is nothing in it: the quick and common case.
+    /// Writes a tree to a directory that the command can read and execute, and not change.
     ///
     /// # Errors
-    /// Itself, if there is something.
-    pub(super) fn remove_empty(self) -> Result<(), Self> {
-        if self.script.is_some() || !self.dirs.is_empty() || std::fs::remove_dir(self.home()).is_err() { Err(self) } else { Ok(()) }
+    /// What the system says, with the file.
+    pub(super) fn copy(&mut self, tree: &Tree) -> Result<&Path, ExecError> {
+        let failed = |error: io::Error| ExecError::new("making a private copy of the command's files", error);
+        self.must_execute().map_err(failed)?;
+        let dir = Lease::create(self.home().parent().unwrap_or(self.home())).map_err(failed)?;
+        let dir = self.tree.insert(dir);
+        copy::write(tree, dir.path())?;
+        Ok(dir.path())
+    }
+
+    /// Programs are started from here.
+    fn must_execute(&self) -> io::Result<()> {
+        if rustix::fs::statvfs(self.home())?.f_flag.contains(StatVfsMountFlags::NOEXEC) {
+            let why = format!("{} is mounted noexec; give the executor a scratch directory elsewhere", self.home().display());
+            return Err(io::Error::other(why));
+        }
+        Ok(())
+    }
+
+    /// Removes it if there is nothing in it: the quick and common case. Returns itself if there is something.
+    pub(super) fn remove_empty(self) -> Option<Self> {
+        let has_more = self.script.is_some() || self.tree.is_some() || !self.dirs.is_empty();
+        (has_more || std::fs::remove_dir(self.home()).is_err()).then_some(self)
     }
 
     /// The bytes that the hook wrote to its outputs file: none if it made none. A link, or anything else that isn't a file, is not read.
@@ -151,6 +174,6 @@ pub(super) struct Outputs {
 impl Drop for Private {
     fn drop(&mut self) {
         let script = self.script.as_ref().map(|script| script.dir.path());
-        script.into_iter().chain(self.dirs.iter().map(Lease::path)).chain([self.home()]).for_each(lease::remove);
+        script.into_iter().chain(self.tree()).chain(self.dirs.iter().map(Lease::path)).chain([self.home()]).for_each(lease::remove);
     }
 }

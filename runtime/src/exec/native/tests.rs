@@ -1,6 +1,7 @@
 //! The native executor against real processes.
 
 mod confinement;
+mod copied;
 mod descendants;
 mod dry;
 mod moved;
@@ -104,6 +105,7 @@ fn command(argv: &[&str]) -> Job {
     let guest = NativeGuest {
         argv: argv.iter().map(|&word| word.to_owned()).collect(),
         cwd: "/".into(),
+        tree: None,
         script: None,
         sandbox: Some(Sandbox::Strict),
         detach: false,

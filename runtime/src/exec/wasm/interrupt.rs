@@ -32,6 +32,12 @@ impl Interrupt {
         }
     }
 
+    /// One that frees nobody: the kernel takes the number 0 and sends nothing.
+    #[cfg(test)]
+    pub(super) const fn idle() -> Self {
+        Self { signal: 0 }
+    }
+
     /// Sends it to one thread of this process. A thread that has ended is no error: its end is what the signal is for.
     pub(super) fn send(self, thread: ThreadId) {
         send(self.signal, thread);

@@ -30,7 +30,7 @@ pub use held::HeldDirs;
 use super::dirs::{Guard, Protected};
 use super::{ExecError, Executor, Running, Surroundings};
 use crate::model::id::Digest;
-use crate::model::job::{Execution, Guest, Job};
+use crate::model::job::{Execution, Job};
 use crate::model::limits::Limits;
 use crate::model::outcome::{Cause, Outcome};
 use held::Held;
@@ -41,7 +41,7 @@ use load::{Loader, Refusal, Source};
 use run::{Core, Request};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::time::{Duration, Instant};
 use tally::Tally;
 use tokio::runtime::Runtime;
@@ -117,7 +117,7 @@ impl WasmExecutorBuilder {
         let watch = Watch::start().map_err(|error| ExecError::new("starting the thread that watches deadlines", error))?;
         let scratch_root = self.scratch_root.unwrap_or_else(std::env::temp_dir);
         Ok(WasmExecutor {
-            core: Arc::new(Core { loader, watch, guard: Guard::new(protected), scratch_root }),
+            core: Arc::new(Core { loader, watch, guard: Guard::new(protected), scratch_root, swept: Once::new() }),
             threads: HookThreads::default(),
             runtimes: Mutex::default(),
             places: self.pool.map(|hooks| Arc::new(Semaphore::new(hooks.get() as usize))),
@@ -165,8 +165,8 @@ impl WasmExecutor {
         }
     }
 
-    /// Runs `job` and waits for its end: on the calling thread, unless the guest could get stuck in the kernel there. The answer comes at the
-    /// deadline in any case, if need be in the guest's place (`timed-out`, abandoned).
+    /// Runs `job` and waits for its end: on the calling thread, unless the guest could get stuck in the kernel there. The answer comes 250 ms after
+    /// the deadline at the latest, if need be in the guest's place (`timed-out`, abandoned).
     ///
     /// # Errors
     /// [`ExecError`] as for [`execute`](Executor::execute), and if the thread already drives an async runtime.
@@ -178,21 +178,10 @@ impl WasmExecutor {
             Some(runtime) => runtime,
             None => hook_thread::runtime()?,
         };
-        let ran = if self.can_get_stuck(job) {
-            runtime.block_on(self.execute(job, around.clone()))
-        } else {
-            self.run_here(&runtime, job, around)
-        };
+        let ran =
+            if can_get_stuck(job) { runtime.block_on(self.execute(job, around.clone())) } else { self.run_here(&runtime, job, around) };
         self.lock_runtimes().push(runtime);
         ran
-    }
-
-    /// Whether the kernel could keep the guest for ever: it has one of the host's directories, where there may be a pipe, and no signal gets
-    /// it out. (None does out of a component: the host's side of its file calls tries again after each.)
-    fn can_get_stuck(&self, job: &Job) -> bool {
-        let Guest::Wasm(guest) = &job.guest else { return false };
-        let is_module = matches!(sniff::sniff(&guest.file, &guest.bytes, u64::MAX), Ok(sniff::Bytes::Binary(sniff::Form::Module)));
-        job.dirs.iter().any(|dir| dir.host.is_some()) && !(is_module && self.interrupt.is_some())
     }
 
     fn run_here(&self, runtime: &Runtime, job: &Job, around: &Surroundings) -> Result<Execution, ExecError> {
@@ -233,6 +222,13 @@ impl WasmExecutor {
         leash.pull(Pull::Cancelled);
         core.watch.set(Instant::now(), Arc::clone(leash) as _);
     }
+}
+
+/// Whether the kernel could keep the guest for ever: it has one of the host's directories, where there may be a pipe or a file of another machine.
+/// A signal gets many a guest out, but not each: none that waits for a disk, none on a thread that blocks it, and no component (the host's side of
+/// its file calls tries again after each).
+fn can_get_stuck(job: &Job) -> bool {
+    job.dirs.iter().any(|dir| dir.host.is_some())
 }
 
 /// Cancels an execution that nobody waits for any more.

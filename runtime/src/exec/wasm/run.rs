@@ -10,15 +10,15 @@ use super::meter::Meter;
 use super::state::State;
 use super::watch::Watch;
 use crate::exec::dirs::{Guard, Handle};
+use crate::exec::lease::{self, Leased};
 use crate::exec::{ExecError, Surroundings, outputs};
 use crate::model::grant::Denial;
 use crate::model::job::{Execution, Guest, Job, WasmGuest};
 use crate::model::limits::Limits;
 use crate::model::outcome::{Cause, Outcome, TimeLimit};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::Instant;
-use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use wasmtime::{CallHook, Store};
 use wasmtime_wasi::{I32Exit, WasiCtxBuilder, WasiView};
@@ -32,6 +32,8 @@ pub(super) struct Core {
     pub(super) watch: Watch,
     pub(super) guard: Guard,
     pub(super) scratch_root: PathBuf,
+    /// Whether what killed processes left there was looked for.
+    pub(super) swept: Once,
 }
 
 /// One execution.
@@ -45,8 +47,8 @@ pub(super) struct Request<'a> {
 /// What exists for the time of one execution; dropping it removes the private directories.
 struct Prepared {
     store: Store<State>,
-    outputs: Option<TempDir>,
-    _scratch: Vec<TempDir>,
+    outputs: Option<Leased>,
+    _scratch: Vec<Leased>,
 }
 
 impl Core {
@@ -91,6 +93,9 @@ impl Core {
         } else {
             None
         };
+        if outputs.is_some() || !scratch.is_empty() {
+            self.swept.call_once(|| lease::sweep_meanwhile(&self.scratch_root));
+        }
         let store = self.store(context, job, leash).map_err(|error| machinery("setting up a store", &error))?;
         Ok(Prepared { store, outputs, _scratch: scratch })
     }

@@ -4,9 +4,10 @@ use super::Imported;
 use crate::diagnostic::{Diagnostic, Located, Location, Severity, codes};
 use crate::document::yaml::{Key, Yaml};
 use crate::document::{Problems, error_at, quote};
-use crate::manifest::{DirAsk, GuestDecl, HookDecl, Manifest};
+use crate::manifest::{DirAsk, GuestDecl, HookDecl, Manifest, SourceDecl};
 use crate::model::grant::DirMode;
-use crate::model::id::{AppName, HookId, ServiceName, StepName};
+use crate::model::id::{AppName, HookId, ServiceName, SourceName, StepName};
+use crate::model::source::{GitUrl, Revision};
 use crate::model::units::parse_duration;
 use std::collections::HashMap;
 use std::ops::Range;
@@ -117,6 +118,23 @@ impl Draft {
         self.ids.insert(key(id), n);
         self.ids.insert(key(&numbered), 1);
         numbered
+    }
+
+    /// The source of this address: the one that is declared already, or a new one called `name`.
+    pub(super) fn source(&mut self, name: &str, git: Located<GitUrl>) -> Option<Located<SourceName>> {
+        let at = git.at.clone();
+        if let Some((known, _)) = self.manifest.sources.iter().find(|(_, source)| source.git.value == git.value) {
+            return Some(Located { value: known.value.clone(), at });
+        }
+        let mut taken = 1;
+        let mut free = name.to_owned();
+        while self.manifest.sources.iter().any(|(known, _)| known.value.as_str() == free) {
+            taken += 1;
+            free = format!("{name}-{taken}");
+        }
+        let name = Located { value: SourceName::new(free).ok()?, at };
+        self.manifest.sources.push((name.clone(), SourceDecl { git, revision: Revision::Head, folder: None }));
+        Some(name)
     }
 
     /// A service's name, or a report.

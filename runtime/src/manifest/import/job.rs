@@ -4,8 +4,10 @@ use super::Imported;
 use super::draft::{Draft, below_root, dir};
 use super::shell::shell_line;
 use crate::diagnostic::{Diagnostic, Located, Source, codes};
-use crate::document::{Problems, error_at, not_available, quote};
-use crate::model::id::ServiceName;
+use crate::document::{Problems, error_at, quote};
+use crate::manifest::HookDecl;
+use crate::model::id::{ServiceName, SourceName};
+use crate::model::source::GitUrl;
 use crate::model::units::parse_duration;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -84,36 +86,44 @@ pub(super) fn jobs(variables: &Variables, service: Option<&Located<ServiceName>>
             }
             continue;
         };
-        if let Some(url) = part("REPO_URL") {
-            let what = format!("jobs from a repository of their own ({prefix}_REPO_URL)");
-            draft.problems.push(not_available(&what).at(url.at.clone()).help("keep the job in the application's repository"));
-            continue;
-        }
-        let (Some(folder), Some(timeout)) =
-            (folder(part("FOLDER"), variables.get(APP_FOLDER), draft), timeout(prefix, part("TIMEOUT"), draft))
-        else {
+        let Some(source) = source(prefix, phase, part("REPO_URL"), draft) else { continue };
+        // The application's folder is one of its own repository.
+        let app_folder = variables.get(APP_FOLDER).filter(|_| source.is_none());
+        let (Some(folder), Some(timeout)) = (folder(part("FOLDER"), app_folder, draft), timeout(prefix, part("TIMEOUT"), draft)) else {
             continue;
         };
-        job(phase, command, folder, timeout, service, draft);
+        let Some(hook) = job(phase, command, service, draft) else { continue };
+        (hook.source, hook.cwd, hook.limits.timeout) = (source, folder, timeout);
     }
 }
 
-fn job(
+fn job<'d>(
     phase: &str,
     command: &Located<String>,
-    cwd: Option<Located<String>>,
-    timeout: Option<Located<Duration>>,
     service: Option<&Located<ServiceName>>,
-    draft: &mut Draft,
-) {
+    draft: &'d mut Draft,
+) -> Option<&'d mut HookDecl> {
     let id = service.map_or_else(|| phase.to_owned(), |service| format!("{}-{phase}", service.value));
     let guest = Located { value: shell_line(command.value.trim()), at: command.at.clone() };
-    let Some(hook) = draft.hook(&id, phase, guest) else { return };
+    let hook = draft.hook(&id, phase, guest)?;
     hook.label = Some(command.value.trim().lines().next().unwrap_or_default().to_owned());
     hook.service = service.cloned();
-    hook.cwd = cwd;
-    hook.limits.timeout = timeout;
     hook.dirs.push(dir(".", None, &command.at));
+    Some(hook)
+}
+
+/// The repository that a job comes from. The inner `None` is the application's own; the outer one an address that can't be read.
+#[expect(clippy::option_option, reason = "refused, absent, present")]
+fn source(prefix: &str, phase: &str, written: Option<&Located<String>>, draft: &mut Draft) -> Option<Option<Located<SourceName>>> {
+    let Some(written) = written else { return Some(None) };
+    match GitUrl::new(written.value.trim()) {
+        Ok(url) => draft.source(phase, Located { value: url, at: written.at.clone() }).map(Some),
+        Err(error) => {
+            let found = error_at(written, codes::BAD_SOURCE, format!("{prefix}_REPO_URL: {error}"));
+            draft.problems.push(found.help(error.help()));
+            None
+        }
+    }
 }
 
 /// Where a job starts: its folder, below the application's. The inner `None` is the root; the outer one a folder that leaves the repository.

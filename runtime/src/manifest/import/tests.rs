@@ -381,10 +381,37 @@ mod app_spec {
     }
 
     #[test]
-    fn s4_12_a_job_from_another_repository_is_refused_by_name() {
-        let text = std::fs::read_to_string(root().join("s4/import/multi-repo.yaml")).unwrap();
-        let found = import(Kind::AppSpec, "file", &text, Given::default()).found;
-        assert_eq!(found.iter().map(|found| found.code).collect::<Vec<_>>(), [codes::NOT_AVAILABLE]);
+    fn s4_12_a_job_from_another_repository_has_it_as_its_source() {
+        let imported = fixture("multi-repo.yaml");
+        assert_eq!(lines(&imported), ["pre-deploy pre-deploy sh: bash migrate.sh"]);
+        assert_eq!(cwd(&imported), Some("migrations"));
+        let (name, source) = &imported.manifest.sources[0];
+        assert_eq!((name.value.as_str(), source.git.value.as_str()), ("pre-deploy", "https://github.com/user/job-repo"));
+        assert_eq!(imported.manifest.hooks[0].source.as_ref().map(|at| at.value.as_str()), Some("pre-deploy"));
+    }
+
+    #[test]
+    fn s4_69_jobs_of_one_repository_share_its_source_and_its_folders_are_its_own() {
+        let url = |name| (name, " git@host:ops/jobs.git ");
+        let jobs = [("PRE_DEPLOY_COMMAND", "a"), ("POST_DEPLOY_COMMAND", "b"), url("PRE_DEPLOY_REPO_URL"), url("POST_DEPLOY_REPO_URL")];
+        let mut imported = spec(&[&jobs[..], &[("GITHUB_REPO_FOLDER", "apps/web"), ("PRE_DEPLOY_FOLDER", "x")]].concat());
+        let hooks = std::mem::take(&mut imported.manifest.hooks);
+        let named: Vec<_> =
+            hooks.iter().map(|hook| (hook.source.as_ref().unwrap().value.as_str(), hook.cwd.as_ref().map(|at| &*at.value))).collect();
+        assert_eq!(named, [("pre-deploy", Some("x")), ("pre-deploy", None)]);
+        assert_eq!(imported.manifest.sources.len(), 1);
+        let two = spec(&[&jobs[..], &[("POST_DEPLOY_REPO_URL", "https://host/other")]].concat());
+        let both: Vec<_> = two.manifest.sources.iter().map(|(name, _)| name.value.as_str()).collect();
+        assert_eq!(both, ["pre-deploy", "post-deploy"]);
+    }
+
+    #[test]
+    fn a14_a_token_in_a_repository_s_address_is_refused_and_never_shown() {
+        let text = "envs:\n  - key: PRE_DEPLOY_COMMAND\n    value: ls\n  - key: PRE_DEPLOY_REPO_URL\n    value: https://s3cret@host/jobs\n";
+        let found = import(Kind::AppSpec, "file", text, Given::default()).found;
+        assert_eq!(found.iter().map(|found| found.code).collect::<Vec<_>>(), [codes::BAD_SOURCE]);
+        let shown = crate::diagnostic::render(&found, crate::diagnostic::Style::default());
+        assert!(shown.contains("PRE_DEPLOY_REPO_URL") && !shown.contains("s3cret"), "{shown}");
     }
 
     #[test]

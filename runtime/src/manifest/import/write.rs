@@ -28,6 +28,10 @@ pub fn to_toml(imported: &Imported, from: &str) -> String {
     for service in &manifest.services {
         let _ = write!(out, "\n[services.{}]\n", bare_or_quoted(service.value.as_str()));
     }
+    for (name, source) in &manifest.sources {
+        let _ = write!(out, "\n[source.{}]\n", bare_or_quoted(name.value.as_str()));
+        key(&mut out, "git", Some(text(source.git.value.as_str())));
+    }
     let mut lines = Lines::default();
     for hook in &manifest.hooks {
         write_hook(&mut out, hook, lines.of(&hook.guest.at));
@@ -94,6 +98,7 @@ fn write_hook(out: &mut String, hook: &HookDecl, line: Option<usize>) {
     key(out, "label", hook.label.as_deref().map(text));
     key(out, "phase", hook.phase.as_ref().map(|phase| text(phase.value.as_str())));
     key(out, "service", hook.service.as_ref().map(|service| text(service.value.as_str())));
+    key(out, "source", hook.source.as_ref().map(|source| text(source.value.as_str())));
     for (name, value) in guest(&hook.guest.value) {
         key(out, name, Some(value));
     }

@@ -10,6 +10,8 @@ use crate::render::table::Table;
 use crate::settings::Settings;
 use crate::ui::Ui;
 use serde::Serialize;
+use std::collections::BTreeMap;
+use wasmhook::model::source::HookSource;
 use wasmhook::plan::{Plan, PlanStepKind};
 
 /// The hooks as JSON.
@@ -29,10 +31,18 @@ struct Row {
     guest: wasmhook::model::event::GuestKind,
     file: String,
     origin: String,
+    source: Option<HookSource>,
     enabled: bool,
     fallback: Option<String>,
     verify: Option<String>,
     revert: Option<String>,
+}
+
+impl Row {
+    /// Where it is declared, and where its files come from.
+    fn from(&self) -> String {
+        self.source.as_ref().map_or_else(|| self.origin.clone(), |source| format!("{}, source {}", self.origin, source.name))
+    }
 }
 
 pub fn run(args: &ListArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliError> {
@@ -49,10 +59,17 @@ pub fn run(args: &ListArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliErr
             let mut table = Table::new(look, &["PHASE", "HOOK", "FILE", "ORIGIN"]);
             for row in &rows {
                 let cell = |value: &str| Line::new(look).plain(value);
-                table.row(vec![cell(&row.phase), cell(&row.id), cell(&row.file), cell(&row.origin)]);
+                table.row(vec![cell(&row.phase), cell(&row.id), cell(&row.file), cell(&row.from())]);
             }
+            let mut lines = table.lines();
+            let sources: BTreeMap<_, _> = rows.iter().filter_map(|row| row.source.as_ref()).map(|source| (&source.name, source)).collect();
+            lines.extend(
+                sources
+                    .into_values()
+                    .flat_map(|source| Line::new(look).plain(&format!("source {}: {source}", source.name)).fold(look.width, 2)),
+            );
             let empty = || format!("no hooks in {}\n", preview.prepared.plan.app);
-            ui.stdout_text(&if rows.is_empty() { empty() } else { text(&table.lines()) })?;
+            ui.stdout_text(&if rows.is_empty() { empty() } else { text(&lines) })?;
         }
         Format::Json => ui.stdout_text(&json::pretty(&ListJson { schema: 1, hooks: rows })?)?,
         Format::Jsonl => {
@@ -77,6 +94,7 @@ fn rows(plan: &Plan) -> Vec<Row> {
             guest: hook.guest.kind(),
             file: hook.guest.shown().to_owned(),
             origin: hook.origin.clone(),
+            source: hook.source.clone(),
             enabled: hook.enabled,
             fallback: hook.fallback.clone(),
             verify: hook.verify.as_ref().map(|verify| verify.guest.shown().to_owned()),

@@ -151,11 +151,15 @@ fn guest(look: Look, hook: &PlanHook) -> Vec<Line> {
         GuestKind::Native => "native",
     };
     let mut lines = field(look, 5, "file", &format!("{} ({kind}, from {})", hook.guest.shown(), hook.origin));
+    if let Some(source) = &hook.source {
+        lines.extend(field(look, 5, "source", &format!("{}: {source}", source.name)));
+    }
     match &hook.guest {
         PlanGuest::Wasm { args, .. } => lines.extend(optional(look, "args", &shell_words::join(args))),
-        PlanGuest::Native { argv, cwd, sandbox, detach, .. } => {
+        PlanGuest::Native { argv, cwd, tree, sandbox, detach, .. } => {
             lines.extend(field(look, 5, "run", &shell_words::join(argv)));
-            lines.extend(field(look, 5, "in", cwd));
+            let copy = || format!("{} of a private copy of its source", if cwd.is_empty() { "the root" } else { cwd });
+            lines.extend(field(look, 5, "in", &if tree.is_some() { copy() } else { cwd.clone() }));
             match sandbox {
                 Sandbox::Strict => {}
                 Sandbox::BestEffort => lines.extend(mark(look, "best-effort: what this machine can't enforce isn't enforced")),

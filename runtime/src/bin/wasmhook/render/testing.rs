@@ -59,6 +59,7 @@ pub mod journal {
             file: file.to_owned(),
             guest: GuestKind::Wasm,
             fallback: None,
+            source: None,
             unconfined: false,
             limits: Limits::default(),
             revert: None,

@@ -3,12 +3,12 @@
 use super::super::state::State;
 use super::{PREVIEW1, called};
 use crate::exec::dirs::{self, Handle};
+use crate::exec::lease::Leased;
 use crate::exec::{Staged, Surroundings};
 use crate::model::grant::{Capability, Denial, DirGrant, DirMode};
 use std::io;
 use std::os::fd::AsRawFd;
 use std::path::Path;
-use tempfile::TempDir;
 use wasmtime::{Caller, Linker, Result};
 use wasmtime_wasi::p1::wasi_snapshot_preview1 as preview1;
 use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
@@ -40,7 +40,7 @@ pub(in super::super) fn prepare(
     handles: &[Option<Handle>],
     around: &Surroundings,
     scratch_root: &Path,
-) -> std::result::Result<Vec<TempDir>, Unprepared> {
+) -> std::result::Result<Vec<Leased>, Unprepared> {
     // Hooks run on threads of their own, so they may block them: several times faster than handing each call to another thread.
     context.allow_blocking_current_thread(true);
     let mut scratch = Vec::new();
@@ -64,8 +64,8 @@ pub(in super::super) fn prepare(
 }
 
 /// Makes a new, empty directory that only this user may enter, and opens it for the guest at `guest`.
-pub(in super::super) fn private(context: &mut WasiCtxBuilder, guest: &str, root: &Path) -> std::result::Result<TempDir, Unprepared> {
-    let dir = TempDir::with_prefix_in("wasmhook-", root).map_err(Unprepared::Host)?;
+pub(in super::super) fn private(context: &mut WasiCtxBuilder, guest: &str, root: &Path) -> std::result::Result<Leased, Unprepared> {
+    let dir = Leased::create(root).map_err(Unprepared::Host)?;
     context.preopened_dir(dir.path(), guest, FsPerms::ReadWrite).map_err(|error| Unprepared::Host(io::Error::other(error.to_string())))?;
     Ok(dir)
 }

@@ -101,7 +101,7 @@ fn run_blocking_ends_as_execute_does_but_not_inside_a_runtime() {
 #[test]
 fn a_native_command_is_no_job_for_this_executor() {
     use crate::model::job::NativeGuest;
-    let native = NativeGuest { argv: vec!["true".into()], cwd: "/".into(), script: None, sandbox: None, detach: false };
+    let native = NativeGuest { argv: vec!["true".into()], cwd: "/".into(), tree: None, script: None, sandbox: None, detach: false };
     let job = Job { guest: Guest::Native(native), ..job(NOOP) };
     assert!(executor().run_blocking(&job, &surroundings().1).is_err());
 }

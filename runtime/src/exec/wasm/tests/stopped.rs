@@ -1,6 +1,7 @@
 //! Guests that don't want to end. The bounds are generous: machines are busy. What is asserted is who won.
 
 use super::*;
+use crate::exec::wasm::interrupt::Interrupt;
 use crate::model::outcome::TimeLimit;
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use std::fs::{File, OpenOptions};
@@ -98,15 +99,17 @@ fn run_blocking_is_interrupted_too() {
 }
 
 #[test]
-fn run_blocking_answers_at_the_deadline_without_a_signal() {
-    let (dir, job) = with_pipe(&format!("(call $check {OPEN})"));
-    let executor = executor();
-    let start = Instant::now();
-    assert_eq!(executor.run_blocking(&job, &surroundings().1).unwrap().outcome, ABANDONED);
-    assert!(start.elapsed() < SOON);
-    assert_eq!(executor.abandoned().len(), 1, "what it was granted is held");
-    assert_eq!(executor.run_blocking(&super::job(&preview1("", "")), &surroundings().1).unwrap().outcome, Outcome::Succeeded);
-    let _writer: File = OpenOptions::new().write(true).custom_flags(libc::O_NONBLOCK).open(dir.path().join("f")).unwrap();
+fn run_blocking_answers_at_the_deadline_without_a_signal_and_with_one_that_frees_nobody() {
+    for interrupt in [None, Some(Interrupt::idle())] {
+        let (dir, job) = with_pipe(&format!("(call $check {OPEN})"));
+        let executor = WasmExecutor { interrupt, ..executor() };
+        let start = Instant::now();
+        assert_eq!(executor.run_blocking(&job, &surroundings().1).unwrap().outcome, ABANDONED);
+        assert!(start.elapsed() < SOON);
+        assert_eq!(executor.abandoned().len(), 1, "what it was granted is held");
+        assert_eq!(executor.run_blocking(&super::job(&preview1("", "")), &surroundings().1).unwrap().outcome, Outcome::Succeeded);
+        let _writer: File = OpenOptions::new().write(true).custom_flags(libc::O_NONBLOCK).open(dir.path().join("f")).unwrap();
+    }
 }
 
 #[test]

@@ -108,6 +108,9 @@ impl Live {
         let mut lines = Vec::new();
         if let Some(hook) = planned {
             lines = settle(self.look, self.beginning(hook, attempt), 4);
+            if let Some(source) = &hook.source {
+                lines.extend(self.note(&format!("it comes from {source}")));
+            }
             if let Some(reason) = &hook.fallback {
                 lines.extend(self.note(&format!("the fallback runs: {reason}")));
             }

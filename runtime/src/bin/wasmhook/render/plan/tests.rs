@@ -28,6 +28,7 @@ fn hook(id: &str, guest: PlanGuest) -> PlanHook {
         origin: "wasmhook.toml".to_owned(),
         guest,
         fallback: None,
+        source: None,
         grants: Grants { dirs, env },
         limits: Limits::default(),
         digest: Digest::of(b"hook"),
@@ -80,6 +81,7 @@ fn plan(text: &str) -> Plan {
     let native = PlanGuest::Native {
         argv: vec!["bash".to_owned(), text.to_owned()],
         cwd: "/srv/shop".to_owned(),
+        tree: None,
         sandbox: Sandbox::None,
         script: None,
         shown: text.to_owned(),
