@@ -82,6 +82,8 @@ fn declaration(hook: &FoundHook, discovery: &Discovery) -> Option<HookDecl> {
         enabled: true,
         sandbox: None,
         fallback,
+        effects: Vec::new(),
+        backup: Vec::new(),
         verify: None,
         revert: None,
         origin: format!("{}/", discovery.folder),

@@ -170,6 +170,8 @@ pub enum Capability {
     Net,
     /// A function that this host doesn't provide.
     Import,
+    /// A change that nothing here can take back.
+    Effect,
 }
 
 /// Something a hook tried and was refused.

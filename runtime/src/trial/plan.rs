@@ -123,6 +123,8 @@ fn declared(file: &CaseFile) -> Result<HookDecl, NameError> {
         enabled: true,
         sandbox: None,
         fallback: None,
+        effects: Vec::new(),
+        backup: Vec::new(),
         verify: None,
         revert: None,
         origin: file.name.clone(),

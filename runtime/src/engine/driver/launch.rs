@@ -87,7 +87,7 @@ impl Driver<'_, '_> {
         Ok(job.map(|job| Verify { executor: self.executor(&job), job, before }))
     }
 
-    fn ended(&self, at: At, execution: Execution) {
+    pub(super) fn ended(&self, at: At, execution: Execution) {
         // The receiver lives as long as this driver.
         let _ = self.news.send(News::Ended(at, Box::new(Ok(Done::of(execution)))));
     }

@@ -2,6 +2,7 @@
 
 mod bury;
 mod launch;
+mod ready;
 mod record;
 mod said;
 
@@ -12,6 +13,7 @@ use super::job::Supplies;
 use super::journal::Journal;
 use super::keep::{self, Done, Held, Keep};
 use super::machine::{At, Effect, Input, LockState, Machine};
+use super::ready::Readiness;
 use super::stop::Stop;
 use super::{Checks, Executors, lifecycle};
 use crate::exec::{ExecError, Hold};
@@ -67,6 +69,8 @@ pub struct Setting<'a> {
 /// Something that happened outside.
 enum News {
     Output(At, Stream, String),
+    Said(What),
+    GotReady(At, Result<Readiness, ExecError>),
     Ended(At, Box<Result<Done, ExecError>>),
     Committed(usize, Box<Result<Done, ExecError>>),
 }
@@ -137,6 +141,7 @@ impl Driver<'_, '_> {
         match effect {
             Effect::Record(record) => self.record(record)?,
             Effect::Preflight { step } => return Ok(Some(Input::Preflighted { step, findings: self.preflight(step) })),
+            Effect::GetReady(at) => self.get_ready(at),
             Effect::Launch(at) => self.launch(at),
             Effect::Cancel(at) => {
                 if let Some(cancel) = self.cancels.get(&at) {
@@ -169,6 +174,14 @@ impl Driver<'_, '_> {
                 self.journal.record(What::Output { place, stream, line }, None, Durability::Later)?;
                 Ok(None)
             }
+            News::Said(what) => {
+                self.said(what)?;
+                Ok(None)
+            }
+            News::GotReady(at, readiness) => Ok(Some(match readiness? {
+                Readiness::Ready => Input::Ready { at },
+                Readiness::Ended(outcome) => Input::Ended { at, outcome },
+            })),
             News::Committed(step, done) => {
                 let done = (*done)?;
                 let outcome = done.execution.outcome.clone();
