@@ -1,5 +1,6 @@
 //! The command line, driven as a user drives it: each command's surface, what it answers to wrong input, and its exit codes.
 
+mod backup;
 mod bad_files;
 mod bad_modules;
 mod bad_state;

@@ -12,6 +12,8 @@ macro_rules! codes {
 codes! {
     ANOTHER_APP = "another-app": "The release names another application than what is checked out.";
     APP_WIDE_PHASE = "app-wide-phase": "A hook of one service stands in a phase of the whole application.";
+    BACKUP_LEFT = "backup-left": "An old backup could not be removed.";
+    BACKUP_REQUIRED = "backup-required": "A hook changes something for good, and the policy demands a backup before it.";
     BAD_ENV_LINE = "bad-env-line": "A line of an environment file is not KEY=value.";
     BAD_MANIFEST = "bad-manifest": "The manifest of a release can't be read as text.";
     BAD_NAME = "bad-name": "A name breaks the rule for names.";

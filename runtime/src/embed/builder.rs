@@ -2,6 +2,7 @@
 
 use super::ledgers::Ledgers;
 use super::{Engine, Error, OnWait};
+use crate::engine::staging::BACKUPS;
 use crate::engine::{Clock, Executors, Sink, Stages};
 use crate::exec::Executor;
 use crate::exec::in_code::{InCode, StepCall, StepFn, StepResult};
@@ -183,6 +184,7 @@ impl Builder {
         };
         let native = self.native.take().unwrap_or_else(|| self.confinement(&protected));
         let stages = Stages { backends: self.backends, disk: self.disk.clone(), ..Stages::new(self.state.join(STAGES)) };
+        let stages = Stages { backups: self.state.join(BACKUPS), ..stages };
         Ok(Engine {
             scratch: self.scratch.unwrap_or_else(|| PathBuf::from(SCRATCH)),
             stages,

@@ -11,6 +11,7 @@ pub mod lifecycle;
 pub mod lines;
 pub mod machine;
 pub mod pending;
+pub(crate) mod ready;
 pub mod replay;
 pub mod resolve;
 pub mod resume;
@@ -31,7 +32,7 @@ pub use stop::Stop;
 use crate::diagnostic::codes;
 use crate::exec::{Executor, Hold};
 use crate::ledger::{LedgerError, RunRecord, Target};
-use crate::model::event::{Place, RunHeader, Status, What};
+use crate::model::event::{Earlier, Place, RunHeader, Status, What};
 use crate::model::grant::{EnvSource, OutputRef};
 use crate::model::id::RunId;
 use crate::model::outcome::SkipReason;
@@ -208,7 +209,7 @@ impl Runner {
             self.writers.ledger = None;
         }
         let mut journal = Journal::new(&mut self.writers, prepared.run.clone(), 0);
-        open(&mut journal, prepared, base.map(|base| base.run), &decisions, keep.is_dry())?;
+        open(&mut journal, prepared, base, &decisions, keep.is_dry())?;
         let machine = Machine::new(lifecycle::of(&prepared.plan, &decisions));
         let is_dry = keep.is_dry();
         let marker = || if is_dry { Ok(()) } else { write_marker(prepared, &decisions) };
@@ -386,9 +387,10 @@ fn plan_changed(run: &RunId, changed: &[String]) -> Notice {
     Notice { code: codes::PLAN_CHANGED.to_owned(), message }
 }
 
-fn started(prepared: &Prepared, resumes: Option<RunId>, dry_run: bool) -> What {
+fn started(prepared: &Prepared, base: Option<Base>, dry_run: bool) -> What {
+    let (resumes, earlier) = base.map(|base| (base.run, base.said)).unzip();
     What::RunStarted {
-        header: Box::new(RunHeader { resumes, ..header(prepared, dry_run) }),
+        header: Box::new(RunHeader { resumes, earlier: earlier.unwrap_or_default(), ..header(prepared, dry_run) }),
         steps: lifecycle::planned_steps(&prepared.plan),
     }
 }
@@ -405,6 +407,7 @@ fn header(prepared: &Prepared, dry_run: bool) -> RunHeader {
         plan_digest: plan.digest(),
         dry_run,
         resumes: None,
+        earlier: Earlier::default(),
     }
 }
 
@@ -416,11 +419,11 @@ fn died(run: &RunId, remains: &replay::Remains) -> What {
 }
 
 /// Opens the run in the journal, with everything a person should know about it.
-fn open(journal: &mut Journal<'_>, prepared: &Prepared, resumes: Option<RunId>, decisions: &Decisions, dry_run: bool) -> Result<(), Error> {
+fn open(journal: &mut Journal<'_>, prepared: &Prepared, base: Option<Base>, decisions: &Decisions, dry_run: bool) -> Result<(), Error> {
     let plan = &prepared.plan;
     let json = serde_json::to_string(plan).map_err(|source| Error::OldPlan { run: prepared.run.clone(), source })?;
     let release = gate::release_of(plan, crate::model::policy::Gate::Once, &prepared.run);
-    journal.open(&target(plan), &release, &json, started(prepared, resumes, dry_run))?;
+    journal.open(&target(plan), &release, &json, started(prepared, base, dry_run))?;
     for Notice { code, message } in plan.warnings.iter().chain(&decisions.notices).cloned() {
         journal.record(What::Warning { code, message }, None, crate::ledger::Durability::Later)?;
     }

@@ -14,6 +14,7 @@ use crate::plan::{HostCommand, PlanGuest, PlanStep, PlanStepKind, SCHEMA};
 use crate::report::OutcomeWord;
 use std::sync::Mutex;
 
+mod backup;
 mod resume;
 mod revert;
 mod verify;
@@ -55,6 +56,8 @@ fn hook(id: &str) -> PlanHook {
         enabled: true,
         selected: true,
         unusable: None,
+        effects: vec![],
+        backup: None,
         verify: None,
         revert: None,
     }

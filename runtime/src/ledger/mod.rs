@@ -35,6 +35,24 @@ pub struct Target {
     pub environment: EnvironmentName,
 }
 
+/// How much of a name is kept for people to read; the digest tells the rest apart.
+const READABLE: usize = 60;
+
+impl Target {
+    /// A file name for what belongs to it: readable, at most 200 bytes whatever the names, and different for each pair of names.
+    #[must_use]
+    pub fn file_name(&self) -> String {
+        let readable = |name: &str| -> String {
+            let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '_' };
+            name.chars().take(READABLE).map(plain).collect()
+        };
+        let (app, environment) = (self.app.as_str(), self.environment.as_str());
+        // A slash stands in no name, so it keeps the two apart.
+        let digest = Digest::of(format!("{app}/{environment}").as_bytes());
+        format!("{}__{}-{}", readable(app), readable(environment), &digest.hex()[..16])
+    }
+}
+
 /// Whether an append has to survive power loss before anything else happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durability {

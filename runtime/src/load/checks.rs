@@ -4,7 +4,7 @@ use super::within::Bounds;
 use crate::discover::preflight::check_program;
 use crate::engine::Checks;
 use crate::exec::dirs;
-use crate::model::grant::{EnvSource, Grants};
+use crate::model::grant::{DirGrant, EnvSource, Grants};
 use crate::model::id::Digest;
 use crate::model::job::DEFAULT_PATH;
 use crate::plan::{PlanGuest, PlanHook, PlanScript};
@@ -29,14 +29,13 @@ impl Preflight {
 
 impl Checks for Preflight {
     fn check(&self, hook: &PlanHook) -> Vec<String> {
-        let mut findings: Vec<String> = hook
-            .grants
-            .dirs
-            .iter()
+        let backed_up: Vec<DirGrant> = hook.backed_up().collect();
+        let dirs = || hook.grants.dirs.iter().chain(&backed_up);
+        let mut findings: Vec<String> = dirs()
             .filter_map(|dir| dirs::unusable(dir.host.as_deref()?))
             .map(|denial| format!("{}; {}", denial.what, denial.allow))
             .collect();
-        let refused = hook.grants.dirs.iter().filter_map(|dir| self.bounds.refuse(dir));
+        let refused = dirs().filter_map(|dir| self.bounds.refuse(dir));
         findings.extend(refused.map(|denial| format!("{}; to allow it: {}", denial.what, denial.allow)));
         // What comes from a repository of its own was looked at in its listing; on the machine there is only the program that PATH finds.
         if let PlanGuest::Native { argv, tree: Some(_), .. } = &hook.guest {

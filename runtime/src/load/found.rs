@@ -84,6 +84,8 @@ fn declaration(hook: &FoundHook, discovery: &Discovery) -> Option<HookDecl> {
         sandbox: None,
         detach: false,
         fallback,
+        effects: Vec::new(),
+        backup: Vec::new(),
         verify: None,
         revert: None,
         origin: format!("{}/", discovery.folder),

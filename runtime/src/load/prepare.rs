@@ -18,7 +18,7 @@ use crate::model::grant::DirGrant;
 use crate::model::id::{RunId, SourceName, StepName};
 use crate::model::limits::Limits;
 use crate::plan::grants::Roots;
-use crate::plan::{Given, Notice, Plan, PlanError, PlanStepKind, Selection, SourceFact, resolve};
+use crate::plan::{Given, Notice, Plan, PlanError, PlanHook, PlanStepKind, Selection, SourceFact, resolve};
 use crate::profile::{Fact, ProfileStepKind};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -48,7 +48,7 @@ pub async fn prepare(declared: Declared, request: &Request, run: RunId, probe: &
     let mut plan = plan(&declared, request, &gathered)?;
     plan.warnings.extend(scripts::warnings(&plan, &declared.profile, &source).await);
     let bounds = Bounds::new(&declared, request);
-    refuse_unenforceable(&plan, request, &bounds)?;
+    refuse_unenforceable(&plan, &guard(&declared, request), &bounds)?;
     let name = plan.marker.clone();
     let app_dir = declared.app_dir.clone();
     let marker_present = !request.ignore_marker && name.as_deref().is_some_and(|name| has_marker(&app_dir, name));
@@ -153,13 +153,21 @@ async fn add_found(
     Ok(())
 }
 
+/// What keeps grants away from the engine's own directories.
+fn guard(declared: &Declared, request: &Request) -> Guard {
+    let own = request.protected.iter().map(|(name, path)| Protected::new(*name, path));
+    let backups = declared.policy.backup_dir.iter().map(|path| Protected::new("backups", path).moved_by("change [policy] backup_dir"));
+    Guard::new(own.chain(backups).collect())
+}
+
 /// Refuses grants that nest in a way that can't be enforced, that reach the engine's own directories, or that lead elsewhere than they say.
-fn refuse_unenforceable(plan: &Plan, request: &Request, bounds: &Bounds) -> Result<(), LoadError> {
-    let guard = Guard::new(request.protected.iter().map(|(name, path)| Protected::new(*name, path)).collect());
+fn refuse_unenforceable(plan: &Plan, guard: &Guard, bounds: &Bounds) -> Result<(), LoadError> {
     let hooks =
         plan.steps.iter().filter_map(|step| if let PlanStepKind::Phase { hooks, .. } = &step.kind { Some(hooks) } else { None }).flatten();
     let denial = |grants: &[DirGrant]| guard.check(grants).err().or_else(|| grants.iter().find_map(|grant| bounds.refuse(grant)));
-    let denials: Vec<_> = hooks.filter_map(|hook| Some((hook.id.clone(), denial(&hook.grants.dirs)?))).collect();
+    // Each by itself: copies of directories that lie in each other harm nobody.
+    let of = |hook: &PlanHook| denial(&hook.grants.dirs).or_else(|| hook.backed_up().find_map(|dir| denial(&[dir])));
+    let denials: Vec<_> = hooks.filter_map(|hook| Some((hook.id.clone(), of(hook)?))).collect();
     if denials.is_empty() { Ok(()) } else { Err(LoadError::Denied(denials)) }
 }
 

@@ -30,6 +30,7 @@ pub(super) fn hook(doc: Located<HookDoc>, origin: &str, problems: &mut Problems)
     }
     let dirs = std::mem::take(&mut doc.dirs).into_iter().filter_map(|dir| convert::dir(dir, problems)).collect();
     let limits = convert::limits(std::mem::take(&mut doc.limits), problems);
+    let backup = convert::backup(doc.backup.take(), problems);
     let id = doc.id.take()?;
     let (guest, args) = with_args(main?, std::mem::take(&mut doc.args), fallback.as_ref());
     Some(HookDecl {
@@ -53,6 +54,8 @@ pub(super) fn hook(doc: Located<HookDoc>, origin: &str, problems: &mut Problems)
         sandbox: doc.sandbox,
         detach: doc.detach.is_some_and(|detach| detach.value),
         fallback,
+        effects: doc.effects,
+        backup,
         verify,
         revert,
         origin: origin.to_owned(),

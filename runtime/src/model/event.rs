@@ -1,5 +1,6 @@
 //! What happened, in order. The journal's line *is* the event, the terminal shows it, the report folds it.
 
+use super::backup::BackupContents;
 use super::files::{FileChanges, TextDiff};
 use super::grant::Denial;
 use super::id::{AppName, Commit, Digest, EnvironmentName, HookId, InstanceName, RunId, ServiceName, StepName, Tag};
@@ -53,6 +54,24 @@ pub enum What {
         place: Place,
         /// Which attempt at this execution, from 1, over all runs.
         attempt: u32,
+    },
+    /// Something is done before a start, and may take its time.
+    GettingReady {
+        /// Before what.
+        place: Place,
+        /// What is done: `a backup of /srv/app/data`.
+        doing: String,
+    },
+    /// What a hook changes for good was copied, before it starts: durable before its intent.
+    BackedUp {
+        /// Before what.
+        place: Place,
+        /// What was copied: absolute paths.
+        dirs: Vec<String>,
+        /// Where it lies; null in a dry run, which takes none.
+        path: Option<String>,
+        /// How much it is.
+        contents: BackupContents,
     },
     /// A line of output.
     Output {
@@ -155,6 +174,20 @@ pub struct RunHeader {
     /// The run that this one goes on with (`--resume`).
     #[serde(default)]
     pub resumes: Option<RunId>,
+    /// What that run said, and this one goes on to say.
+    #[serde(default)]
+    pub earlier: Earlier,
+}
+
+/// What the run that is resumed said of itself: it is part of the same deployment.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Earlier {
+    /// The first backup.
+    pub backup_path: Option<String>,
+    /// `migration=` of every step and hook, in order.
+    pub migrations_run: Vec<String>,
+    /// The profile's lines and `detail=` of every step and hook, in order.
+    pub details: Vec<String>,
 }
 
 /// What a person says of an execution.

@@ -62,6 +62,11 @@ impl Resolver<'_> {
         let beside = Beside { decl, main: &main, roots, sandbox, phase: &policy.limits };
         let verify = decl.verify.as_ref().map(|verify| self.sibling(&verify.value, &beside));
         let revert = decl.revert.as_ref().map(|revert| self.sibling(&revert.value, &beside));
+        let selected = self.given.selection.takes(phase, &decl.id.value);
+        let backup = self.backup(decl, &grants, instance);
+        if decl.enabled && selected {
+            self.demand_backup(decl);
+        }
         let digest = hook_digest(&guest, &grants, &self.engine_env);
         if guest.kind() == GuestKind::Native {
             // After the digest: where the machine has its programs says nothing about the hook.
@@ -80,6 +85,8 @@ impl Resolver<'_> {
                 .or(lacks)
                 .or_else(|| self.lacks(decl, decl.verify.as_ref(), "verify"))
                 .or_else(|| self.lacks(decl, decl.revert.as_ref(), "revert")),
+            effects: decl.effects.clone(),
+            backup,
             verify: verify.flatten(),
             revert: revert.flatten(),
             grants,
@@ -91,7 +98,7 @@ impl Resolver<'_> {
             idempotent: decl.idempotent,
             allow_failure: decl.allow_failure,
             enabled: decl.enabled,
-            selected: self.given.selection.takes(phase, &decl.id.value),
+            selected,
         })
     }
 

@@ -114,6 +114,38 @@ fn directories_are_found_from_the_roots_and_keep_their_path_inside() {
     );
 }
 
+fn irreversible(lines: &str) -> World {
+    world(&format!("{HOOK}effects = [\"db\"]\n{lines}"))
+}
+
+#[test]
+fn s5_41_a_plan_knows_what_is_irreversible_and_an_operator_can_demand_a_backup() {
+    let hook = irreversible("").hooks().remove(0);
+    assert!(hook.is_irreversible() && hook.backup.is_none());
+    let denials = irreversible("").policy("[policy]\nrequire_backup = true").denials();
+    assert_eq!(denials[0].capability, Capability::Effect);
+    assert!(denials[0].what.contains("(effects: db)") && denials[0].allow.starts_with("backup = "), "{denials:?}");
+    let demanded = "[policy]\nrequire_backup = true\nbackup_dir = \"/var/backups/hooks\"\nbackup_keep = 3";
+    let hook = irreversible("backup = [\"$DATA_DIR\"]").policy(demanded).hooks().remove(0);
+    let expected = crate::model::backup::BackupPlan { dirs: vec!["/srv/shop/db".into()], into: Some("/var/backups/hooks".into()), keep: 3 };
+    assert_eq!(hook.backup, Some(expected));
+    let mut unselected = irreversible("").policy("[policy]\nrequire_backup = true");
+    unselected.selection.only = vec![HookId::new("other").unwrap()];
+    assert!(!matches!(unselected.plan(), Err(PlanError::Denied(_))), "what doesn't run needs none");
+    assert!(!world(HOOK).policy("[policy]\nrequire_backup = true").hooks()[0].is_irreversible());
+}
+
+#[test]
+fn a_backup_is_of_the_applications_directories_or_of_granted_ones_and_under_the_policy() {
+    let elsewhere = world(&format!("{HOOK}backup = [\"/etc\"]")).denials();
+    assert!(elsewhere[0].what.starts_with("backup of /etc: "), "{elsewhere:?}");
+    let granted = format!("{HOOK}dirs = [{{ path = \"/var/lib/db\", mode = \"read\" }}]\nbackup = [\"/var/lib/db/main\"]");
+    assert_eq!(world(&granted).hooks()[0].backup.as_ref().unwrap().dirs, ["/var/lib/db/main"]);
+    let uncovered =
+        world(&format!("{HOOK}backup = [\"$APP_DIR\"]")).policy("[policy]\ndirs = [{ path = \"$DATA_DIR\", mode = \"read\" }]").denials();
+    assert_eq!(uncovered[0].what, "/srv/shop (read) is not covered by the policy");
+}
+
 #[test]
 fn s3_38_a_directory_of_another_deployment_is_granted_where_it_lies() {
     let hook = world(&format!("{HOOK}dirs = [{{ path = \"$APP_DIR/../other/static\", mode = \"write\" }}]")).hooks().remove(0);

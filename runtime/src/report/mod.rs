@@ -56,7 +56,7 @@ pub struct Report {
     pub migrations_run: Vec<String>,
     /// `<phase>: <file> - OK | SKIPPED (<reason>) | FAILED (<cause>)`, in order; hooks that were never reached are absent.
     pub hooks_executed: Vec<String>,
-    /// The first `backup_path=` of the run: what a later hook says can't take its place.
+    /// The first backup of the run, taken before a hook or told by a step (`backup_path=`); of the run that this one goes on with, if that has one.
     pub backup_path: Option<String>,
     /// The profile's lines and `detail=` of every step and hook, in order.
     pub details: Vec<String>,

@@ -126,6 +126,8 @@ fn declared(file: &CaseFile) -> Result<HookDecl, NameError> {
         sandbox: None,
         detach: false,
         fallback: None,
+        effects: Vec::new(),
+        backup: Vec::new(),
         verify: None,
         revert: None,
         origin: file.name.clone(),

@@ -60,7 +60,6 @@ fn manifest_keys_of_later_versions() {
     let cases = [
         (hook("net = [\"db:5432\"]"), "`net`"),
         (hook("secrets = [\"token\"]"), "`secrets`"),
-        (hook("backup = [\"data\"]"), "`backup`"),
         (hook("wait_for = \"tcp:80\""), "`wait_for`"),
     ];
     for (lines, key) in cases {

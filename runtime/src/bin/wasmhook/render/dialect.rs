@@ -71,7 +71,12 @@ impl Dialect {
             What::Warning { code, message } => self.warning(code, message, &mut out),
             What::Interrupted { .. } => self.interrupted = true,
             // No platform has words for what it never had.
-            What::WouldChange { .. } | What::Resolved { .. } | What::DeployFailed { .. } | What::Unlocked { .. } => {}
+            What::GettingReady { .. }
+            | What::BackedUp { .. }
+            | What::WouldChange { .. }
+            | What::Resolved { .. }
+            | What::DeployFailed { .. }
+            | What::Unlocked { .. } => {}
             What::RunFinished { status, detail } => {
                 out.maybe(detail.as_ref());
                 let ran = self.said.contains("ran");

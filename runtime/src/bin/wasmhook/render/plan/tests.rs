@@ -39,6 +39,8 @@ fn hook(id: &str, guest: PlanGuest) -> PlanHook {
         enabled: true,
         selected: true,
         unusable: None,
+        effects: Vec::new(),
+        backup: None,
         verify: None,
         revert: None,
     }
