@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The longest list of tags or remotes that is read, in bytes.
-const MAX_LIST: u64 = 16 << 20;
+pub(super) const MAX_LIST: u64 = 16 << 20;
 
 /// The git program, and how long it may take for a question that needs no network.
 #[derive(Debug, Clone)]
@@ -104,11 +104,7 @@ impl Repository {
     /// # Errors
     /// [`GitError`] if the remote can't be read within `deadline`; the tags are then those of the last fetch.
     pub async fn fetch_tags(&self, deadline: Duration) -> Result<Fetch, GitError> {
-        let remotes = self.ask(&["remote"]).await?.success("remote")?;
-        let remotes = String::from_utf8_lossy(&remotes).into_owned();
-        let Some(remote) = remotes.lines().find(|name| *name == "origin").or_else(|| remotes.lines().next()) else {
-            return Ok(Fetch::NoRemote);
-        };
+        let Some(remote) = self.first_remote().await? else { return Ok(Fetch::NoRemote) };
         let before = self.tags().await?;
         let fetch = [
             "fetch",
@@ -120,10 +116,17 @@ impl Repository {
             "--no-write-fetch-head",
             "--upload-pack=git-upload-pack",
             "--",
-            remote,
+            &remote,
         ];
         self.ask_within(&fetch, deadline, MAX_LIST).await?.success("fetch")?;
         Ok(Fetch::Done { moved: self.tags().await?.moved_since(&before) })
+    }
+
+    /// The remote called `origin`, else the first that git lists.
+    pub(super) async fn first_remote(&self) -> Result<Option<String>, GitError> {
+        let remotes = self.ask(&["remote"]).await?.success("remote")?;
+        let remotes = String::from_utf8_lossy(&remotes).into_owned();
+        Ok(remotes.lines().find(|name| *name == "origin").or_else(|| remotes.lines().next()).map(str::to_owned))
     }
 
     /// Runs a local question.
@@ -136,7 +139,8 @@ impl Repository {
         self.ask_within(args, self.git.deadline, max).await
     }
 
-    async fn ask_within(&self, args: &[&str], deadline: Duration, max_answer: u64) -> Result<Answer, GitError> {
+    /// Runs a question whose answer has at most `max_answer` bytes, within `deadline`.
+    pub(super) async fn ask_within(&self, args: &[&str], deadline: Duration, max_answer: u64) -> Result<Answer, GitError> {
         Call { program: &self.git.program, dir: &self.dir, args, deadline, max_answer }.answer().await
     }
 

@@ -1,6 +1,7 @@
 //! Facts about the outside: what git knows, which files a release holds, whether a program can be started.
 //!
-//! Everything here only looks. The one exception is [`git::Repository::fetch_tags`], which brings objects and tags and touches no work tree.
+//! Everything here only looks, with two exceptions: [`git::Repository::fetch_tags`] and [`follow`] bring objects, and the latter's
+//! [`advance`](git::Repository::advance) fast-forwards what is checked out.
 //! What is found comes back as the values of [`crate::model::facts`], or as an error that names the path and the rule.
 //!
 //! Files are read below the application's root only, through [`source::Source`]: a target commit's objects, so that what is planned before a
@@ -11,6 +12,7 @@
 
 mod command;
 pub mod error;
+pub mod follow;
 pub mod git;
 mod objects;
 pub mod preflight;
@@ -23,6 +25,7 @@ pub mod version;
 mod work_tree;
 
 pub use error::{GitError, Refusal, SourceError};
+pub use follow::{Advance, Branch, FollowError, Upstream};
 pub use git::{Git, Repository, Tags};
 pub use source::{Entry, EntryKind, Source};
 pub use work_tree::WorkTree;
