@@ -13,3 +13,4 @@ mod sandbox;
 mod staging;
 mod tenant_upgrade;
 mod test_command;
+mod watch;

@@ -61,6 +61,8 @@ pub struct Setting<'a> {
     pub keep: &'a mut Keep,
     /// What to do when the last phase is over and everything in it succeeded.
     pub after_hooks: &'a (dyn Fn() -> Result<(), String> + Send + Sync),
+    /// What to do when the run has succeeded, before that is recorded.
+    pub after_success: &'a (dyn Fn() -> Result<(), String> + Send + Sync),
 }
 
 /// Something that happened outside.
@@ -322,6 +324,11 @@ impl Driver<'_, '_> {
             Record::Interrupted { signal } => self.journal.record(What::Interrupted { signal }, None, Durability::Later),
             Record::RunFinished { status } => {
                 let detail = self.left_half_way(status);
+                if status == Status::Success
+                    && let Err(message) = (self.setting.after_success)()
+                {
+                    self.journal.record(What::Warning { code: codes::COMMIT_NOT_WRITTEN.to_owned(), message }, None, Durability::Later)?;
+                }
                 if let Some(would_change) = self.setting.keep.would_change() {
                     self.journal.record(would_change, None, Durability::Later)?;
                 }

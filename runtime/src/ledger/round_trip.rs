@@ -4,7 +4,7 @@ use super::sqlite::SqliteLedger;
 use super::{Durability, Ledger, sample};
 use crate::model::event::{
     Event, Finished, GuestKind, Place, PlannedHook, PlannedSibling, PlannedStep, Resolution, Role, RunHeader, SCHEMA, Status, StepKind,
-    What,
+    Trigger, What,
 };
 use crate::model::files::{FileChanges, TextDiff};
 use crate::model::grant::{Capability, Denial};
@@ -193,8 +193,8 @@ fn files() -> impl Strategy<Value = FileChanges> {
 }
 
 fn header() -> impl Strategy<Value = RunHeader> {
-    (name(), name(), text(), of(name()), of(commit()), of(text()), digest(), any::<bool>(), of(name())).prop_map(
-        |(app, environment, profile, tag, commit, previous_version, plan_digest, dry_run, resumes)| RunHeader {
+    (name(), name(), text(), of(name()), of(commit()), of(text()), digest(), any::<bool>(), of(name()), of(trigger())).prop_map(
+        |(app, environment, profile, tag, commit, previous_version, plan_digest, dry_run, resumes, trigger)| RunHeader {
             app,
             environment,
             profile,
@@ -204,8 +204,17 @@ fn header() -> impl Strategy<Value = RunHeader> {
             plan_digest,
             dry_run,
             resumes,
+            trigger,
         },
     )
+}
+
+fn trigger() -> impl Strategy<Value = Trigger> {
+    prop_oneof![
+        one_of(&[Trigger::AtStart, Trigger::FirstCommit, Trigger::CommitUnchanged, Trigger::UnknownRevision]),
+        commit().prop_map(|from| Trigger::CommitChanged { from }),
+        name().prop_map(|run| Trigger::Retry { run }),
+    ]
 }
 
 fn planned_hook() -> impl Strategy<Value = PlannedHook> {

@@ -80,6 +80,7 @@ impl Journal {
             plan_digest: Digest::of(b"plan"),
             dry_run: false,
             resumes: None,
+            trigger: None,
         };
         Self(Vec::new()).then(What::RunStarted { header: Box::new(header), steps })
     }

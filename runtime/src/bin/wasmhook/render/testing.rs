@@ -109,6 +109,7 @@ pub mod journal {
             plan_digest: Digest::of(b"plan"),
             dry_run: false,
             resumes: None,
+            trigger: None,
         };
         let steps = vec![
             host("stop-services"),
