@@ -33,12 +33,15 @@ mod not_run;
 #[cfg(test)]
 mod profiles;
 mod resolve;
+mod watch;
 
 pub use builder::{Builder, STAGES};
 pub use resolve::{ResolveError, Resolved};
+pub use watch::{Told, Watch};
 
 use crate::engine::{Clock, Error as RunError, Executors, Prepared, Readiness, Runner, Sink, Stages, Stop, Writers, resume, staging};
 use crate::exec::Hold;
+use crate::exec::in_code::{InCode, StepFn};
 use crate::ledger::lock::{Attempt, Holder, Lock, LockError, Owner};
 use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{Ledger, LedgerError, Target};
@@ -132,13 +135,24 @@ impl Engine {
     /// # Errors
     /// [`Error`] if nothing could be loaded, if it is refused, or if the machinery failed. A failed hook is no error.
     pub async fn run(&self, request: &Request, stop: &Stop) -> Result<Report, Error> {
-        // On the heap: an embedder's own futures shouldn't carry it.
-        Box::pin(self.run_in_turn(self.complete(request), stop)).await
+        self.run_with(request, stop, None).await
     }
 
-    async fn run_in_turn(&self, request: Request, stop: &Stop) -> Result<Report, Error> {
+    /// As [`run`](Self::run), with one more host step in code.
+    async fn run_with(&self, request: &Request, stop: &Stop, in_code: Option<(StepName, StepFn)>) -> Result<Report, Error> {
+        let mut request = self.complete(request);
+        let mut executors = self.executors.clone();
+        if let Some((name, run)) = in_code {
+            request.steps_in_code.push(name.clone());
+            executors.in_code = Arc::new(InCode::over([(name, run)].into(), executors.in_code));
+        }
+        // On the heap: an embedder's own futures shouldn't carry it.
+        Box::pin(self.run_in_turn(request, stop, executors)).await
+    }
+
+    async fn run_in_turn(&self, request: Request, stop: &Stop, executors: Executors) -> Result<Report, Error> {
         let declared = load::declare(&request)?;
-        let (target, on_locked) = (target(&declared), declared.profile.on_locked);
+        let (target, on_locked) = (target(&declared), on_locked(&declared, &request));
         let turn = tokio::select! {
             biased;
             signal = stop.asked() => return Ok(not_run::stopped(&target, signal)),
@@ -150,7 +164,10 @@ impl Engine {
         };
         let writers = Writers { ledger: Some(ledger), sinks: self.sinks.clone(), clock: self.clock.clone() };
         let heart = Arc::downgrade(&lock);
-        let mut runner = Runner::new(self.executors.clone(), writers, self.stages.clone()).holding(Hold::of(lock));
+        let mut runner = Runner::new(executors, writers, self.stages.clone()).holding(Hold::of(lock));
+        if let Some(idle) = request.only_if_changed.then(|| runner.idle(&prepared)).transpose()?.flatten() {
+            return Ok(not_run::idle(&target, &prepared.plan, idle));
+        }
         tokio::select! {
             report = runner.run(&prepared, stop) => Ok(report?),
             never = beat(heart) => match never {},
@@ -208,7 +225,7 @@ impl Engine {
 
     /// The lock, and under it the ledger and the plan.
     async fn turn(&self, declared: Declared, request: &Request, target: &Target) -> Result<Turn, Error> {
-        let lock = match self.lock(target, declared.profile.on_locked).await? {
+        let lock = match self.lock(target, on_locked(&declared, request)).await? {
             Attempt::Held(lock) => Arc::new(lock),
             Attempt::Busy(holder) => return Ok(Turn::Theirs(holder)),
         };
@@ -257,6 +274,10 @@ async fn beat(lock: Weak<Lock>) -> std::convert::Infallible {
             lock.beat();
         }
     }
+}
+
+fn on_locked(declared: &Declared, request: &Request) -> OnLocked {
+    request.on_locked.unwrap_or(declared.profile.on_locked)
 }
 
 fn target(declared: &Declared) -> Target {

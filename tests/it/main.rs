@@ -15,3 +15,4 @@ mod sources;
 mod staging;
 mod tenant_upgrade;
 mod test_command;
+mod watch;

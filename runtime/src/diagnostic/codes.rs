@@ -12,6 +12,7 @@ macro_rules! codes {
 codes! {
     ANOTHER_APP = "another-app": "The release names another application than what is checked out.";
     APP_WIDE_PHASE = "app-wide-phase": "A hook of one service stands in a phase of the whole application.";
+    APPLICATION = "application": "The application could not be started.";
     BACKUP_LEFT = "backup-left": "An old backup could not be removed.";
     BACKUP_REQUIRED = "backup-required": "A hook changes something for good, and the policy demands a backup before it.";
     BAD_ENV_LINE = "bad-env-line": "A line of an environment file is not KEY=value.";
@@ -22,6 +23,8 @@ codes! {
     BAD_SOURCE = "bad-source": "A text is no address that hooks can come from.";
     BAD_VALUE = "bad-value": "A value has the right type and breaks its rule.";
     CACHE = "cache": "The compile cache can't be used.";
+    COMMIT_NOT_WRITTEN = "commit-not-written": "The file that holds the commit of the last success could not be written.";
+    COMMIT_UNCHANGED = "commit-unchanged": "There was nothing to run: the commit is that of the last success.";
     COMPLEX_QUOTING = "complex-quoting": "A command quotes within quotes; a script says the same.";
     DEFAULT_HOOK = "default-hook": "A hook that the profile brings along.";
     DEFAULT_TIMEOUT = "default-timeout": "A hook states no timeout, and the profile's own holds.";
@@ -60,6 +63,7 @@ codes! {
     NO_TARGET = "no-target": "Nothing says what to deploy.";
     NOT_AVAILABLE = "not-available": "A known feature that this version doesn't have.";
     NOT_EXECUTABLE = "not-executable": "A script that an interpreter is given isn't executable.";
+    NOT_FOLLOWED = "not-followed": "What is checked out could not be fast-forwarded to the branch that is followed.";
     NOT_IMPORTED = "not-imported": "A part of a foreign file that a manifest can't say.";
     NOTHING_TO_RESUME = "nothing-to-resume": "There is no run to go on with.";
     ONE_FILE = "one-file": "Author and operator share one file.";

@@ -2,6 +2,7 @@
 //!
 //! A ledger records and recalls. It decides nothing: whether a remembered outcome means skip, run or stop is the engine's to say.
 
+pub mod commit_file;
 mod error;
 mod journal;
 pub mod lock;

@@ -5,7 +5,7 @@ use super::{Durability, Ledger, sample};
 use crate::model::backup::BackupContents;
 use crate::model::event::{
     Earlier, Event, Finished, GuestKind, Place, PlannedHook, PlannedSibling, PlannedStep, Resolution, Role, RunHeader, SCHEMA, Status,
-    StepKind, What,
+    StepKind, Trigger, What,
 };
 use crate::model::files::{FileChanges, TextDiff};
 use crate::model::grant::{Capability, Denial};
@@ -203,8 +203,9 @@ fn header() -> impl Strategy<Value = RunHeader> {
         migrations_run,
         details,
     });
-    (name(), name(), text(), of(name()), of(commit()), of(text()), digest(), any::<bool>(), of(name()), earlier).prop_map(
-        |(app, environment, profile, tag, commit, previous_version, plan_digest, dry_run, resumes, earlier)| RunHeader {
+    let why = (of(name()), earlier, of(trigger()));
+    (name(), name(), text(), of(name()), of(commit()), of(text()), digest(), any::<bool>(), why).prop_map(
+        |(app, environment, profile, tag, commit, previous_version, plan_digest, dry_run, (resumes, earlier, trigger))| RunHeader {
             app,
             environment,
             profile,
@@ -215,8 +216,17 @@ fn header() -> impl Strategy<Value = RunHeader> {
             dry_run,
             resumes,
             earlier,
+            trigger,
         },
     )
+}
+
+fn trigger() -> impl Strategy<Value = Trigger> {
+    prop_oneof![
+        one_of(&[Trigger::AtStart, Trigger::FirstCommit, Trigger::CommitUnchanged, Trigger::UnknownRevision]),
+        commit().prop_map(|from| Trigger::CommitChanged { from }),
+        name().prop_map(|run| Trigger::Retry { run }),
+    ]
 }
 
 fn planned_hook() -> impl Strategy<Value = PlannedHook> {

@@ -34,6 +34,7 @@ pub(super) fn header(target: &Target) -> RunHeader {
         dry_run: false,
         resumes: None,
         earlier: Earlier::default(),
+        trigger: None,
     }
 }
 

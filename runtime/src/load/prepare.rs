@@ -9,9 +9,9 @@ use crate::diagnostic::{Diagnostic, Located};
 use crate::discover::release::{self, Search};
 use crate::discover::target::{self, Chosen, Wanted};
 use crate::discover::{Git, Repository, Source, WorkTree};
-use crate::engine::Prepared;
+use crate::engine::{LastCommit, Prepared};
 use crate::exec::dirs::{Guard, Protected};
-use crate::ledger::marker;
+use crate::ledger::{commit_file, marker};
 use crate::manifest::{self, Manifest};
 use crate::model::facts::Fetch;
 use crate::model::grant::DirGrant;
@@ -19,9 +19,9 @@ use crate::model::id::{RunId, SourceName, StepName};
 use crate::model::limits::Limits;
 use crate::plan::grants::Roots;
 use crate::plan::{Given, Notice, Plan, PlanError, PlanHook, PlanStepKind, Selection, SourceFact, resolve};
-use crate::profile::{Fact, ProfileStepKind};
+use crate::profile::{Fact, Profile, ProfileStepKind};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Prepares a run.
@@ -62,7 +62,23 @@ pub async fn prepare(declared: Declared, request: &Request, run: RunId, probe: &
         write_marker: Box::new(move || name.as_deref().map_or(Ok(()), |name| write_marker(&app_dir, name))),
         accept_moved_tag: request.accept_moved_tag,
         resume: request.resume,
+        at_start: request.at_start,
+        last_commit: last_commit(Some(&declared.profile), request)?,
     })
+}
+
+/// Where the commit of the last success is kept: in the file that was named, or that the profile names, or in the ledger.
+///
+/// # Errors
+/// [`LoadError::Io`] if there is such a file, and it can't be read.
+pub fn last_commit(profile: Option<&Profile>, request: &Request) -> Result<LastCommit, LoadError> {
+    let of_profile = || profile.and_then(|profile| profile.commit_file.as_ref()).map(PathBuf::from);
+    let Some(path) = request.commit_file.clone().or_else(of_profile) else {
+        return Ok(LastCommit::InLedger);
+    };
+    let io = |source| LoadError::Io { doing: "read the commit of the last success from", path: path.clone(), source };
+    let commit = commit_file::read(&path).map_err(io)?;
+    Ok(LastCommit::InFile { path, commit })
 }
 
 /// Asks the remote for tags, where the profile has that step.
@@ -132,7 +148,7 @@ fn shown(note: &Located<String>) -> String {
 /// Adds the hooks that are found by their names, before those of the manifest.
 async fn add_found(
     manifest: &mut Manifest,
-    profile: &crate::profile::Profile,
+    profile: &Profile,
     source: &Source,
     chosen: &Chosen,
     sayings: &mut Sayings,

@@ -10,6 +10,7 @@ use super::outcome::{Outcome, SkipReason, Usage, Verdict};
 use super::source::HookSource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// The version of the event format.
 pub const SCHEMA: u32 = 1;
@@ -177,6 +178,9 @@ pub struct RunHeader {
     /// What that run said, and this one goes on to say.
     #[serde(default)]
     pub earlier: Earlier,
+    /// Why it ran; null in journals that are older than the question.
+    #[serde(default)]
+    pub trigger: Option<Trigger>,
 }
 
 /// What the run that is resumed said of itself: it is part of the same deployment.
@@ -188,6 +192,43 @@ pub struct Earlier {
     pub migrations_run: Vec<String>,
     /// The profile's lines and `detail=` of every step and hook, in order.
     pub details: Vec<String>,
+}
+
+/// Why a run began: the commit, compared with that of the last success.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "why", rename_all = "kebab-case")]
+pub enum Trigger {
+    /// It is the start of a container or machine: the commit is not compared.
+    AtStart,
+    /// Nothing has succeeded before.
+    FirstCommit,
+    /// The commit is another one.
+    CommitChanged {
+        /// The commit of the last success.
+        from: Commit,
+    },
+    /// The last run was for the same commit, and didn't succeed.
+    Retry {
+        /// That run.
+        run: RunId,
+    },
+    /// The commit is the same: somebody asked for it, or a hook of it is still open.
+    CommitUnchanged,
+    /// No commit is known.
+    UnknownRevision,
+}
+
+impl fmt::Display for Trigger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AtStart => f.write_str("a container or machine started"),
+            Self::FirstCommit => f.write_str("nothing had succeeded before"),
+            Self::CommitChanged { from } => write!(f, "the commit changed from {from:.12}"),
+            Self::Retry { run } => write!(f, "run {run} of the same commit did not succeed"),
+            Self::CommitUnchanged => f.write_str("it was asked for, with the commit of the last success"),
+            Self::UnknownRevision => f.write_str("no commit is known"),
+        }
+    }
 }
 
 /// What a person says of an execution.

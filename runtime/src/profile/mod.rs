@@ -61,6 +61,12 @@ pub struct Profile {
     pub target: Target,
     /// A file, below the application's root, that says a release is done; `{tag}` is the tag. The lifecycle writes it once, after the last hook.
     pub marker: Option<String>,
+    /// A file, by its absolute path, that holds the commit of the last success in the ledger's place: without it everything runs. The ledger
+    /// knows if absent, and remembers it for longer.
+    pub commit_file: Option<String>,
+    /// How a branch is followed (`wasmhook watch`).
+    #[serde(default)]
+    pub watch: ProfileWatch,
     /// What reads a line with `shell = true`: a program and its options, the line comes last. `/bin/sh -c` if absent.
     #[serde(default)]
     pub shell: Vec<String>,
@@ -95,6 +101,20 @@ pub struct ProfileLimits {
     pub fuel: Option<u64>,
     /// Output bytes (`"10MiB"`).
     pub output: Option<String>,
+}
+
+/// How a branch is followed, as people write it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProfileWatch {
+    /// The time between two cycles (`"30s"`, which it is if absent).
+    pub interval: Option<String>,
+    /// A variable of the environment that says it instead (`--from-env`).
+    pub interval_variable: Option<String>,
+    /// The longest time between two cycles: each cycle that fails doubles it up to here. If absent it stays as it is.
+    pub backoff: Option<String>,
+    /// How long the remote may take to answer (`"60s"`, which it is if absent).
+    pub fetch_timeout: Option<String>,
 }
 
 /// How hooks are found by name: `<folder>/<tag>[.<phase>].<ext>`.

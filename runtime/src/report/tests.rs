@@ -82,6 +82,7 @@ impl Journal {
             dry_run: false,
             resumes: None,
             earlier: Earlier::default(),
+            trigger: None,
         };
         Self(Vec::new()).then(What::RunStarted { header: Box::new(header), steps })
     }

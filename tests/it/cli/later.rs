@@ -14,13 +14,12 @@ fn refused(args: &[&str], project: &Project, what: &str) {
 #[test]
 fn commands_of_later_versions() {
     let project = Project::new("");
-    let commands: [&[&str]; 9] = [
+    let commands: [&[&str]; 8] = [
         &["new", "hook", "--lang", "rust"],
         &["build"],
         &["inspect", "hook.wasm"],
         &["bench", "hook"],
         &["replay", "file"],
-        &["watch", "--interval", "30s", "--", "cmd"],
         &["doctor"],
         &["grants", "suggest"],
         &["approve"],

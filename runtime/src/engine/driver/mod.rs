@@ -64,6 +64,8 @@ pub struct Setting<'a> {
     pub keep: &'a mut Keep,
     /// What to do when the last phase is over and everything in it succeeded.
     pub after_hooks: &'a (dyn Fn() -> Result<(), String> + Send + Sync),
+    /// What to do when the run has succeeded, before that is recorded.
+    pub after_success: &'a (dyn Fn() -> Result<(), String> + Send + Sync),
 }
 
 /// Something that happened outside.

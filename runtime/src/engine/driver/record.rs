@@ -34,6 +34,11 @@ impl Driver<'_, '_> {
             Record::Interrupted { signal } => self.journal.record(What::Interrupted { signal }, None, Durability::Later),
             Record::RunFinished { status } => {
                 let detail = self.left_half_way(status);
+                if status == Status::Success
+                    && let Err(message) = (self.setting.after_success)()
+                {
+                    self.journal.record(What::Warning { code: codes::COMMIT_NOT_WRITTEN.to_owned(), message }, None, Durability::Later)?;
+                }
                 if let Some(would_change) = self.setting.keep.would_change() {
                     self.journal.record(would_change, None, Durability::Later)?;
                 }

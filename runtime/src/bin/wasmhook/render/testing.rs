@@ -113,6 +113,7 @@ pub mod journal {
             dry_run: false,
             resumes: None,
             earlier: Earlier::default(),
+            trigger: None,
         };
         let steps = vec![
             host("stop-services"),
