@@ -78,6 +78,7 @@ codes! {
     SCRIPT_MARKER = "script-marker": "Scripts of one release share a marker file, and the second would skip itself.";
     SINGLE_COMMAND = "single-command": "A command is more than one program with its arguments.";
     STAGE_LEFT = "stage-left": "A stage could not be removed; the next run in that directory removes it.";
+    STALE_RUN = "stale-run": "A run had the lock for too long, and was ended and replaced.";
     STOPPED_EARLY = "stopped-early": "The run was stopped before anything of it ran.";
     TAG_ELSEWHERE = "tag-elsewhere": "The tag and the commit that were given differ.";
     TARGET = "target": "What is deployed, where that isn't obvious.";
