@@ -33,6 +33,7 @@ mod not_run;
 #[cfg(test)]
 mod profiles;
 mod resolve;
+mod turn;
 mod watch;
 
 pub use builder::{Builder, STAGES};
@@ -42,7 +43,7 @@ pub use watch::{Told, Watch};
 use crate::engine::{Clock, Error as RunError, Executors, Prepared, Readiness, Runner, Sink, Stages, Stop, Writers, resume, staging};
 use crate::exec::Hold;
 use crate::exec::in_code::{InCode, StepFn};
-use crate::ledger::lock::{Attempt, Holder, Lock, LockError, Owner};
+use crate::ledger::lock::{Holder, Lock, LockError, NotEnded};
 use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{Ledger, LedgerError, Target};
 use crate::load::{self, Declared, LoadError, Previous, Probe, Request};
@@ -54,6 +55,7 @@ use ledgers::Ledgers;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
+use turn::{Lockout, Patience};
 
 /// Hears of whoever is waited for.
 type OnWait = Box<dyn Fn(&Holder) + Send + Sync>;
@@ -96,6 +98,8 @@ pub struct Engine {
     cache: PathBuf,
     command: String,
     lock_patience: Option<Duration>,
+    /// Whether this process is there for one run.
+    alone: bool,
     sinks: Vec<Arc<dyn Sink>>,
     clock: Clock,
     ledgers: Ledgers,
@@ -120,7 +124,7 @@ pub struct Preview {
 /// What has to be there before a run begins.
 enum Turn {
     Ours { lock: Arc<Lock>, ledger: Box<dyn Ledger>, prepared: Box<Prepared> },
-    Theirs(Holder),
+    Theirs(Holder, Option<NotEnded>),
 }
 
 impl Engine {
@@ -160,7 +164,7 @@ impl Engine {
         };
         let (lock, ledger, prepared) = match turn {
             Turn::Ours { lock, ledger, prepared } => (lock, ledger, prepared),
-            Turn::Theirs(holder) => return Ok(not_run::locked_out(&target, on_locked, &holder)),
+            Turn::Theirs(holder, why) => return Ok(not_run::locked_out(&target, on_locked, &holder, why.as_ref())),
         };
         let writers = Writers { ledger: Some(ledger), sinks: self.sinks.clone(), clock: self.clock.clone() };
         let heart = Arc::downgrade(&lock);
@@ -225,30 +229,17 @@ impl Engine {
 
     /// The lock, and under it the ledger and the plan.
     async fn turn(&self, declared: Declared, request: &Request, target: &Target) -> Result<Turn, Error> {
-        let lock = match self.lock(target, on_locked(&declared, request)).await? {
-            Attempt::Held(lock) => Arc::new(lock),
-            Attempt::Busy(holder) => return Ok(Turn::Theirs(holder)),
+        let patience = Patience { on_locked: on_locked(&declared, request), ..Patience::of(&declared.profile) };
+        let (lock, replaced) = match self.lock(target, patience).await? {
+            Lockout::Ours(lock, replaced) => (Arc::new(lock), replaced),
+            Lockout::Theirs(holder, why) => return Ok(Turn::Theirs(holder, why)),
         };
         let ledger = self.ledgers.open()?;
         staging::make_scratch(&self.stages).map_err(|source| Error::Scratch { path: self.stages.scratch.clone(), source })?;
         let request = going_on(request.clone(), Some(&*ledger), target)?;
-        let prepared = Box::pin(load::prepare(declared, &request, self.new_run(), &self.probe)).await?;
+        let mut prepared = Box::pin(load::prepare(declared, &request, self.new_run(), &self.probe)).await?;
+        prepared.plan.warnings.extend(replaced);
         Ok(Turn::Ours { lock, ledger, prepared: Box::new(prepared) })
-    }
-
-    async fn lock(&self, target: &Target, on_locked: OnLocked) -> Result<Attempt, LockError> {
-        let owner = Owner::of_this_process(&self.command, (self.clock)());
-        match on_locked {
-            OnLocked::Wait => {
-                let on_wait = |holder: &Holder| {
-                    if let Some(told) = &self.on_wait {
-                        told(holder);
-                    }
-                };
-                Lock::acquire_waiting(&self.state, target, &owner, self.lock_patience, on_wait).await
-            }
-            OnLocked::Skip | OnLocked::Fail => Lock::try_acquire(&self.state, target, &owner),
-        }
     }
 
     /// A name for a run: its time, and enough chance to tell two runs of one moment apart.

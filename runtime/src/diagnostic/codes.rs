@@ -87,6 +87,7 @@ codes! {
     SOURCE_PARTS = "source-parts": "A part of a source is not copied as it is.";
     SOURCE_UNREAD = "source-unread": "A repository that hooks come from could not be read.";
     STAGE_LEFT = "stage-left": "A stage could not be removed; the next run in that directory removes it.";
+    STALE_RUN = "stale-run": "A run had the lock for too long, and was ended and replaced.";
     STOPPED_EARLY = "stopped-early": "The run was stopped before anything of it ran.";
     TAG_ELSEWHERE = "tag-elsewhere": "The tag and the commit that were given differ.";
     TARGET = "target": "What is deployed, where that isn't obvious.";

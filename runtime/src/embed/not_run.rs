@@ -3,14 +3,14 @@
 use crate::diagnostic::codes;
 use crate::engine::Idle;
 use crate::ledger::Target;
-use crate::ledger::lock::Holder;
+use crate::ledger::lock::{Holder, NotEnded};
 use crate::model::event::Status;
 use crate::model::policy::OnLocked;
 use crate::plan::Plan;
 use crate::report::{Notice, Report};
 
 /// Another run has the lock, and the profile doesn't wait (any longer).
-pub(super) fn locked_out(target: &Target, on_locked: OnLocked, holder: &Holder) -> Report {
+pub(super) fn locked_out(target: &Target, on_locked: OnLocked, holder: &Holder, why: Option<&NotEnded>) -> Report {
     let status = if on_locked == OnLocked::Skip { Status::Skipped } else { Status::Locked };
     let Target { app, environment } = target;
     let message = match holder {
@@ -19,6 +19,10 @@ pub(super) fn locked_out(target: &Target, on_locked: OnLocked, holder: &Holder) 
             owner.user, owner.host, owner.pid, owner.since, owner.command
         ),
         Holder::Unknown => format!("{app} in {environment} is locked by another run"),
+    };
+    let message = match why {
+        Some(why) => format!("{message}; it has had the lock for too long, but {why}: see to it there"),
+        None => message,
     };
     report(target, status, "locked", message)
 }

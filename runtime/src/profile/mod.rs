@@ -17,11 +17,14 @@ use crate::diagnostic::{Diagnostic, has_errors};
 use crate::document;
 use crate::model::grant::DirMode;
 use crate::model::id::StepName;
+use crate::model::limits::Limits;
 use crate::model::policy::{
     AfterFailure, Background, Cwd, EnvPolicy, Files, Gate, OnFailure, OnLocked, OnTimeout, OnUnknown, Resume, Sandbox, Scope, When,
 };
+use crate::model::units::parse_duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// A lifecycle: ordered steps with policies, and the platform's defaults.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -36,6 +39,8 @@ pub struct Profile {
     pub description: String,
     /// What a run does when another one holds the lock.
     pub on_locked: OnLocked,
+    /// After how long the owner of the lock is told to stop, and then killed, and its run replaced (`"15m"`); never if absent.
+    pub stale_after: Option<String>,
     /// What happens to a hook that was running when the engine died.
     pub on_unknown: OnUnknown,
     /// Who gets the app environment.
@@ -313,6 +318,14 @@ pub const fn report_fields() -> &'static [&'static str] {
     read::REPORT_FIELDS
 }
 
+impl ProfileLimits {
+    /// Time between TERM and KILL.
+    #[must_use]
+    pub fn grace(&self) -> Duration {
+        self.grace.as_deref().and_then(|text| parse_duration(text).ok()).unwrap_or_else(|| Limits::default().grace())
+    }
+}
+
 impl PhasePolicy {
     /// Whether it has its turn also after an abort: always, or because something failed.
     #[must_use]
@@ -333,6 +346,13 @@ impl Profile {
             Some(profile) if !has_errors(&found) => Ok(profile),
             _ => Err(found),
         }
+    }
+
+    /// After how long the owner of the lock is ended.
+    #[must_use]
+    pub fn stale_after(&self) -> Option<Duration> {
+        // It was read once before: a profile with another text isn't one.
+        self.stale_after.as_deref().and_then(|text| parse_duration(text).ok())
     }
 
     /// The step of this name.

@@ -15,7 +15,7 @@ use serde::Serialize;
 use std::collections::HashSet;
 
 document!(Profile, "the profile", {
-    schema: version, name: required, description: required, on_locked: required, on_unknown: required, env: optional, cwd: optional,
+    schema: version, name: required, description: required, on_locked: required, stale_after: optional, on_unknown: required, env: optional, cwd: optional,
     sandbox: optional, default_mode: required, default_phase: optional, limits: optional, discovery: optional, target: optional,
     marker: optional, commit_file: optional, watch: optional, shell: optional, commands: optional, aliases as "alias": optional, default_hooks as "default_hook": optional,
     dialect: optional, steps as "step": required,
@@ -166,6 +166,11 @@ fn report(code: &'static str, message: String, key: &str, table: &Table<'_>, pro
 fn profile(read: &Profile, table: &Table<'_>, problems: &mut Problems) {
     if read.steps.is_empty() {
         report(codes::BAD_VALUE, "a lifecycle has at least one `[[step]]`".to_owned(), "step", table, problems);
+    }
+    unit(("stale_after", read.stale_after.as_deref()), |text| parse_duration(text).err(), table, problems);
+    if read.stale_after().is_some_and(|time| time.is_zero()) {
+        let message = "`stale_after = \"0\"` would end each run that another one meets".to_owned();
+        report(codes::BAD_VALUE, message, "stale_after", table, problems);
     }
     let mut names = HashSet::new();
     for (name, span) in table.texts("step", "name") {
