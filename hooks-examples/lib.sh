@@ -16,6 +16,10 @@ trap 'exit 143' TERM
 # Builds what isn't there yet, and makes two sites: one for the commands as they stand in the document, one for the modules.
 prepare() {
     heading "Building: wasmhook, and the hooks in Rust and C for WASI"
+    case ${WASMHOOK:-} in
+        /* | '') ;;
+        */*) WASMHOOK="$PWD/$WASMHOOK" ;;
+    esac
     if [ -z "${WASMHOOK:-}" ]; then
         "$root/tests/setup.sh"
         (cd "$root" && cargo build --quiet --workspace)

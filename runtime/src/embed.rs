@@ -229,7 +229,7 @@ impl Engine {
 
     /// The lock, and under it the ledger and the plan.
     async fn turn(&self, declared: Declared, request: &Request, target: &Target) -> Result<Turn, Error> {
-        let patience = Patience { on_locked: on_locked(&declared, request), ..Patience::of(&declared.profile) };
+        let patience = Patience::of(&declared.profile).over(on_locked(&declared, request));
         let (lock, replaced) = match self.lock(target, patience).await? {
             Lockout::Ours(lock, replaced) => (Arc::new(lock), replaced),
             Lockout::Theirs(holder, why) => return Ok(Turn::Theirs(holder, why)),

@@ -28,6 +28,14 @@ impl Patience {
         Self { on_locked: profile.on_locked, stale_after: profile.stale_after(), grace }
     }
 
+    /// None: whoever has it keeps it, and isn't waited for.
+    pub(super) const NONE: Self = Self { on_locked: OnLocked::Skip, stale_after: None, grace: Duration::ZERO };
+
+    /// The same, where what `on_locked` says is decided.
+    pub(super) fn over(self, on_locked: OnLocked) -> Self {
+        Self { on_locked, ..self }
+    }
+
     /// The same, where an owner is never ended.
     pub(super) const fn without_an_end(self) -> Self {
         Self { stale_after: None, ..self }

@@ -39,7 +39,9 @@ impl Checks for Preflight {
         findings.extend(refused.map(|denial| format!("{}; to allow it: {}", denial.what, denial.allow)));
         // What comes from a repository of its own was looked at in its listing; on the machine there is only the program that PATH finds.
         if let PlanGuest::Native { argv, tree: Some(_), .. } = &hook.guest {
-            findings.extend(argv.first().filter(|program| !program.contains('/')).and_then(|_| program(argv, "/", None, self.path_of(&hook.grants))));
+            findings.extend(
+                argv.first().filter(|program| !program.contains('/')).and_then(|_| program(argv, "/", None, self.path_of(&hook.grants))),
+            );
         }
         if let PlanGuest::Native { argv, cwd, script, tree: None, .. } = &hook.guest {
             if !Path::new(cwd).is_dir() {

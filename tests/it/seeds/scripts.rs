@@ -8,6 +8,7 @@ fn job(folder: &str, phase: &str) -> Deployed {
     let site = Site::of("commit-sync");
     let script = root().join("tests/fixtures/s4/jobs").join(folder).join(format!("{phase}.sh"));
     site.write(&format!("app/jobs/{phase}.sh"), std::fs::read(script).unwrap());
+    site.write("app/migrations/0001_initial.sql", "CREATE TABLE users (id INTEGER);\n");
     site.commit();
     let command = format!("bash {phase}.sh");
     let prefix = phase.to_uppercase();
@@ -46,4 +47,34 @@ fn s4_56_s4_74_the_documents_jobs_call_what_they_call_on_the_platform() {
         assert!(ran.lines(&place).contains(&said), "{folder}/{phase}: {}", ran.stderr);
         assert!(ran.lines(&place).iter().any(|line| line.contains("; in ./jobs; with ")), "{folder}/{phase}: {}", ran.stderr);
     }
+}
+
+/// A script of the document's quick start.
+fn quick_start(name: &str) -> Vec<u8> {
+    std::fs::read(root().join("tests/fixtures/s4/jobs/quick-start").join(name)).unwrap()
+}
+
+fn deploy(site: &Site, spec: &str) -> Deployed {
+    site.commit();
+    let file = root().join(format!("tests/fixtures/s4/import/{spec}.yaml"));
+    site.deploy(&["--manifest", file.to_str().unwrap(), "--app", "my-app"]).exits(0)
+}
+
+#[test]
+fn the_quick_start_runs_as_it_stands() {
+    let site = Site::of("commit-sync");
+    site.write("app/scripts/pre-deploy/migrate.sh", quick_start("migrate.sh"));
+    site.write("app/scripts/post-deploy/warm-cache.sh", quick_start("warm-cache.sh"));
+    let ran = deploy(&site, "quick-start");
+    assert_eq!(ran.calls(), ["npx <prisma> <migrate> <deploy>", "curl <-s> <http://localhost:8080/api/data>"], "{}", ran.stderr);
+    assert_eq!(ran.sequence().iter().map(|row| row[2].as_str()).collect::<Vec<_>>(), ["succeeded", "succeeded"]);
+}
+
+#[test]
+fn the_jobs_of_a_monorepo_run_in_their_part_of_it() {
+    let site = Site::of("commit-sync");
+    site.write("app/apps/backend/scripts/pre-deploy/migrate.sh", quick_start("migrate.sh"));
+    let ran = deploy(&site, "monorepo");
+    assert_eq!(ran.calls(), ["npx <prisma> <migrate> <deploy>"], "{}", ran.stderr);
+    assert!(ran.stderr.contains("; in ./apps/backend/scripts/pre-deploy; with "), "{}", ran.stderr);
 }

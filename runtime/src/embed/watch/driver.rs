@@ -122,7 +122,7 @@ impl<'a> Driver<'a> {
             Ok(Found::Current(commit)) => (Followed::Yes, Told::CheckedOut { commit, from: None }),
             Ok(Found::Advanced { from, to }) => (Followed::Yes, Told::CheckedOut { commit: to, from }),
             Ok(Found::Locked(holder)) => {
-                let report = self.plan.place.target.as_ref().map(|target| not_run::locked_out(target, OnLocked::Skip, &holder));
+                let report = self.plan.place.target.as_ref().map(|target| not_run::locked_out(target, OnLocked::Skip, &holder, None));
                 (Followed::Locked, Told::Ran { report: Box::new(report.unwrap_or_else(|| Report::not_started(Status::Skipped))) })
             }
             // The run tells that no commit is known.

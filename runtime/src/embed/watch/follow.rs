@@ -1,12 +1,12 @@
 //! A look at the remote, and the fast-forward of what is checked out.
 
 use crate::discover::{Advance, FollowError, Git, Repository, Upstream};
+use crate::embed::turn::{Lockout, Patience};
 use crate::embed::{Engine, Error};
 use crate::engine::Stop;
 use crate::ledger::Target;
-use crate::ledger::lock::{Attempt, Holder};
+use crate::ledger::lock::Holder;
 use crate::model::id::Commit;
-use crate::model::policy::OnLocked;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -63,9 +63,9 @@ pub(super) async fn follow(engine: &Engine, place: &Place, stop: &Stop) -> Resul
         return Ok(Found::Current(head));
     }
     let _lock = match &place.target {
-        Some(target) => match engine.lock(target, OnLocked::Skip).await? {
-            Attempt::Held(lock) => Some(lock),
-            Attempt::Busy(holder) => return Ok(Found::Locked(holder)),
+        Some(target) => match engine.lock(target, Patience::NONE).await? {
+            Lockout::Ours(lock, _) => Some(lock),
+            Lockout::Theirs(holder, _) => return Ok(Found::Locked(holder)),
         },
         None => None,
     };

@@ -7,7 +7,7 @@ use crate::engine::keep::{self, Done};
 use crate::engine::lifecycle;
 use crate::engine::machine::{At, Decision, Record};
 use crate::ledger::{Durability, LedgerError};
-use crate::model::event::{Finished, Place, What};
+use crate::model::event::{Finished, Place, Status, What};
 use crate::model::job::Execution;
 use crate::model::outcome::{Outcome, SkipReason, Verdict};
 use crate::plan::PlanStepKind;
