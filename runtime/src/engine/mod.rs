@@ -33,7 +33,7 @@ use crate::exec::{Executor, Hold};
 use crate::ledger::{LedgerError, RunRecord, Target};
 use crate::model::event::{Place, RunHeader, Status, What};
 use crate::model::grant::{EnvSource, OutputRef};
-use crate::model::id::RunId;
+use crate::model::id::{Digest, RunId};
 use crate::model::outcome::SkipReason;
 use crate::plan::{Notice, Plan, PlanHook, PlanStepKind, difference};
 use crate::report::Report;
@@ -357,7 +357,7 @@ fn changed_notice(changed: &Changed) -> Notice {
 
 /// The report of a run that was refused before it began: nothing of it is recorded.
 fn refused(prepared: &Prepared, reasons: Vec<Notice>) -> Report {
-    let mut report = Report::not_started(Status::Refused).of(&header(prepared, false));
+    let mut report = Report::not_started(Status::Refused).of(&header(prepared, prepared.plan.digest(), false));
     report.notices = reasons.into_iter().map(|Notice { code, message }| crate::report::Notice { code, message }).collect();
     report
 }
@@ -386,14 +386,14 @@ fn plan_changed(run: &RunId, changed: &[String]) -> Notice {
     Notice { code: codes::PLAN_CHANGED.to_owned(), message }
 }
 
-fn started(prepared: &Prepared, resumes: Option<RunId>, dry_run: bool) -> What {
+fn started(prepared: &Prepared, digest: Digest, resumes: Option<RunId>, dry_run: bool) -> What {
     What::RunStarted {
-        header: Box::new(RunHeader { resumes, ..header(prepared, dry_run) }),
+        header: Box::new(RunHeader { resumes, ..header(prepared, digest, dry_run) }),
         steps: lifecycle::planned_steps(&prepared.plan),
     }
 }
 
-fn header(prepared: &Prepared, dry_run: bool) -> RunHeader {
+fn header(prepared: &Prepared, plan_digest: Digest, dry_run: bool) -> RunHeader {
     let plan = &prepared.plan;
     RunHeader {
         app: plan.app.clone(),
@@ -402,7 +402,7 @@ fn header(prepared: &Prepared, dry_run: bool) -> RunHeader {
         tag: plan.tag.clone(),
         commit: plan.commit.clone(),
         previous_version: plan.previous_version.clone(),
-        plan_digest: plan.digest(),
+        plan_digest,
         dry_run,
         resumes: None,
     }
@@ -418,9 +418,9 @@ fn died(run: &RunId, remains: &replay::Remains) -> What {
 /// Opens the run in the journal, with everything a person should know about it.
 fn open(journal: &mut Journal<'_>, prepared: &Prepared, resumes: Option<RunId>, decisions: &Decisions, dry_run: bool) -> Result<(), Error> {
     let plan = &prepared.plan;
-    let json = serde_json::to_string(plan).map_err(|source| Error::OldPlan { run: prepared.run.clone(), source })?;
+    let (json, digest) = plan.written().map_err(|source| Error::OldPlan { run: prepared.run.clone(), source })?;
     let release = gate::release_of(plan, crate::model::policy::Gate::Once, &prepared.run);
-    journal.open(&target(plan), &release, &json, started(prepared, resumes, dry_run))?;
+    journal.open(&target(plan), &release, &json, started(prepared, digest, resumes, dry_run))?;
     for Notice { code, message } in plan.warnings.iter().chain(&decisions.notices).cloned() {
         journal.record(What::Warning { code, message }, None, crate::ledger::Durability::Later)?;
     }
