@@ -1,7 +1,7 @@
 //! Single hooks under criterion: for whoever changes the executor and wants to know by how much.
 
 use crate::guests;
-use crate::ratios::Site;
+use crate::ratios::{ManyHooks, Site};
 use crate::sandbox::{Sandbox, job};
 use criterion::Criterion;
 
@@ -13,6 +13,7 @@ pub fn run(filter: Option<&str>) {
     }
     noop(&mut criterion);
     marker(&mut criterion);
+    plan(&mut criterion);
     criterion.final_summary();
 }
 
@@ -32,5 +33,14 @@ fn marker(criterion: &mut Criterion) {
     let job = site.job();
     group.bench_function("sandbox", |bencher| bencher.iter(|| sandbox.succeed(&job)));
     group.bench_function("bash", |bencher| bencher.iter(|| site.script()));
+    group.finish();
+}
+
+fn plan(criterion: &mut Criterion) {
+    let hooks = ManyHooks::new();
+    let mut group = criterion.benchmark_group("plan");
+    group.sample_size(10).bench_function("1000 no-op hooks", |bencher| {
+        bencher.iter_custom(|rounds| (0..rounds).map(|_| hooks.run()).sum());
+    });
     group.finish();
 }

@@ -37,7 +37,7 @@ use crate::exec::{Executor, Hold};
 use crate::ledger::{LedgerError, RunRecord, Target};
 use crate::model::event::{Earlier, Place, RunHeader, Status, Trigger, What};
 use crate::model::grant::{EnvSource, OutputRef};
-use crate::model::id::{Commit, RunId};
+use crate::model::id::{Commit, Digest, RunId};
 use crate::model::outcome::SkipReason;
 use crate::plan::{Notice, Plan, PlanHook, PlanStepKind, difference};
 use crate::report::Report;
@@ -249,8 +249,10 @@ impl Runner {
         }
         let mut journal = Journal::new(&mut self.writers, prepared.run.clone(), 0);
         let (resumes, earlier) = base.map(|base| (base.run, base.said)).unzip();
-        let header = RunHeader { resumes, earlier: earlier.unwrap_or_default(), trigger: Some(trigger), ..header(prepared, keep.is_dry()) };
-        open(&mut journal, prepared, header, &decisions)?;
+        let (json, digest) = prepared.plan.written().map_err(|source| Error::OldPlan { run: prepared.run.clone(), source })?;
+        let header = header(prepared, digest, keep.is_dry());
+        let header = RunHeader { resumes, earlier: earlier.unwrap_or_default(), trigger: Some(trigger), ..header };
+        open(&mut journal, prepared, header, &json, &decisions)?;
         let machine = Machine::new(lifecycle::of(&prepared.plan, &decisions));
         let is_dry = keep.is_dry();
         let marker = || if is_dry { Ok(()) } else { write_marker(prepared, &decisions) };
@@ -402,7 +404,7 @@ fn changed_notice(changed: &Changed) -> Notice {
 
 /// The report of a run that was refused before it began: nothing of it is recorded.
 fn refused(prepared: &Prepared, reasons: Vec<Notice>) -> Report {
-    let mut report = Report::not_started(Status::Refused).of(&header(prepared, false));
+    let mut report = Report::not_started(Status::Refused).of(&header(prepared, prepared.plan.digest(), false));
     report.notices = reasons.into_iter().map(|Notice { code, message }| crate::report::Notice { code, message }).collect();
     report
 }
@@ -431,7 +433,7 @@ fn plan_changed(run: &RunId, changed: &[String]) -> Notice {
     Notice { code: codes::PLAN_CHANGED.to_owned(), message }
 }
 
-fn header(prepared: &Prepared, dry_run: bool) -> RunHeader {
+fn header(prepared: &Prepared, plan_digest: Digest, dry_run: bool) -> RunHeader {
     let plan = &prepared.plan;
     RunHeader {
         app: plan.app.clone(),
@@ -440,7 +442,7 @@ fn header(prepared: &Prepared, dry_run: bool) -> RunHeader {
         tag: plan.tag.clone(),
         commit: plan.commit.clone(),
         previous_version: plan.previous_version.clone(),
-        plan_digest: plan.digest(),
+        plan_digest,
         dry_run,
         resumes: None,
         earlier: Earlier::default(),
@@ -456,12 +458,11 @@ fn died(run: &RunId, remains: &replay::Remains) -> What {
 }
 
 /// Opens the run in the journal, with everything a person should know about it.
-fn open(journal: &mut Journal<'_>, prepared: &Prepared, header: RunHeader, decisions: &Decisions) -> Result<(), Error> {
+fn open(journal: &mut Journal<'_>, prepared: &Prepared, header: RunHeader, json: &str, decisions: &Decisions) -> Result<(), Error> {
     let plan = &prepared.plan;
-    let json = serde_json::to_string(plan).map_err(|source| Error::OldPlan { run: prepared.run.clone(), source })?;
     let release = gate::release_of(plan, crate::model::policy::Gate::Once, &prepared.run);
     let started = What::RunStarted { header: Box::new(header), steps: lifecycle::planned_steps(plan) };
-    journal.open(&target(plan), &release, &json, started)?;
+    journal.open(&target(plan), &release, json, started)?;
     for Notice { code, message } in plan.warnings.iter().chain(&decisions.notices).cloned() {
         journal.record(What::Warning { code, message }, None, crate::ledger::Durability::Later)?;
     }

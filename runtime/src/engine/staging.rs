@@ -277,6 +277,8 @@ impl Staging {
             guest: dir.guest.clone(),
             dir: Arc::new(handle),
             user_namespace: namespace.map(Arc::new),
+            of: stage.identity(area.index, below),
+            live: stage.live(area.index).map(|(path, identity)| (path.to_owned(), identity)).collect(),
         }))
     }
 

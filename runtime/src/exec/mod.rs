@@ -16,6 +16,7 @@ pub mod wasm;
 use crate::model::job::{Execution, Job, Stream};
 use std::future::Future;
 use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -54,6 +55,10 @@ pub struct Staged {
     pub dir: Arc<OwnedFd>,
     /// The user namespace that owns the mount, if it was made without privileges.
     pub user_namespace: Option<Arc<OwnedFd>>,
+    /// Device and inode of the directory that it shows, if it is known: the grant is of no other.
+    pub of: Option<(u64, u64)>,
+    /// Granted directories that stay live in it, by their paths on the host, with the same.
+    pub live: Vec<(PathBuf, (u64, u64))>,
 }
 
 impl Surroundings {

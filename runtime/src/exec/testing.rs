@@ -34,7 +34,7 @@ impl Kind {
             }
         };
         match opened {
-            Ok(dir) => Some(Staged { guest: guest.to_owned(), dir: Arc::new(dir), user_namespace: None }),
+            Ok(dir) => Some(Staged { guest: guest.to_owned(), dir: Arc::new(dir), user_namespace: None, of: None, live: Vec::new() }),
             Err(rustix::io::Errno::PERM) => {
                 eprintln!("not shown here: views that are {self:?}, since this user may not mount");
                 None

@@ -353,6 +353,7 @@ fn a_plan_survives_the_way_through_json_with_its_digest() {
     let plan = world(HOOK).plan().unwrap();
     let back: Plan = serde_json::from_str(&serde_json::to_string(&plan).unwrap()).unwrap();
     assert_eq!((back.digest(), &back), (plan.digest(), &plan));
+    assert_eq!(plan.written().unwrap(), (serde_json::to_string(&plan).unwrap(), plan.digest()));
     assert_eq!(Plan { warnings: vec![Notice { code: "target".into(), message: "said".into() }], ..back.clone() }.digest(), plan.digest());
 }
 

@@ -201,7 +201,10 @@ impl Folder {
     fn reach(&mut self, place: &Place, hook: &HookId) -> usize {
         let name = place.to_string();
         if let Some(step) = self.report.steps.iter_mut().find(|step| step.step == place.step) {
-            step.not_run.retain(|other| *other != name);
+            // Mostly the first: they come in their order.
+            if let Some(index) = step.not_run.iter().position(|other| *other == name) {
+                step.not_run.remove(index);
+            }
         }
         let planned = self.planned.get(&Place { role: Role::Main, ..place.clone() });
         // A revert runs under its hook's plan, but for what it is.

@@ -59,8 +59,11 @@ impl Stage {
     fn decide(&mut self) -> std::result::Result<Log, CommitError> {
         let mut log = Log { schema: 1, label: self.label.clone(), parts: Vec::new() };
         let home = self.parts.first().map(|part| part.place.path.clone()).unwrap_or_default();
+        let mut found = Vec::new();
         for part in self.parts.iter_mut().filter(|part| part.ends == Ends::Txn) {
-            log.parts.push(part.prepare(&self.disk, &self.label, &home)?);
+            let changes = part.changes()?;
+            log.parts.push(part.prepare(&changes, &self.disk, &self.label, &home)?);
+            found.push(changes);
         }
         for part in &self.parts {
             for place in [Some(&part.place), part.landing.as_ref()].into_iter().flatten() {
@@ -69,25 +72,33 @@ impl Stage {
         }
         let Some(home) = self.parts.first().map(|part| &part.place) else { return Ok(log) };
         let text = serde_json::to_vec(&log).map_err(|_| Errno::INVAL).at("write the commit of", &home.path)?;
-        match write_durably(&self.disk, home, "commit", &text) {
+        let decided = write_durably(&self.disk, home, "commit", &text).at("write the commit of", &home.path).map_err(CommitError::Stage);
+        // Making all of it durable took its time, and the first rename is still to come.
+        match decided.and_then(|()| self.look_again(&found)) {
             Ok(()) => Ok(log),
-            Err(errno) => {
-                let source = StageError::Io { doing: "write the commit of", path: home.path.clone(), source: errno.into() };
-                Err(withdraw(&self.disk, home, source))
-            }
+            Err(error) => Err(withdraw(&self.disk, home, error)),
         }
+    }
+
+    /// Looks whether somebody else changed what will be committed, since its changes were found.
+    fn look_again(&self, found: &[Vec<Change>]) -> std::result::Result<(), CommitError> {
+        let mut conflicts = Vec::new();
+        for (part, changes) in self.parts.iter().filter(|part| part.ends == Ends::Txn).zip(found) {
+            conflicts.extend(part.overtaken(changes)?);
+        }
+        if conflicts.is_empty() { Ok(()) } else { Err(CommitError::Conflict { conflicts }) }
     }
 }
 
-/// After a failure somewhere between writing the log and making its name durable: takes the decision back, or says that it can't.
-fn withdraw(disk: &Disk, home: &Place, source: StageError) -> CommitError {
+/// After a failure somewhere between writing the log and the first rename: takes the decision back, or says that it can't.
+fn withdraw(disk: &Disk, home: &Place, why: CommitError) -> CommitError {
     let gone = |name: &str| match disk.unlink(&home.dir, OsStr::new(name)) {
         Err(Errno::NOENT) => Ok(()),
         removed => removed,
     };
-    match gone("commit").and_then(|()| disk.sync(&home.dir)) {
-        Ok(()) => CommitError::Stage(source),
-        Err(_) => CommitError::InDoubt { source },
+    match gone("commit").and_then(|()| disk.sync(&home.dir)).at("take back the commit of", &home.path) {
+        Ok(()) => why,
+        Err(second) => CommitError::InDoubt { source: if let CommitError::Stage(first) = why { first } else { second } },
     }
 }
 
@@ -102,17 +113,19 @@ pub(super) fn write_durably(disk: &Disk, home: &Place, name: &str, text: &[u8]) 
 }
 
 impl Part {
-    /// Everything but the decision: the steps, and all that they need, durable.
-    fn prepare(&mut self, disk: &Disk, label: &str, home: &Path) -> std::result::Result<log::Part, CommitError> {
+    /// What is to be committed: all of it can be, and nobody else changed it.
+    fn changes(&self) -> std::result::Result<Vec<Change>, CommitError> {
         let diff = self.diff()?;
         if let Some(refusal) = diff.refusals.first() {
             return Err(self.refusal(refusal));
         }
         let conflicts = self.conflicts(&diff.changes)?;
-        if !conflicts.is_empty() {
-            return Err(CommitError::Conflict { conflicts });
-        }
-        let mut steps = log::steps(&diff.changes);
+        if conflicts.is_empty() { Ok(diff.changes) } else { Err(CommitError::Conflict { conflicts }) }
+    }
+
+    /// Everything but the decision: the steps, and all that they need, durable.
+    fn prepare(&mut self, changes: &[Change], disk: &Disk, label: &str, home: &Path) -> std::result::Result<log::Part, CommitError> {
+        let mut steps = log::steps(changes);
         if !rustix::process::geteuid().is_root() {
             log::unlock(&mut steps, self.root.as_fd()).map_err(|(at, errno)| StageError::Io {
                 doing: "read",
@@ -131,11 +144,15 @@ impl Part {
             Some(landing) => (landing.path.clone(), PathBuf::new()),
             None => (self.place.path.clone(), PathBuf::from(self.tree_name())),
         };
-        Ok(log::Part { base: self.base.clone(), identity: (root.dev, root.ino), place, tree, steps })
+        Ok(log::Part { base: self.base.clone(), identity: root.identity(), place, tree, steps })
     }
 
     fn refusal(&self, refusal: &Refusal) -> CommitError {
         match refusal {
+            Refusal::Owner(at, node) => {
+                let user = rustix::process::geteuid().as_raw();
+                CommitError::OthersFile { path: self.base.join(at), owner: node.uid, group: node.gid, user }
+            }
             Refusal::NotStageable(at, kind) => CommitError::NotStageable { path: self.base.join(at), kind: *kind },
             Refusal::InLiveGrant(at) => {
                 let nested = self.nested.iter().find(|nested| at.starts_with(&nested.at)).map(|nested| nested.host.clone());
@@ -156,18 +173,40 @@ impl Part {
                     None if change.is_copy && Self::lost(&mut now, change, *begun).at("read", &path)? => Some(ConflictKind::Deleted),
                     _ => None,
                 },
-                Staged::Copy { .. } => match (change.before, now.node(&change.at).at("read", &path)?) {
-                    (None, Some(_)) => Some(ConflictKind::Created),
-                    (Some(_), None) => Some(ConflictKind::Deleted),
-                    (Some(before), Some(now)) if before != now => Some(ConflictKind::Modified),
-                    _ => None,
-                },
+                Staged::Copy { .. } => became(change.before, now.node(&change.at).at("read", &path)?),
             };
             conflicts.extend(how.map(|how| Conflict { path, how }));
         }
         conflicts.sort();
         conflicts.dedup();
         Ok(conflicts)
+    }
+
+    /// What somebody else changed of these since they were found, the directory itself included: another may stand there by now.
+    fn overtaken(&self, changes: &[Change]) -> std::result::Result<Vec<Conflict>, StageError> {
+        self.still_there()?;
+        let mut now = Tree::new(self.root.as_fd());
+        let mut conflicts = Vec::new();
+        // A landing is an entry of the directory itself.
+        let is_looked_at = |change: &&Change| {
+            let is_entered = change.at.as_os_str().is_empty() && self.landing.is_some();
+            !is_entered && !matches!(change.act, Act::Adapt { named: false, .. })
+        };
+        for change in changes.iter().filter(is_looked_at) {
+            let path = self.base.join(&change.at);
+            let how = became(change.before, now.node(&change.at).at("read", &path)?);
+            conflicts.extend(how.map(|how| Conflict { path, how }));
+        }
+        conflicts.dedup();
+        Ok(conflicts)
+    }
+
+    /// Whether the directory that was staged still stands at its path.
+    fn still_there(&self) -> std::result::Result<(), StageError> {
+        let replaced = || StageError::Replaced { base: self.base.clone() };
+        let now = tree::open_root(&self.base).and_then(Node::open).map_err(|_| replaced())?;
+        let staged = Node::open(&self.root).at("read", &self.base)?;
+        if now.identity() == staged.identity() { Ok(()) } else { Err(replaced()) }
     }
 
     /// Whether somebody else removed what a staged entry was copied from. A file may also have been moved here by the hook: then nobody has
@@ -217,6 +256,15 @@ impl Part {
             *from = to;
         }
         Ok(())
+    }
+}
+
+/// How one thing became another, if it did.
+fn became(before: Option<Node>, now: Option<Node>) -> Option<ConflictKind> {
+    match (before, now) {
+        (None, Some(_)) => Some(ConflictKind::Created),
+        (Some(_), None) => Some(ConflictKind::Deleted),
+        (before, now) => (before != now).then_some(ConflictKind::Modified),
     }
 }
 

@@ -4,12 +4,12 @@ use super::error::{At, StageError};
 use super::overlay::Nested;
 use super::tree::{self, Kind, Meta, Node, Tree};
 use super::{Limits, place};
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{AtFlags, Gid, Mode, OFlags};
 use rustix::io::{Errno, Result};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 /// What one entry was when it was copied.
@@ -37,11 +37,16 @@ impl From<StageError> for Failure {
     }
 }
 
-/// Copies everything below `base` into the empty directory `to`, but for what lies in nested grants.
-pub(super) fn copy(base: &Path, to: BorrowedFd<'_>, nested: &[Nested], limits: Limits) -> std::result::Result<Snapshot, Failure> {
-    let root = tree::open_root(base).at("open", base)?;
-    let root_node = Node::open(&root).at("read", base)?;
-    let mut copier = Copier { from: root.as_fd(), to, limits, bytes: 0, clones: Clones::default(), snapshot: Snapshot::new() };
+/// Copies everything below `root`, which stands at `base`, into the empty directory `to`, but for what lies in nested grants.
+pub(super) fn copy(
+    base: &Path,
+    root: BorrowedFd<'_>,
+    to: BorrowedFd<'_>,
+    nested: &[Nested],
+    limits: Limits,
+) -> std::result::Result<Snapshot, Failure> {
+    let root_node = Node::open(root).at("read", base)?;
+    let mut copier = Copier { from: root, to, limits, bytes: 0, clones: Clones::default(), snapshot: Snapshot::new() };
     copier.snapshot.insert(PathBuf::new(), Copied { base: root_node, copy: None });
     let mut dirs = vec![PathBuf::new()];
     let mut next = 0;
@@ -152,7 +157,12 @@ pub(super) fn copy_meta(from: &OwnedFd, to: &OwnedFd, base: &Node) -> Result<Nod
     let mut meta = Meta::of(from, base)?;
     if !rustix::process::geteuid().is_root() {
         let own = Node::open(to)?;
-        (meta.uid, meta.gid) = (own.uid, own.gid);
+        meta.uid = own.uid;
+        // A group that this user belongs to can be kept.
+        let group = Some(Gid::from_raw(meta.gid));
+        if meta.gid != own.gid && rustix::fs::chownat(to, c"", None, group, AtFlags::EMPTY_PATH).is_err() {
+            meta.gid = own.gid;
+        }
     }
     meta.set(to)?;
     Node::open(to)

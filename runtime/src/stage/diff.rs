@@ -40,6 +40,8 @@ pub(super) enum Act {
 pub(super) enum Refusal {
     NotStageable(PathBuf, Kind),
     InLiveGrant(PathBuf),
+    /// What stood there belongs to somebody to whom the new one can't be given.
+    Owner(PathBuf, Node),
 }
 
 #[derive(Debug, Default)]
@@ -175,7 +177,13 @@ impl Walk<'_> {
         let below = if under == Under::Hidden || marks.is_opaque { Under::Hidden } else { Under::Merged };
         if !self.is_untouched(at, now) {
             let old = self.meta_before(at, &dir)?;
-            if meta != old {
+            let meta = self.with_its_owner(at, now, meta, &old);
+            if self.is_of_others(&dir) && meta != old {
+                // Its time follows what comes and goes in it.
+                if !meta.is_but_for_time(&old) {
+                    self.found.refusals.push(Refusal::Owner(at.to_owned(), dir));
+                }
+            } else if meta != old {
                 let named = !meta.is_but_for_time(&old);
                 self.found.changes.push(Change { at: at.to_owned(), act: Act::Adapt { meta, named }, before, is_copy });
             }
@@ -189,6 +197,10 @@ impl Walk<'_> {
         match before {
             Some(dir) if dir.is_dir() => self.remove(at)?,
             Some(old) if self.is_untouched(at, now) || self.is_same(at, now, &old)? => return Ok(()),
+            Some(old) if self.is_of_others(&old) || (self.is_unprivileged_copy() && old.gid != now.gid) => {
+                self.found.refusals.push(Refusal::Owner(at.to_owned(), old));
+                return Ok(());
+            }
             _ => {}
         }
         self.found.changes.push(Change { at: at.to_owned(), act: Act::Put(*now), before, is_copy: marks.is_copy });
@@ -267,6 +279,24 @@ impl Walk<'_> {
             Before::Live => false,
             Before::Copied(snapshot) => snapshot.get(at).is_some_and(|copied| copied.copy.is_none()),
         }
+    }
+
+    /// Whether the copy belongs to this user, whoever the original belongs to.
+    fn is_unprivileged_copy(&self) -> bool {
+        matches!(self.sides.before, Before::Copied(_)) && !rustix::process::geteuid().is_root()
+    }
+
+    /// Whether what stood there belongs to somebody else, and its copy therefore to the wrong user.
+    fn is_of_others(&self, before: &Node) -> bool {
+        self.is_unprivileged_copy() && before.uid != rustix::process::geteuid().as_raw()
+    }
+
+    /// A copied directory goes back to its owner, and to its group if the hook didn't give it another.
+    fn with_its_owner(&self, at: &Path, now: &Node, meta: Meta, old: &Meta) -> Meta {
+        let Before::Copied(snapshot) = self.sides.before else { return meta };
+        let copy = snapshot.get(at).and_then(|copied| copied.copy);
+        let gid = if copy.is_some_and(|copy| copy.gid == now.gid) { old.gid } else { meta.gid };
+        if self.is_unprivileged_copy() { Meta { uid: old.uid, gid, ..meta } } else { meta }
     }
 
     /// Whether a copy is as it was when it was made.

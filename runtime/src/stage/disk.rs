@@ -5,6 +5,8 @@ use super::tree::Meta;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use rustix::io::{Errno, Result};
 use std::ffi::OsStr;
+#[cfg(test)]
+use std::os::fd::BorrowedFd;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -53,13 +55,44 @@ impl FromStr for FaultPlan {
 pub struct Disk {
     plan: FaultPlan,
     passed: Arc<AtomicU64>,
+    #[cfg(test)]
+    witness: Option<Witness>,
+}
+
+/// Sees what is asked of a disk: for tests in which the power goes.
+#[cfg(test)]
+#[derive(Clone)]
+struct Witness(Arc<dyn Fn(Seen<'_>) + Send + Sync>);
+
+#[cfg(test)]
+impl std::fmt::Debug for Witness {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Witness")
+    }
+}
+
+#[cfg(test)]
+#[derive(Clone, Copy)]
+pub(super) enum Seen<'a> {
+    /// Something will be done.
+    Point,
+    /// A file or a directory was made durable.
+    Synced(BorrowedFd<'a>),
+    /// A file system was.
+    SyncedAll,
 }
 
 impl Disk {
     /// A disk that fails as planned.
     #[must_use]
     pub fn new(plan: FaultPlan) -> Self {
-        Self { plan, passed: Arc::default() }
+        Self { plan, ..Self::default() }
+    }
+
+    /// One that somebody looks at.
+    #[cfg(test)]
+    pub(super) fn seen_by(witness: impl Fn(Seen<'_>) + Send + Sync + 'static) -> Self {
+        Self { witness: Some(Witness(Arc::new(witness))), ..Self::default() }
     }
 
     /// How many points were passed so far.
@@ -73,6 +106,8 @@ impl Disk {
     /// # Errors
     /// The planned fault, if it is this point's.
     pub fn point(&self) -> Result<()> {
+        #[cfg(test)]
+        self.saw(Seen::Point);
         let number = self.passed.fetch_add(1, Ordering::SeqCst);
         match self.plan.0 {
             Some((at, fault)) if at == number => match fault {
@@ -113,13 +148,26 @@ impl Disk {
 
     pub(super) fn sync(&self, file: impl AsFd) -> Result<()> {
         self.point()?;
-        rustix::fs::fsync(file)
+        rustix::fs::fsync(&file)?;
+        #[cfg(test)]
+        self.saw(Seen::Synced(file.as_fd()));
+        Ok(())
     }
 
     /// Everything on the file system that `dir` lies on: what can't be opened can't be synced alone.
     pub(super) fn sync_all(&self, dir: impl AsFd) -> Result<()> {
         self.point()?;
-        rustix::fs::syncfs(dir)
+        rustix::fs::syncfs(dir)?;
+        #[cfg(test)]
+        self.saw(Seen::SyncedAll);
+        Ok(())
+    }
+
+    #[cfg(test)]
+    fn saw(&self, seen: Seen<'_>) {
+        if let Some(Witness(witness)) = &self.witness {
+            witness(seen);
+        }
     }
 
     pub(super) fn rename(&self, from: (impl AsFd, &OsStr), to: (impl AsFd, &OsStr)) -> Result<()> {

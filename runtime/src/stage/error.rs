@@ -33,6 +33,12 @@ pub enum StageError {
         /// The first mount in it.
         mounted: PathBuf,
     },
+    /// Another directory stands where the staged one stood.
+    #[error("{} was replaced while it was staged, so that what stands there now isn't what was granted; run again, and find out who moves it", base.display())]
+    Replaced {
+        /// The granted directory.
+        base: PathBuf,
+    },
     /// A live grant nested in it can't be shown where it stands.
     #[error("the grant {} inside {} can't be mounted into the stage: {source} (it takes Linux 6.15); stage both, or neither", nested.display(), base.display())]
     NestedLive {
@@ -124,6 +130,18 @@ pub enum CommitError {
         path: PathBuf,
         /// What it is.
         kind: Kind,
+    },
+    /// The hook changed something that belongs to somebody else, and this user can't give it back to them. Nothing was committed.
+    #[error("not committed: {} belongs to user {owner} and group {group}, and the hook's version would belong to user {user}; run as that user or as root, or grant the directory with mode write", path.display())]
+    OthersFile {
+        /// Its path on the host.
+        path: PathBuf,
+        /// Whose it is.
+        owner: u32,
+        /// Its group.
+        group: u32,
+        /// Who commits.
+        user: u32,
     },
     /// The hook changed, through the staged directory, what another grant makes live. Nothing was committed.
     #[error("not committed: {} belongs to the live grant {}, and was changed through the staged one around it; go through the live one", path.display(), nested.display())]

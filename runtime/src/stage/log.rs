@@ -149,7 +149,7 @@ impl Part {
         }
         let root = tree::open_root(&self.base).at("open", &self.base)?;
         let now = Node::open(&root).at("read", &self.base)?;
-        if (now.dev, now.ino) != self.identity {
+        if now.identity() != self.identity {
             return Err(Errno::STALE).at("commit to another directory than the one that was staged:", &self.base);
         }
         let place = tree::open_root(&self.place).at("open", &self.place)?;

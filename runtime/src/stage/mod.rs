@@ -48,7 +48,7 @@ use std::fmt;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
-use tree::{Meta, Time};
+use tree::{Meta, Node, Time};
 
 /// How a staged directory ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -228,6 +228,21 @@ impl Stage {
         self.parts.get(index).map(Part::backend)
     }
 
+    /// Device and inode of the directory at a path below the `index`th directory (the empty path is that directory itself); none where there is
+    /// no directory, or a link on the way.
+    #[must_use]
+    pub fn identity(&self, index: usize, below: &Path) -> Option<(u64, u64)> {
+        let part = self.parts.get(index)?;
+        let dir = tree::open_below(&part.root, below, OFlags::PATH | OFlags::DIRECTORY).and_then(Node::open);
+        dir.ok().map(|node| node.identity())
+    }
+
+    /// The live directories that the `index`th directory shows, by the paths of the request, each with its device and inode.
+    pub fn live(&self, index: usize) -> impl Iterator<Item = (&Path, (u64, u64))> {
+        let nested = self.parts.get(index).map_or(&[][..], |part| &part.nested);
+        nested.iter().map(|nested| (nested.granted.as_path(), nested.identity))
+    }
+
     /// Why cheaper back ends weren't used, if they weren't: for the report.
     #[must_use]
     pub fn why_not(&self) -> &[WhyNot] {
@@ -272,6 +287,10 @@ impl Stage {
     /// # Errors
     /// What the system says.
     pub fn keep(self, why: &str) -> Result<Vec<PathBuf>, StageError> {
+        for place in self.parts.iter().map(|part| &part.place) {
+            // Whatever the hook wrote, and not only what a commit would need.
+            self.disk.sync_all(&place.dir).and_then(|()| place.sync(&self.disk)).at("keep", &place.path)?;
+        }
         if let Some(home) = self.parts.first().map(|part| &part.place) {
             commit::write_durably(&self.disk, home, "kept", why.as_bytes()).at("keep", &home.path)?;
         }

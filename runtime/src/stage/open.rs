@@ -5,7 +5,7 @@ use super::overlay::{self, Failure, Layers, Nested};
 use super::place::{self, Place};
 use super::tree::{self, Meta, Node, Time};
 use super::{Backend, Base, Ends, Part, Request, Stage, Staged, copy};
-use rustix::fs::StatVfsMountFlags;
+use rustix::fs::{OFlags, StatVfsMountFlags};
 use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, OwnedFd};
@@ -105,7 +105,8 @@ fn nested(base: &Path, live: &[PathBuf]) -> Result<Vec<Nested>, StageError> {
     for path in live {
         let host = resolve(path)?;
         if let Ok(at) = host.strip_prefix(base) {
-            nested.push(Nested { at: at.to_owned(), host });
+            let identity = tree::open_root(&host).and_then(Node::open).at("open", &host)?.identity();
+            nested.push(Nested { at: at.to_owned(), granted: path.clone(), identity, host });
         }
     }
     Ok(nested)
@@ -137,7 +138,7 @@ fn make_root(begun: &Begun, name: &str) -> Result<Meta, StageError> {
     let make = || {
         let base = Meta::of(&begun.root, &Node::open(&begun.root)?)?;
         rustix::fs::mkdirat(&begun.place.dir, name, rustix::fs::Mode::RWXU)?;
-        let root = tree::open_root(&path)?;
+        let root = tree::open_below(&begun.place.dir, Path::new(name), OFlags::PATH | OFlags::DIRECTORY)?;
         let own = Node::open(&root)?;
         let is_root = rustix::process::geteuid().is_root();
         let meta = if is_root { base } else { Meta { uid: own.uid, gid: own.gid, ..base } };
@@ -224,7 +225,9 @@ fn overlays_in_namespace(all: &[&Layers]) -> Vec<Mounted> {
 
 fn layers(begun: &Begun) -> Result<(Layers, Meta, Time), StageError> {
     let meta = make_root(begun, "upper")?;
-    let layers = Layers { base: begun.base.clone(), stage: begun.place.path.clone(), nested: begun.nested.clone() };
+    let which = |dir: &OwnedFd, path: &Path| Ok((path.to_owned(), Node::open(dir).at("read", path)?.identity()));
+    let layers =
+        Layers { base: which(&begun.root, &begun.base)?, stage: which(&begun.place.dir, &begun.place.path)?, nested: begun.nested.clone() };
     let moment = begun.place.moment().at("stage", &begun.base)?;
     Ok((layers, meta, moment))
 }
@@ -239,8 +242,8 @@ fn clear(begun: &Begun) -> Result<(), StageError> {
 
 fn copied(request: &Request<'_>, begun: &Begun, why: &[WhyNot]) -> Made {
     let meta = make_root(begun, "tree")?;
-    let to = tree::open_root(&begun.place.path.join("tree")).at("copy to", &begun.place.path)?;
-    match copy::copy(&begun.base, to.as_fd(), &begun.nested, request.limits) {
+    let to = tree::open_below(&begun.place.dir, Path::new("tree"), OFlags::PATH | OFlags::DIRECTORY).at("copy to", &begun.place.path)?;
+    match copy::copy(&begun.base, begun.root.as_fd(), to.as_fd(), &begun.nested, request.limits) {
         Ok(snapshot) => {
             // From here on, whatever changes in the copy has another time.
             begun.place.moment().at("stage", &begun.base)?;
@@ -254,6 +257,7 @@ fn copied(request: &Request<'_>, begun: &Begun, why: &[WhyNot]) -> Made {
 pub(super) fn refused(base: &Path, failure: Failure) -> StageError {
     match failure {
         Failure::Mount(errno) => StageError::Io { doing: "mount a stage over", path: base.to_owned(), source: errno.into() },
+        Failure::Replaced(base) => StageError::Replaced { base },
         Failure::Nested(nested, errno) => StageError::NestedLive { base: base.to_owned(), nested, source: errno.into() },
     }
 }

@@ -3,7 +3,7 @@
 //! No option by which overlayfs would keep more than files in its upper directory is used: what lies there can be renamed into the base.
 
 use super::sys;
-use super::tree::{self, Node};
+use super::tree::{self, Identity, Node};
 use rustix::fs::{Mode, OFlags, StatVfsMountFlags};
 use rustix::io::{Errno, Result};
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags};
@@ -15,10 +15,10 @@ use std::path::{Path, PathBuf};
 /// What one overlay is made of.
 #[derive(Debug)]
 pub(super) struct Layers {
-    /// The granted directory, without links.
-    pub base: PathBuf,
+    /// The granted directory, without links, and which one it is.
+    pub base: (PathBuf, Identity),
     /// The stage's own directory, which holds `upper`, and the mounts' work directories.
-    pub stage: PathBuf,
+    pub stage: (PathBuf, Identity),
     /// Live directories that stay visible in it.
     pub nested: Vec<Nested>,
 }
@@ -30,6 +30,10 @@ pub(super) struct Nested {
     pub at: PathBuf,
     /// Its path on the host, without links.
     pub host: PathBuf,
+    /// Its path as it was granted.
+    pub granted: PathBuf,
+    /// Which one it is.
+    pub identity: Identity,
 }
 
 /// Why there is no overlay.
@@ -37,6 +41,8 @@ pub(super) struct Nested {
 pub(super) enum Failure {
     Mount(Errno),
     Nested(PathBuf, Errno),
+    /// Another directory stands there by now.
+    Replaced(PathBuf),
 }
 
 impl From<Errno> for Failure {
@@ -100,8 +106,8 @@ fn clone(mount: BorrowedFd<'_>) -> Result<OwnedFd> {
 
 /// In the mount namespace of the moment: directories are opened by their paths, since a handle belongs to the namespace it was opened in.
 fn mount(layers: &Layers, serial: u32, user: bool) -> std::result::Result<OwnedFd, Failure> {
-    let base = tree::open_root(&layers.base)?;
-    let stage = tree::open_root(&layers.stage)?;
+    let base = open_same(&layers.base.0, layers.base.1)?;
+    let stage = open_same(&layers.stage.0, layers.stage.1)?;
     let upper = tree::open_below(&stage, Path::new("upper"), OFlags::PATH | OFlags::DIRECTORY)?;
     // Each mount has its own: one that another mount uses, or left behind, is refused.
     let work = format!("work{serial}");
@@ -128,14 +134,24 @@ fn mount(layers: &Layers, serial: u32, user: bool) -> std::result::Result<OwnedF
     }
     let mount = fsmount(&overlay, FsMountFlags::FSMOUNT_CLOEXEC, attributes)?;
     for nested in &layers.nested {
-        show(nested, &mount).map_err(|errno| Failure::Nested(nested.host.clone(), errno))?;
+        let live = open_same(&nested.host, nested.identity)?;
+        show(&live, nested, &mount).map_err(|errno| Failure::Nested(nested.host.clone(), errno))?;
     }
     Ok(mount)
 }
 
+/// Opens the directory that stood at a path when the stage was begun.
+fn open_same(path: &Path, identity: Identity) -> std::result::Result<OwnedFd, Failure> {
+    let replaced = || Failure::Replaced(path.to_owned());
+    let dir = match tree::open_root(path) {
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Err(replaced()),
+        dir => dir?,
+    };
+    if Node::open(&dir)?.identity() == identity { Ok(dir) } else { Err(replaced()) }
+}
+
 /// Mounts a live directory where it stands in the merged tree.
-fn show(nested: &Nested, merged: &OwnedFd) -> Result<()> {
-    let live = tree::open_root(&nested.host)?;
+fn show(live: &OwnedFd, nested: &Nested, merged: &OwnedFd) -> Result<()> {
     let live = clone(live.as_fd())?;
     move_mount(live, c"", merged, nested.at.as_path(), MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
 }

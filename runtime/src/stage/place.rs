@@ -20,6 +20,9 @@ const STAGE: &str = ".wasmhook-stage-";
 /// How they are called once nothing in them counts any more.
 const GONE: &str = ".wasmhook-gone-";
 const OWNER: &str = "owner";
+/// What can lie in them. The kernel's and the landed files have numbers behind.
+const PARTS: [&str; 8] = [OWNER, "upper", "tree", "commit", "commit.new", "done", "kept", "kept.new"];
+const NUMBERED: [&str; 2] = ["work", "new"];
 /// Old kernels tell times by a clock that ticks each 1 to 10 ms.
 const TICK: Duration = Duration::from_millis(50);
 
@@ -80,6 +83,9 @@ impl Place {
             Err(Errno::NOENT) => return Ok(None),
             dir => dir?,
         };
+        if !holds_only_ours(&dir)? {
+            return Ok(None);
+        }
         match lock(disk, &dir) {
             Ok(Some(owner)) => Ok(Some(Self { path, dir, parent, owner })),
             Ok(None) | Err(Errno::NOENT) => Ok(None),
@@ -160,7 +166,17 @@ pub(super) fn sweep(disk: &Disk, gone: &Path) -> Result<()> {
     let (Some(parent), Some(name)) = (gone.parent(), gone.file_name()) else { return Ok(()) };
     let parent = open_readable(parent)?;
     let is_own = Node::at(&parent, name)?.is_some_and(|node| node.is_dir() && node.uid == rustix::process::geteuid().as_raw());
-    if is_own { remove_tree(disk, parent.as_fd(), name) } else { Ok(()) }
+    if is_own && holds_only_ours(&tree::open_dir(&parent, Path::new(name))?)? { remove_tree(disk, parent.as_fd(), name) } else { Ok(()) }
+}
+
+/// Whether nothing lies in a directory but what a stage puts there: somebody's own may only be called like ours.
+fn holds_only_ours(dir: &OwnedFd) -> Result<bool> {
+    let is_numbered = |name: &str| {
+        let number = NUMBERED.iter().find_map(|prefix| name.strip_prefix(prefix));
+        number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    let is_ours = |name: &OsString| name.to_str().is_some_and(|name| PARTS.contains(&name) || is_numbered(name));
+    Ok(tree::names(dir)?.iter().all(is_ours))
 }
 
 /// Opens a directory by its path, for its names and for syncing it.

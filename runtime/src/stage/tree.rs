@@ -46,6 +46,9 @@ pub(super) struct Node {
     pub ctime: Time,
 }
 
+/// Device and inode.
+pub(super) type Identity = (u64, u64);
+
 /// Seconds and nanoseconds since 1970.
 pub(super) type Time = (i64, i64);
 
@@ -91,6 +94,11 @@ impl Node {
             Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// Which one it is.
+    pub(super) fn identity(&self) -> Identity {
+        (self.dev, self.ino)
     }
 
     pub(super) fn is_dir(&self) -> bool {

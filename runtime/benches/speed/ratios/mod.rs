@@ -1,14 +1,18 @@
 //! The table: one row a goal.
 
+mod commit;
 mod deadline;
 mod files;
 mod hooks;
+mod journal;
 mod kernels;
 pub mod memory;
 mod plan;
 mod process;
+mod staging;
 
 pub use hooks::Site;
+pub use plan::ManyHooks;
 
 use crate::measure::Pair;
 use std::time::Duration;
@@ -73,13 +77,16 @@ impl Row {
 /// A group of rows.
 type Group = (&'static str, fn() -> Vec<Row>);
 
-const GROUPS: [Group; 7] = [
+const GROUPS: [Group; 10] = [
     ("hooks", hooks::rows),
     ("process", process::rows),
     ("kernels", kernels::rows),
     ("files", files::rows),
     ("deadline", deadline::rows),
     ("memory", memory::rows),
+    ("staging", staging::rows),
+    ("commit", commit::rows),
+    ("journal", journal::rows),
     ("plan", plan::rows),
 ];
 

@@ -10,6 +10,7 @@ mod place;
 
 pub use handle::Handle;
 
+use super::Staged;
 use crate::model::grant::{Capability, Denial, DirGrant};
 use handle::Stat;
 use mounts::{Mounts, Watch};
@@ -82,14 +83,16 @@ impl Guard {
         self.decide(dirs, &handles)
     }
 
-    /// Opens the directory of each grant, and decides as [`check`](Self::check) does about exactly what was opened. A handle for each grant that
-    /// has a directory on the host, in their order.
+    /// Opens the directory of each grant, and decides as [`check`](Self::check) does about exactly what was opened; views of stages have to show
+    /// just that. A handle for each grant that has a directory on the host, in their order.
     ///
     /// # Errors
     /// The [`Denial`] names the grants and the way out.
-    pub fn open(&self, dirs: &[DirGrant]) -> Result<Vec<Option<Handle>>, Denial> {
+    pub fn open(&self, dirs: &[DirGrant], staged: &[Staged]) -> Result<Vec<Option<Handle>>, Denial> {
         let handles = hosts(dirs).map(|host| host.map(open).transpose()).collect::<Result<Vec<_>, _>>()?;
         self.decide(dirs, &handles)?;
+        let opened = dirs.iter().zip(&handles).filter_map(|(dir, handle)| Some((dir, handle.as_ref()?)));
+        opened.into_iter().try_for_each(|(dir, handle)| check_staged(dir, handle, staged))?;
         Ok(handles)
     }
 
@@ -148,6 +151,27 @@ impl<'a> Opened<'a> {
     fn place(&self, mounts: &Mounts) -> Result<(&'a DirGrant, Place), Denial> {
         let place = Place::known(self.handle.real_path().to_owned(), self.stat.identity, self.stat.mount, mounts);
         place.map(|place| (self.dir, place)).map_err(|error| cannot_open(host(self.dir), &error))
+    }
+}
+
+/// A stage is opened before its directory is decided about, and by its path: what it shows must be what was decided about.
+fn check_staged(dir: &DirGrant, handle: &Handle, staged: &[Staged]) -> Result<(), Denial> {
+    let of_views = staged.iter().filter(|view| view.guest == dir.guest).filter_map(|view| view.of);
+    let host = Path::new(host(dir));
+    let of_live = staged.iter().flat_map(|view| &view.live).filter(|(live, _)| live == host).map(|(_, of)| *of);
+    let mut shown = of_views.chain(of_live).peekable();
+    if shown.peek().is_none() {
+        return Ok(());
+    }
+    let decided = handle.stat().map_err(|error| cannot_open(&host.display().to_string(), &error))?.identity;
+    if shown.all(|of| of == decided) { Ok(()) } else { Err(replaced(host)) }
+}
+
+fn replaced(host: &Path) -> Denial {
+    Denial {
+        capability: Capability::Dir,
+        what: format!("another directory took the place of {} while it was staged", host.display()),
+        allow: "run again, and find out who moves it".to_owned(),
     }
 }
 
@@ -338,12 +362,12 @@ mod tests {
         let guard = Guard::new(vec![Protected::new("cache", &cache)]);
         let grants = [grant(&granted, DirMode::Write)];
         assert_eq!(guard.check(&grants), Ok(()));
-        assert!(guard.open(&grants).is_ok());
+        assert!(guard.open(&grants, &[]).is_ok());
         for target in [cache.as_path(), &tree.path().join("x"), tree.path()] {
             let _ = fs::remove_dir(&granted);
             let _ = fs::remove_file(&granted);
             symlink(target, &granted).unwrap();
-            let denial = guard.open(&grants).unwrap_err();
+            let denial = guard.open(&grants, &[]).unwrap_err();
             assert!(denial.what.ends_with("reaches the cache"), "{denial:?}");
         }
     }
@@ -355,19 +379,42 @@ mod tests {
         fs::create_dir_all(cache.join("sub")).unwrap();
         symlink(&cache, tree.path().join("way")).unwrap();
         let guard = Guard::new(vec![Protected::new("cache", &cache)]);
-        assert!(guard.open(&[grant(&tree.path().join("way/sub"), DirMode::Read)]).is_err());
-        assert!(guard.open(&[grant(&tree.path().join("way/../../y"), DirMode::Read)]).is_err(), "it isn't there");
+        assert!(guard.open(&[grant(&tree.path().join("way/sub"), DirMode::Read)], &[]).is_err());
+        assert!(guard.open(&[grant(&tree.path().join("way/../../y"), DirMode::Read)], &[]).is_err(), "it isn't there");
         fs::create_dir(tree.path().join("y")).unwrap();
-        assert!(guard.open(&[grant(&tree.path().join("way/../../y"), DirMode::Read)]).is_ok());
+        assert!(guard.open(&[grant(&tree.path().join("way/../../y"), DirMode::Read)], &[]).is_ok());
+    }
+
+    #[test]
+    fn a_view_of_another_directory_than_the_one_decided_about_is_refused() {
+        let tree = tempfile::tempdir().unwrap();
+        let [granted, secret] = ["granted", "secret"].map(|name| tree.path().join(name));
+        fs::create_dir(&granted).unwrap();
+        fs::create_dir(&secret).unwrap();
+        let identity = |dir: &Path| {
+            let meta = fs::metadata(dir).unwrap();
+            (std::os::unix::fs::MetadataExt::dev(&meta), std::os::unix::fs::MetadataExt::ino(&meta))
+        };
+        let staged = |of: &Path, live: &Path| {
+            let dir = Arc::new(fs::File::open(of).unwrap().into());
+            let live = vec![(granted.clone(), identity(live))];
+            [Staged { guest: granted.display().to_string(), dir, user_namespace: None, of: Some(identity(of)), live }]
+        };
+        let (guard, grants) = (Guard::default(), [grant(&granted, DirMode::Txn)]);
+        assert!(guard.open(&grants, &staged(&granted, &granted)).is_ok());
+        for wrong in [staged(&secret, &granted), staged(&granted, &secret)] {
+            let denial = guard.open(&grants, &wrong).unwrap_err();
+            assert!(denial.what.contains("took the place of") && denial.what.contains("granted"), "{denial:?}");
+        }
     }
 
     #[test]
     fn each_grant_with_a_directory_has_its_handle() {
         let tree = tempfile::tempdir().unwrap();
         let scratch = DirGrant { host: None, guest: "/tmp".to_owned(), mode: DirMode::Scratch };
-        let handles = Guard::default().open(&[scratch, grant(tree.path(), DirMode::Read)]).unwrap();
+        let handles = Guard::default().open(&[scratch, grant(tree.path(), DirMode::Read)], &[]).unwrap();
         assert_eq!(handles.iter().map(Option::is_some).collect::<Vec<_>>(), [false, true]);
-        let absent = Guard::default().open(&[grant(&tree.path().join("absent"), DirMode::Read)]).unwrap_err();
+        let absent = Guard::default().open(&[grant(&tree.path().join("absent"), DirMode::Read)], &[]).unwrap_err();
         assert!(absent.what.contains("does not exist"), "{absent:?}");
     }
 
@@ -407,7 +454,7 @@ mod tests {
             fs::create_dir_all(dir(name)).unwrap();
         }
         let guard = Guard::new(vec![Protected::new("cache", dir("x/cache"))]);
-        let open = |name: &str| guard.open(&[grant(&dir(name), DirMode::Read)]).map(drop);
+        let open = |name: &str| guard.open(&[grant(&dir(name), DirMode::Read)], &[]).map(drop);
         // What is mounted, and what can then no longer be granted: the mount itself, and what it lies in.
         for bound in ["x/cache", "x/cache/part", "x"] {
             for point in ["alias", "holds/alias"] {
@@ -422,9 +469,9 @@ mod tests {
         }
         mount_bind(dir("app/data"), dir("alias")).unwrap();
         let narrower = [grant(&dir("app"), DirMode::Write), grant(&dir("alias"), DirMode::Read)];
-        assert!(guard.open(&narrower).unwrap_err().what.contains("lies in grant"));
+        assert!(guard.open(&narrower, &[]).unwrap_err().what.contains("lies in grant"));
         unmount(dir("alias"), UnmountFlags::empty()).unwrap();
-        assert!(guard.open(&narrower).is_ok());
+        assert!(guard.open(&narrower, &[]).is_ok());
     }
 
     #[test]

@@ -125,7 +125,7 @@ impl NativeExecutor {
         if around.cancel.is_cancelled() {
             return Err(NotRun::Ended(Outcome::Cancelled));
         }
-        let dirs = self.guard.open(&job.dirs)?;
+        let dirs = self.guard.open(&job.dirs, &around.staged)?;
         let prepared = self.prepare(job, guest, dirs, around)?;
         let execution = match prepared.run(&job.limits, around).await? {
             Run::Finished(finished) => verdict::execution(job, &finished, &prepared, around),

@@ -72,7 +72,7 @@ impl Core {
 
     fn ready(&self, request: Request<'_>, guest: &WasmGuest) -> Result<(Arc<Hook>, Prepared), Refusal> {
         let job = request.job;
-        let dirs = self.guard.open(&job.dirs).map_err(denied)?;
+        let dirs = self.guard.open(&job.dirs, &request.around.staged).map_err(denied)?;
         let hook =
             self.loader.load(&Source { file: &guest.file, bytes: &guest.bytes, digest: &guest.digest, limit: job.limits.module_bytes })?;
         Ok((hook, self.prepare(request, guest, &dirs)?))

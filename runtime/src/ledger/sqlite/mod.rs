@@ -121,9 +121,7 @@ impl SqliteLedger {
         let written = (|| {
             self.connection.pragma_update(None, "synchronous", sync.word())?;
             let transaction = Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate)?;
-            for entry in pending.entries() {
-                write::entry(&transaction, entry)?;
-            }
+            write::entries(&transaction, pending.entries())?;
             let value = work(&transaction)?;
             transaction.commit()?;
             Ok(value)

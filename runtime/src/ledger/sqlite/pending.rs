@@ -5,9 +5,9 @@ use crate::model::event::Event;
 use crate::model::id::{Digest, RunId};
 
 /// Waiting events are written when they are this many,
-const MAX_ENTRIES: usize = 256;
+const MAX_ENTRIES: usize = 4096;
 /// or their lines are this long together, in bytes,
-const MAX_BYTES: usize = 64 * 1024;
+const MAX_BYTES: usize = 1024 * 1024;
 /// or the newest is this much younger than the oldest.
 const MAX_AGE: jiff::SignedDuration = jiff::SignedDuration::from_secs(1);
 

@@ -50,6 +50,8 @@ CREATE TABLE executions (
     attempts    INTEGER NOT NULL,
     PRIMARY KEY (app, environment, release, service, instance, step, hook, role)
 ) STRICT;
+CREATE INDEX open_executions ON executions (app, environment)
+    WHERE outcome IS NULL OR json_extract(outcome, '$.outcome') = 'unknown';
 
 CREATE TABLE tags (
     app         TEXT NOT NULL,

@@ -1,5 +1,7 @@
 //! The file: made, shared, refused, full. What every ledger must do is in the suite.
 
+mod power;
+
 use super::*;
 use crate::ledger::StateDirError;
 use crate::ledger::sample::{begin, event, finished, header, key, run_finished, run_id, run_started, started, target, warning};
@@ -123,15 +125,15 @@ fn what_waits_is_written_when_it_is_much_or_old() {
     let state = tempfile::tempdir().unwrap();
     let mut ledger = SqliteLedger::open(state.path()).unwrap();
     begin(&mut ledger, &target("shop"), "r1");
-    for seq in 1..=256 {
+    for seq in 1..=4096 {
         assert_eq!(ledger.pending.borrow().entries().len() as u64, seq - 1);
         append(&mut ledger, "r1", seq, Durability::Later).unwrap();
     }
     assert!(ledger.pending.borrow().is_empty(), "many");
-    ledger.append(&event("r1", 257, warning(&"x".repeat(70_000))), None, Durability::Later).unwrap();
+    ledger.append(&event("r1", 4097, warning(&"x".repeat(1 << 20))), None, Durability::Later).unwrap();
     assert!(ledger.pending.borrow().is_empty(), "large");
-    append(&mut ledger, "r1", 258, Durability::Later).unwrap();
-    let mut later = event("r1", 259, warning("later"));
+    append(&mut ledger, "r1", 4098, Durability::Later).unwrap();
+    let mut later = event("r1", 4099, warning("later"));
     later.at += jiff::SignedDuration::from_secs(2);
     ledger.append(&later, None, Durability::Later).unwrap();
     assert!(ledger.pending.borrow().is_empty(), "old");

@@ -7,6 +7,8 @@ use crate::model::event::{Event, RunHeader};
 use crate::model::id::{Commit, RunId, Tag};
 use crate::model::outcome::Outcome;
 use rusqlite::{Connection, params};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry as MapEntry;
 
 /// A run that begins.
 pub(super) struct NewRun<'a> {
@@ -44,26 +46,65 @@ pub(super) fn run(connection: &Connection, new: &NewRun) -> rusqlite::Result<boo
     Ok(true)
 }
 
-/// Records an event, and what it changes in the executions and in its run.
-pub(super) fn entry(connection: &Connection, entry: &Entry) -> rusqlite::Result<()> {
-    event(connection, &entry.event.run, entry.event.seq, &entry.line)?;
-    if let Some((key, digest)) = &entry.key {
-        let before = read::memory(connection, &entry.target, key)?;
-        if let Some(after) = recall::after(before.as_ref(), &entry.event, digest) {
-            memory(connection, &entry.target, key, &after)?;
-        }
-        if let Some(undone) = recall::taken_back(&entry.event, key)
-            && let Some(before) = read::memory(connection, &entry.target, &undone)?
-        {
-            memory(connection, &entry.target, &undone, &recall::without(&before))?;
+/// Records events, in their order, and what they change in the executions and in their runs.
+pub(super) fn entries(connection: &Connection, entries: &[Entry]) -> rusqlite::Result<()> {
+    let mut executions = Executions::default();
+    for entry in entries {
+        event(connection, &entry.event.run, entry.event.seq, &entry.line)?;
+        executions.learn(connection, entry)?;
+        if let Some(status) = journal::ends_as(&entry.event.what) {
+            let sql = "UPDATE runs SET status = ?2, finished = ?3 WHERE run = ?1";
+            let row = params![entry.event.run.as_str(), status.word(), entry.event.at.to_string()];
+            connection.prepare_cached(sql)?.execute(row)?;
         }
     }
-    if let Some(status) = journal::ends_as(&entry.event.what) {
-        let sql = "UPDATE runs SET status = ?2, finished = ?3 WHERE run = ?1";
-        let row = params![entry.event.run.as_str(), status.word(), entry.event.at.to_string()];
-        connection.prepare_cached(sql)?.execute(row)?;
+    executions.write(connection)
+}
+
+/// What is remembered of the executions that one transaction is about. An intent and its outcome mostly come together: each execution is read
+/// and written once.
+#[derive(Default)]
+struct Executions<'a>(HashMap<(&'a Target, Key), Known>);
+
+struct Known {
+    memory: Option<Memory>,
+    is_new: bool,
+}
+
+impl<'a> Executions<'a> {
+    fn learn(&mut self, connection: &Connection, entry: &'a Entry) -> rusqlite::Result<()> {
+        let Some((key, digest)) = &entry.key else { return Ok(()) };
+        let known = self.known(connection, &entry.target, key.clone())?;
+        if let Some(after) = recall::after(known.memory.as_ref(), &entry.event, digest) {
+            *known = Known { memory: Some(after), is_new: true };
+        }
+        if let Some(undone) = recall::taken_back(&entry.event, key) {
+            let known = self.known(connection, &entry.target, undone)?;
+            if let Some(memory) = &known.memory {
+                *known = Known { memory: Some(recall::without(memory)), is_new: true };
+            }
+        }
+        Ok(())
     }
-    Ok(())
+
+    fn known(&mut self, connection: &Connection, target: &'a Target, key: Key) -> rusqlite::Result<&mut Known> {
+        Ok(match self.0.entry((target, key)) {
+            MapEntry::Occupied(known) => known.into_mut(),
+            MapEntry::Vacant(place) => {
+                let memory = read::memory(connection, target, &place.key().1)?;
+                place.insert(Known { memory, is_new: false })
+            }
+        })
+    }
+
+    fn write(&self, connection: &Connection) -> rusqlite::Result<()> {
+        for ((target, key), known) in &self.0 {
+            if let Some(new) = known.memory.as_ref().filter(|_| known.is_new) {
+                memory(connection, target, key, new)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Records an event's line.
@@ -75,7 +116,7 @@ pub(super) fn event(connection: &Connection, run: &RunId, seq: u64, line: &str) 
 }
 
 /// Replaces what is remembered of an execution.
-pub(super) fn memory(connection: &Connection, target: &Target, key: &Key, memory: &Memory) -> rusqlite::Result<()> {
+fn memory(connection: &Connection, target: &Target, key: &Key, memory: &Memory) -> rusqlite::Result<()> {
     let place = read::place_columns(&key.place);
     let outcome = memory.outcome.as_ref().map(json).transpose()?;
     let sql = "INSERT OR REPLACE INTO executions

@@ -1,9 +1,12 @@
 //! What others do meanwhile.
 
-use super::super::{CommitError, Conflict, ConflictKind};
+use super::super::{Backend, CommitError, Conflict, ConflictKind, Disk, StageError};
 use super::{House, backends, chmod, commit, in_view, paths, tree, write};
 use std::fs;
+use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Runs a hook and, while it is staged, somebody else; tells what they both changed.
 fn conflicts(hook: impl Fn(&Path), somebody_else: impl Fn(&Path)) -> Vec<Vec<(String, ConflictKind)>> {
@@ -112,6 +115,89 @@ fn what_is_written_just_after_the_stage_began_is_a_conflict() {
             in_view(&stage, 0, |app| fs::write(app.join("a"), "mine").unwrap());
             let refused = commit(stage).expect_err(&format!("{backend}, round {round}"));
             refused.stage.unwrap().discard().unwrap();
+        }
+    }
+}
+
+/// What somebody else does at a moment of a stage's life.
+#[derive(Clone, Default)]
+struct Meddler {
+    passed: Arc<AtomicU64>,
+    at: Arc<AtomicU64>,
+}
+
+impl Meddler {
+    fn disk(&self, act: impl Fn() + Send + Sync + 'static) -> Disk {
+        let Self { passed, at } = self.clone();
+        Disk::seen_by(move |_| {
+            if passed.fetch_add(1, Ordering::SeqCst) == at.load(Ordering::SeqCst) {
+                act();
+            }
+        })
+    }
+}
+
+#[test]
+fn what_others_change_while_a_commit_is_made_durable_is_a_conflict() {
+    for backend in backends() {
+        for moment in 0.. {
+            let house = House::new().with(&[("a", "old"), ("b", "old")]);
+            let read = |name: &str| fs::read_to_string(house.app().join(name)).unwrap();
+            let meddler = Meddler { at: Arc::new(AtomicU64::new(u64::MAX)), ..Meddler::default() };
+            let a = house.app().join("a");
+            let disk = meddler.disk(move || fs::write(&a, "theirs").unwrap());
+            let stage = house.open_all(backend, &[house.base()], &disk).unwrap();
+            in_view(&stage, 0, |app| ["a", "b"].iter().for_each(|name| fs::write(app.join(name), "mine").unwrap()));
+            meddler.at.store(meddler.passed.load(Ordering::SeqCst) + moment, Ordering::SeqCst);
+            match stage.prepare() {
+                Err(refused) => {
+                    assert!(refused.to_string().contains("somebody else changed"), "{backend}, {moment}: {refused}");
+                    assert_eq!([read("a"), read("b")], ["theirs", "old"], "{backend}, {moment}");
+                    refused.stage.unwrap().discard().unwrap();
+                    assert_eq!(house.rubbish(), paths(&[]), "{backend}, {moment}");
+                }
+                Ok(prepared) => {
+                    assert_eq!(read("a"), "old", "{backend}: at moment {moment} it was decided");
+                    assert!(moment > 8, "{backend}: only {moment} moments");
+                    prepared.apply().unwrap();
+                    assert_eq!([read("a"), read("b")], ["mine", "mine"], "{backend}");
+                    break;
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_directory_that_is_replaced_while_it_is_staged_is_noticed() {
+    for backend in backends() {
+        for by_link in [true, false] {
+            let house = House::new().with(&[("mine", "m")]);
+            write(&house.path().join("secret/s"), "s");
+            let which = fs::metadata(house.app()).unwrap().ino();
+            let (app, dir) = (house.app(), house.path());
+            let disk = Meddler::default().disk(move || {
+                fs::rename(&app, dir.join("moved")).unwrap();
+                if by_link { symlink("secret", &app).unwrap() } else { fs::rename(dir.join("secret"), &app).unwrap() }
+            });
+            match house.open_all(backend, &[house.base()], &disk) {
+                Err(StageError::Replaced { .. }) => assert_ne!(backend, Backend::Copy),
+                Err(other) => panic!("{backend}: {other}"),
+                Ok(stage) => {
+                    assert_eq!(backend, Backend::Copy, "a mount is made from the path");
+                    assert_eq!(stage.identity(0, Path::new("")).unwrap().1, which, "it is the one that was opened first");
+                    in_view(&stage, 0, |app| {
+                        assert!(app.join("mine").exists() && !app.join("s").exists());
+                        fs::write(app.join("new"), "n").unwrap();
+                    });
+                    let refused = stage.prepare().unwrap_err();
+                    assert!(refused.to_string().contains("was replaced while it was staged"), "{refused}");
+                    refused.stage.unwrap().discard().unwrap();
+                }
+            }
+            assert!(!house.path().join("moved/new").exists() && !house.app().join("new").exists());
+            assert!(house.path().join("app/s").exists());
+            assert_eq!(fs::read_dir(house.path()).unwrap().count(), if by_link { 4 } else { 3 }, "{backend}: nothing is left");
         }
     }
 }

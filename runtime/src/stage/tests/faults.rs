@@ -17,18 +17,18 @@ const FAULT: &str = "WASMHOOK_TEST_STAGE_FAULT";
 
 const FILES: &[(&str, &str)] = &[("a", "old"), ("gone", "g"), ("dir/b", "old"), ("dir/sub/c", "c"), ("swap", "file"), ("back/x", "x")];
 
-fn house() -> House {
+pub(super) fn house() -> House {
     let house = House::in_memory().with(FILES);
     write(&house.path().join("other/o"), "old");
     house
 }
 
-fn bases(house: &Path) -> Vec<Base> {
+pub(super) fn bases(house: &Path) -> Vec<Base> {
     ["app", "other"].iter().map(|name| Base { host: house.join(name), ends: Ends::Txn, live: Vec::new() }).collect()
 }
 
 /// A change of every kind, in two directories.
-fn hook(stage: &Stage) {
+pub(super) fn hook(stage: &Stage) {
     in_view(stage, 0, |app| {
         fs::write(app.join("a"), "new").unwrap();
         fs::remove_file(app.join("gone")).unwrap();
@@ -43,7 +43,7 @@ fn hook(stage: &Stage) {
     in_view(stage, 1, |other| fs::write(other.join("o"), "new").unwrap());
 }
 
-fn open(house: &Path, backend: Backend, disk: &Disk) -> Result<Stage, super::super::StageError> {
+pub(super) fn open(house: &Path, backend: Backend, disk: &Disk) -> Result<Stage, super::super::StageError> {
     let scratch = house.join("scratch");
     let bases = bases(house);
     Stage::open(&super::super::Request {
@@ -70,9 +70,9 @@ fn live(house: &Path, backend: Backend, disk: &Disk) -> Result<(), String> {
     prepared.applied().forget().map_err(|error| error.to_string())
 }
 
-type Trees = BTreeMap<PathBuf, String>;
+pub(super) type Trees = BTreeMap<PathBuf, String>;
 
-fn both(house: &House) -> (Trees, Trees) {
+pub(super) fn both(house: &House) -> (Trees, Trees) {
     (tree(&house.app()), tree(&house.path().join("other")))
 }
 
@@ -152,7 +152,7 @@ fn an_error_at_any_point_leaves_old_or_new() {
 }
 
 /// A stage whose owner died just after the decision.
-fn decided(backend: Backend) -> House {
+pub(super) fn decided(backend: Backend) -> House {
     let house = house();
     let stage = open(&house.path(), backend, &Disk::default()).unwrap();
     hook(&stage);

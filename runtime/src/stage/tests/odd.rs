@@ -1,0 +1,211 @@
+//! Odd trees, and machines that lack something. What needs a mount, or needs something not to be there, runs in a process of its own.
+
+use super::super::{Backend, Base, Disk, Ends, Request, Stage, StageError, recover};
+use super::{House, LIMITS, backends, chmod, commit, in_view, paths, tree, write};
+use rustix::fs::{CWD, FileType, Mode, mknodat};
+use rustix::mount::MountFlags;
+use std::fs;
+use std::os::unix::fs::{MetadataExt, symlink};
+use std::path::Path;
+use std::process::Command;
+
+#[test]
+fn of_a_file_with_several_names_only_the_one_that_was_written_changes() {
+    for backend in backends() {
+        let house = House::new().with(&[("one", "old")]);
+        fs::hard_link(house.app().join("one"), house.app().join("two")).unwrap();
+        let stage = house.open(backend);
+        in_view(&stage, 0, |app| fs::write(app.join("one"), "new").unwrap());
+        let changes = commit(stage).unwrap();
+        assert_eq!(changes[0].modified, paths(&["one"]), "{backend}");
+        let read = |name: &str| fs::read_to_string(house.app().join(name)).unwrap();
+        assert_eq!([read("one"), read("two")], ["new", "old"], "{backend}: the named difference from running live");
+    }
+}
+
+#[test]
+fn pipes_in_the_tree_block_nobody_and_stay() {
+    for backend in backends() {
+        let house = House::new().with(&[("a", "old")]);
+        for name in ["stays", "goes"] {
+            mknodat(CWD, house.app().join(name), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        }
+        let stage = house.open(backend);
+        in_view(&stage, 0, |app| {
+            fs::remove_file(app.join("goes")).unwrap();
+            fs::write(app.join("goes"), "a file now").unwrap();
+            chmod(&app.join("stays"), 0o640);
+        });
+        commit(stage).unwrap();
+        let stays = fs::symlink_metadata(house.app().join("stays")).unwrap();
+        assert!(std::os::unix::fs::FileTypeExt::is_fifo(&stays.file_type()) && stays.mode() & 0o777 == 0o640, "{backend}: {stays:?}");
+        assert_eq!(fs::read_to_string(house.app().join("goes")).unwrap(), "a file now", "{backend}");
+    }
+}
+
+#[test]
+fn devices_of_root_alone_are_left_alone() {
+    if !rustix::process::geteuid().is_root() {
+        return println!("not shown here: only root can make devices");
+    }
+    for backend in backends() {
+        let house = House::new().with(&[("a", "old"), ("d/b", "b")]);
+        for name in ["null", "d/null"] {
+            mknodat(CWD, house.app().join(name), FileType::CharacterDevice, Mode::RUSR, rustix::fs::makedev(1, 3)).unwrap();
+        }
+        let stage = house.open(backend);
+        in_view(&stage, 0, |app| {
+            fs::write(app.join("a"), "new").unwrap();
+            // Nobody talks to a device through a stage.
+            assert!(fs::read(app.join("null")).is_err(), "{backend}");
+        });
+        let changes = commit(stage).unwrap();
+        assert_eq!((&changes[0].modified, &changes[0].deleted), (&paths(&["a"]), &paths(&[])), "{backend}");
+        assert_eq!(fs::metadata(house.app().join("null")).unwrap().rdev(), rustix::fs::makedev(1, 3), "{backend}");
+    }
+}
+
+#[test]
+fn what_is_only_called_like_a_stage_is_left_alone() {
+    for backend in backends() {
+        let house = House::new().with(&[("a", "old"), (".wasmhook-stage-notes/mine", "m"), (".wasmhook-gone-fishing/mine", "m")]);
+        let beside = house.path();
+        write(&beside.join(".wasmhook-stage-backup/upper/x"), "x");
+        write(&beside.join(".wasmhook-stage-backup/mine"), "m");
+        write(&beside.join(".wasmhook-gone-home/mine"), "m");
+        fs::write(beside.join(".wasmhook-stage-file"), "f").unwrap();
+        fs::write(beside.join(".wasmhook-gone-file"), "f").unwrap();
+        symlink("app", beside.join(".wasmhook-stage-link")).unwrap();
+        symlink("app", beside.join(".wasmhook-gone-link")).unwrap();
+        let before = tree(&beside);
+        let stage = house.open(backend);
+        in_view(&stage, 0, |app| fs::write(app.join("a"), "new").unwrap());
+        commit(stage).unwrap();
+        let found = recover(&[house.app()], &house.scratch(), &Disk::default()).unwrap();
+        assert!(found.is_empty(), "{backend}: {found:?}");
+        let mut after = tree(&beside);
+        let new = after.insert("app/a".into(), before[Path::new("app/a")].clone());
+        assert!(new.is_some_and(|new| new.ends_with(" new")), "{backend}");
+        assert_eq!(after, before, "{backend}");
+    }
+}
+
+/// Runs one of the ignored tests below in namespaces of its own.
+fn elsewhere(unshare: &[&str], test: &str) {
+    let can = Command::new("unshare").args(unshare).arg("true").output();
+    if !can.as_ref().is_ok_and(|can| can.status.success()) {
+        return println!("not shown here: unshare {unshare:?} doesn't work: {can:?}");
+    }
+    let test = format!("stage::tests::odd::{test}");
+    let ran = Command::new("unshare")
+        .args(unshare)
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "--ignored", "--nocapture", &test])
+        .output()
+        .unwrap();
+    let out = format!("{}{}", String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
+    assert!(ran.status.success() && out.contains("1 passed"), "{out}");
+}
+
+/// With mounts that nobody else sees.
+fn among_mounts() -> &'static [&'static str] {
+    if rustix::process::geteuid().is_root() { &["--mount"] } else { &["--user", "--map-root-user", "--mount"] }
+}
+
+fn open(house: &House, ends: Ends, backends: &[Backend]) -> Result<Stage, StageError> {
+    let (scratch, bases) = (house.scratch(), [Base { ends, ..house.base() }]);
+    Stage::open(&Request { id: "t", label: "l", bases: &bases, backends, limits: LIMITS, scratch: &scratch, disk: Disk::default() })
+}
+
+fn mount_memory(at: &Path) {
+    rustix::mount::mount("none", at, "tmpfs", MountFlags::empty(), None).unwrap();
+}
+
+#[test]
+fn a_mount_inside_is_refused_by_name() {
+    elsewhere(among_mounts(), "with_a_mount_inside");
+}
+
+#[test]
+#[ignore = "started by `a_mount_inside_is_refused_by_name`"]
+fn with_a_mount_inside() {
+    let house = House::new().with(&[("a b/c/x", "")]);
+    mount_memory(&house.app().join("a b/c"));
+    for ends in [Ends::Txn, Ends::Discard] {
+        let refused = open(&house, ends, Backend::ALL).unwrap_err();
+        let StageError::MountedInside { mounted, .. } = &refused else { panic!("{refused}") };
+        assert_eq!(*mounted, house.app().join("a b/c"));
+        assert_eq!(house.rubbish(), paths(&[]));
+    }
+}
+
+#[test]
+fn what_is_read_only_is_refused_or_dropped() {
+    elsewhere(among_mounts(), "on_a_read_only_file_system");
+}
+
+#[test]
+#[ignore = "started by `what_is_read_only_is_refused_or_dropped`"]
+fn on_a_read_only_file_system() {
+    let house = House::new();
+    mount_memory(&house.app());
+    fs::write(house.app().join("a"), "old").unwrap();
+    rustix::mount::mount_remount(house.app(), MountFlags::RDONLY, c"").unwrap();
+    let refused = open(&house, Ends::Txn, Backend::ALL).unwrap_err();
+    assert!(refused.to_string().contains("lies on a read-only file system") && refused.to_string().contains("mode discard"), "{refused}");
+    let stage = open(&house, Ends::Discard, Backend::ALL).unwrap();
+    in_view(&stage, 0, |app| fs::write(app.join("a"), "new").unwrap());
+    assert_eq!(stage.changes().unwrap()[0].modified, paths(&["a"]));
+    stage.discard().unwrap();
+    assert_eq!(fs::read_to_string(house.app().join("a")).unwrap(), "old");
+    assert_eq!(house.rubbish(), paths(&[]));
+}
+
+#[test]
+fn a_mount_itself_is_copied_landed_and_committed() {
+    elsewhere(among_mounts(), "on_a_file_system_of_its_own");
+}
+
+#[test]
+#[ignore = "started by `a_mount_itself_is_copied_landed_and_committed`"]
+fn on_a_file_system_of_its_own() {
+    let house = House::new();
+    mount_memory(&house.app());
+    write(&house.app().join("d/a"), "old");
+    let refused = open(&house, Ends::Txn, &[Backend::Overlay, Backend::UserOverlay]).unwrap_err();
+    assert!(matches!(refused, StageError::NoBackend { .. }), "{refused}");
+    let stage = open(&house, Ends::Txn, Backend::ALL).unwrap();
+    assert_eq!(stage.backend(0), Some(Backend::Copy));
+    assert!(stage.why_not().iter().all(|why| why.reason.contains("on another file system")), "{:?}", stage.why_not());
+    in_view(&stage, 0, |app| {
+        fs::write(app.join("d/a"), "new").unwrap();
+        symlink("a", app.join("d/link")).unwrap();
+    });
+    let changes = commit(stage).unwrap();
+    assert_eq!((&changes[0].created, &changes[0].modified), (&paths(&["d/link"]), &paths(&["d/a"])));
+    assert_eq!(fs::read_to_string(house.app().join("d/link")).unwrap(), "new");
+    assert_eq!(house.rubbish(), paths(&[]));
+}
+
+#[test]
+fn without_overlays_and_user_namespaces_it_is_copied_and_said() {
+    // A user of a namespace that maps nobody may neither mount nor make another one.
+    elsewhere(&["--user"], "with_nothing_but_copies");
+}
+
+#[test]
+#[ignore = "started by `without_overlays_and_user_namespaces_it_is_copied_and_said`"]
+fn with_nothing_but_copies() {
+    let house = House::new().with(&[("a", "old")]);
+    let refused = open(&house, Ends::Txn, &[Backend::Overlay, Backend::UserOverlay]).unwrap_err();
+    let said = refused.to_string();
+    assert!(said.contains("can't be staged: overlay: ") && said.contains("; user-overlay: "), "{said}");
+    assert_eq!(house.rubbish(), paths(&[]));
+    let stage = open(&house, Ends::Txn, Backend::ALL).unwrap();
+    assert_eq!(stage.backend(0), Some(Backend::Copy));
+    assert_eq!(stage.why_not().iter().map(|why| why.backend).collect::<Vec<_>>(), [Backend::Overlay, Backend::UserOverlay]);
+    in_view(&stage, 0, |app| fs::write(app.join("a"), "new").unwrap());
+    commit(stage).unwrap();
+    assert_eq!(fs::read_to_string(house.app().join("a")).unwrap(), "new");
+    assert_eq!(house.rubbish(), paths(&[]));
+}
