@@ -1,5 +1,6 @@
 #!/bin/sh
 # run.sh: the whole example. Builds wasmhook and the hooks, upgrades a tenant made for the occasion, shows what came of it, and cleans up.
+# WASMHOOK=PROGRAM uses a wasmhook that is there already.
 set -eu
 [ $# -eq 0 ] || { echo "usage: $0" >&2; exit 2; }
 here=$(cd "$(dirname "$0")" && pwd)
@@ -19,7 +20,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 tenant="$dir/tenant"
-wasmhook="${CARGO_TARGET_DIR:-$root/target}/debug/wasmhook"
+wasmhook=${WASMHOOK:-${CARGO_TARGET_DIR:-$root/target}/debug/wasmhook}
 upgrade() {
     "$wasmhook" run -C "$tenant/testsite" --env-name testsite --policy "$tenant/policy.toml" --state "$dir/state" --cache "$dir/cache"
 }
@@ -34,8 +35,10 @@ database() { sqlite3 "$tenant/testsite/db/pocket.db" "$1" | tr '\n' ' '; }
 tables() { printf 'tables:     %s\n' "$(database "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")"; }
 
 heading "Building: wasmhook, and hooks in Rust and C for WASI"
-"$root/tests/setup.sh"
-(cd "$root" && cargo build --quiet --workspace)
+if [ -z "${WASMHOOK:-}" ]; then
+    "$root/tests/setup.sh"
+    (cd "$root" && cargo build --quiet --workspace)
+fi
 "$here/build.sh" "$dir/built" | sed "s|$dir/||"
 
 heading "A tenant that runs v0.3.27"

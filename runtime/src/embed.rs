@@ -33,13 +33,17 @@ mod not_run;
 #[cfg(test)]
 mod profiles;
 mod resolve;
+mod turn;
+mod watch;
 
 pub use builder::{Builder, STAGES};
 pub use resolve::{ResolveError, Resolved};
+pub use watch::{Told, Watch};
 
 use crate::engine::{Clock, Error as RunError, Executors, Prepared, Readiness, Runner, Sink, Stages, Stop, Writers, resume, staging};
 use crate::exec::Hold;
-use crate::ledger::lock::{Attempt, Holder, Lock, LockError, Owner};
+use crate::exec::in_code::{InCode, StepFn};
+use crate::ledger::lock::{Holder, Lock, LockError, NotEnded};
 use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{Ledger, LedgerError, Target};
 use crate::load::{self, Declared, LoadError, Previous, Probe, Request};
@@ -51,6 +55,7 @@ use ledgers::Ledgers;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
+use turn::{Lockout, Patience};
 
 /// Hears of whoever is waited for.
 type OnWait = Box<dyn Fn(&Holder) + Send + Sync>;
@@ -93,6 +98,8 @@ pub struct Engine {
     cache: PathBuf,
     command: String,
     lock_patience: Option<Duration>,
+    /// Whether this process is there for one run.
+    alone: bool,
     sinks: Vec<Arc<dyn Sink>>,
     clock: Clock,
     ledgers: Ledgers,
@@ -117,7 +124,7 @@ pub struct Preview {
 /// What has to be there before a run begins.
 enum Turn {
     Ours { lock: Arc<Lock>, ledger: Box<dyn Ledger>, prepared: Box<Prepared> },
-    Theirs(Holder),
+    Theirs(Holder, Option<NotEnded>),
 }
 
 impl Engine {
@@ -132,13 +139,24 @@ impl Engine {
     /// # Errors
     /// [`Error`] if nothing could be loaded, if it is refused, or if the machinery failed. A failed hook is no error.
     pub async fn run(&self, request: &Request, stop: &Stop) -> Result<Report, Error> {
-        // On the heap: an embedder's own futures shouldn't carry it.
-        Box::pin(self.run_in_turn(self.complete(request), stop)).await
+        self.run_with(request, stop, None).await
     }
 
-    async fn run_in_turn(&self, request: Request, stop: &Stop) -> Result<Report, Error> {
+    /// As [`run`](Self::run), with one more host step in code.
+    async fn run_with(&self, request: &Request, stop: &Stop, in_code: Option<(StepName, StepFn)>) -> Result<Report, Error> {
+        let mut request = self.complete(request);
+        let mut executors = self.executors.clone();
+        if let Some((name, run)) = in_code {
+            request.steps_in_code.push(name.clone());
+            executors.in_code = Arc::new(InCode::over([(name, run)].into(), executors.in_code));
+        }
+        // On the heap: an embedder's own futures shouldn't carry it.
+        Box::pin(self.run_in_turn(request, stop, executors)).await
+    }
+
+    async fn run_in_turn(&self, request: Request, stop: &Stop, executors: Executors) -> Result<Report, Error> {
         let declared = load::declare(&request)?;
-        let (target, on_locked) = (target(&declared), declared.profile.on_locked);
+        let (target, on_locked) = (target(&declared), on_locked(&declared, &request));
         let turn = tokio::select! {
             biased;
             signal = stop.asked() => return Ok(not_run::stopped(&target, signal)),
@@ -146,11 +164,14 @@ impl Engine {
         };
         let (lock, ledger, prepared) = match turn {
             Turn::Ours { lock, ledger, prepared } => (lock, ledger, prepared),
-            Turn::Theirs(holder) => return Ok(not_run::locked_out(&target, on_locked, &holder)),
+            Turn::Theirs(holder, why) => return Ok(not_run::locked_out(&target, on_locked, &holder, why.as_ref())),
         };
         let writers = Writers { ledger: Some(ledger), sinks: self.sinks.clone(), clock: self.clock.clone() };
         let heart = Arc::downgrade(&lock);
-        let mut runner = Runner::new(self.executors.clone(), writers, self.stages.clone()).holding(Hold::of(lock));
+        let mut runner = Runner::new(executors, writers, self.stages.clone()).holding(Hold::of(lock));
+        if let Some(idle) = request.only_if_changed.then(|| runner.idle(&prepared)).transpose()?.flatten() {
+            return Ok(not_run::idle(&target, &prepared.plan, idle));
+        }
         tokio::select! {
             report = runner.run(&prepared, stop) => Ok(report?),
             never = beat(heart) => match never {},
@@ -208,30 +229,17 @@ impl Engine {
 
     /// The lock, and under it the ledger and the plan.
     async fn turn(&self, declared: Declared, request: &Request, target: &Target) -> Result<Turn, Error> {
-        let lock = match self.lock(target, declared.profile.on_locked).await? {
-            Attempt::Held(lock) => Arc::new(lock),
-            Attempt::Busy(holder) => return Ok(Turn::Theirs(holder)),
+        let patience = Patience::of(&declared.profile).over(on_locked(&declared, request));
+        let (lock, replaced) = match self.lock(target, patience).await? {
+            Lockout::Ours(lock, replaced) => (Arc::new(lock), replaced),
+            Lockout::Theirs(holder, why) => return Ok(Turn::Theirs(holder, why)),
         };
         let ledger = self.ledgers.open()?;
         staging::make_scratch(&self.stages).map_err(|source| Error::Scratch { path: self.stages.scratch.clone(), source })?;
         let request = going_on(request.clone(), Some(&*ledger), target)?;
-        let prepared = Box::pin(load::prepare(declared, &request, self.new_run(), &self.probe)).await?;
+        let mut prepared = Box::pin(load::prepare(declared, &request, self.new_run(), &self.probe)).await?;
+        prepared.plan.warnings.extend(replaced);
         Ok(Turn::Ours { lock, ledger, prepared: Box::new(prepared) })
-    }
-
-    async fn lock(&self, target: &Target, on_locked: OnLocked) -> Result<Attempt, LockError> {
-        let owner = Owner::of_this_process(&self.command, (self.clock)());
-        match on_locked {
-            OnLocked::Wait => {
-                let on_wait = |holder: &Holder| {
-                    if let Some(told) = &self.on_wait {
-                        told(holder);
-                    }
-                };
-                Lock::acquire_waiting(&self.state, target, &owner, self.lock_patience, on_wait).await
-            }
-            OnLocked::Skip | OnLocked::Fail => Lock::try_acquire(&self.state, target, &owner),
-        }
     }
 
     /// A name for a run: its time, and enough chance to tell two runs of one moment apart.
@@ -257,6 +265,10 @@ async fn beat(lock: Weak<Lock>) -> std::convert::Infallible {
             lock.beat();
         }
     }
+}
+
+fn on_locked(declared: &Declared, request: &Request) -> OnLocked {
+    request.on_locked.unwrap_or(declared.profile.on_locked)
 }
 
 fn target(declared: &Declared) -> Target {

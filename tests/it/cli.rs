@@ -1,5 +1,6 @@
 //! The command line, driven as a user drives it: each command's surface, what it answers to wrong input, and its exit codes.
 
+mod backup;
 mod bad_files;
 mod bad_modules;
 mod bad_state;
@@ -15,6 +16,8 @@ mod import;
 mod later;
 mod lock;
 mod next;
+#[cfg(target_os = "linux")]
+mod outside;
 mod resume;
 mod run;
 mod selectors;

@@ -5,3 +5,4 @@ mod grants;
 mod leftovers;
 mod limits;
 mod native;
+mod programs;

@@ -12,6 +12,9 @@ macro_rules! codes {
 codes! {
     ANOTHER_APP = "another-app": "The release names another application than what is checked out.";
     APP_WIDE_PHASE = "app-wide-phase": "A hook of one service stands in a phase of the whole application.";
+    APPLICATION = "application": "The application could not be started.";
+    BACKUP_LEFT = "backup-left": "An old backup could not be removed.";
+    BACKUP_REQUIRED = "backup-required": "A hook changes something for good, and the policy demands a backup before it.";
     BAD_ENV_LINE = "bad-env-line": "A line of an environment file is not KEY=value.";
     BAD_MANIFEST = "bad-manifest": "The manifest of a release can't be read as text.";
     BAD_NAME = "bad-name": "A name breaks the rule for names.";
@@ -20,10 +23,13 @@ codes! {
     BAD_SOURCE = "bad-source": "A text is no address that hooks can come from.";
     BAD_VALUE = "bad-value": "A value has the right type and breaks its rule.";
     CACHE = "cache": "The compile cache can't be used.";
+    COMMIT_NOT_WRITTEN = "commit-not-written": "The file that holds the commit of the last success could not be written.";
+    COMMIT_UNCHANGED = "commit-unchanged": "There was nothing to run: the commit is that of the last success.";
     COMPLEX_QUOTING = "complex-quoting": "A command quotes within quotes; a script says the same.";
     DEFAULT_HOOK = "default-hook": "A hook that the profile brings along.";
     DEFAULT_TIMEOUT = "default-timeout": "A hook states no timeout, and the profile's own holds.";
     DEPLOY_FAILED = "deploy-failed": "The run succeeded, and the deployment that it was part of was not completed.";
+    DETACHED_STAGE = "detached-stage": "What a hook leaves behind would outlive one of its directories.";
     DUPLICATE_ID = "duplicate-id": "Two hooks of one phase have the same id.";
     DUPLICATE_NAME = "duplicate-name": "A name that must be unique is written twice.";
     EARLY_NOTICE = "early-notice": "A notice would be sent before it is known whether it is true.";
@@ -57,6 +63,7 @@ codes! {
     NO_TARGET = "no-target": "Nothing says what to deploy.";
     NOT_AVAILABLE = "not-available": "A known feature that this version doesn't have.";
     NOT_EXECUTABLE = "not-executable": "A script that an interpreter is given isn't executable.";
+    NOT_FOLLOWED = "not-followed": "What is checked out could not be fast-forwarded to the branch that is followed.";
     NOT_IMPORTED = "not-imported": "A part of a foreign file that a manifest can't say.";
     NOTHING_TO_RESUME = "nothing-to-resume": "There is no run to go on with.";
     ONE_FILE = "one-file": "Author and operator share one file.";
@@ -80,6 +87,7 @@ codes! {
     SOURCE_PARTS = "source-parts": "A part of a source is not copied as it is.";
     SOURCE_UNREAD = "source-unread": "A repository that hooks come from could not be read.";
     STAGE_LEFT = "stage-left": "A stage could not be removed; the next run in that directory removes it.";
+    STALE_RUN = "stale-run": "A run had the lock for too long, and was ended and replaced.";
     STOPPED_EARLY = "stopped-early": "The run was stopped before anything of it ran.";
     TAG_ELSEWHERE = "tag-elsewhere": "The tag and the commit that were given differ.";
     TARGET = "target": "What is deployed, where that isn't obvious.";

@@ -110,11 +110,7 @@ impl Repository {
     /// # Errors
     /// [`GitError`] if the remote can't be read within `deadline`; the tags are then those of the last fetch.
     pub async fn fetch_tags(&self, deadline: Duration) -> Result<Fetch, GitError> {
-        let remotes = self.ask(&["remote"]).await?.success("remote")?;
-        let remotes = String::from_utf8_lossy(&remotes).into_owned();
-        let Some(remote) = remotes.lines().find(|name| *name == "origin").or_else(|| remotes.lines().next()) else {
-            return Ok(Fetch::NoRemote);
-        };
+        let Some(remote) = self.first_remote().await? else { return Ok(Fetch::NoRemote) };
         let before = self.tags().await?;
         let fetch = [
             "fetch",
@@ -126,10 +122,17 @@ impl Repository {
             "--no-write-fetch-head",
             "--upload-pack=git-upload-pack",
             "--",
-            remote,
+            &remote,
         ];
         self.ask_within(&fetch, deadline, MAX_LIST).await?.success("fetch")?;
         Ok(Fetch::Done { moved: self.tags().await?.moved_since(&before) })
+    }
+
+    /// The remote called `origin`, else the first that git lists.
+    pub(super) async fn first_remote(&self) -> Result<Option<String>, GitError> {
+        let remotes = self.ask(&["remote"]).await?.success("remote")?;
+        let remotes = String::from_utf8_lossy(&remotes).into_owned();
+        Ok(remotes.lines().find(|name| *name == "origin").or_else(|| remotes.lines().next()).map(str::to_owned))
     }
 
     /// Runs a local question.

@@ -1,7 +1,8 @@
 //! Facts about the outside: what git knows, which files a release holds, whether a program can be started.
 //!
-//! Everything here only looks. The exceptions are [`git::Repository::fetch_tags`], which brings objects and tags and touches no work tree, and
-//! [`mirror::Mirror`], which keeps copies of other repositories in a directory of our own.
+//! Everything here only looks. The exceptions: [`git::Repository::fetch_tags`] and [`follow`] bring objects, the latter's
+//! [`advance`](git::Repository::advance) fast-forwards what is checked out, and [`mirror::Mirror`] keeps copies of other repositories in a
+//! directory of our own.
 //! What is found comes back as the values of [`crate::model::facts`], or as an error that names the path and the rule.
 //!
 //! Files are read below the application's root only, through [`source::Source`]: a target commit's objects, so that what is planned before a
@@ -12,6 +13,7 @@
 
 mod command;
 pub mod error;
+pub mod follow;
 pub mod git;
 pub mod mirror;
 mod objects;
@@ -26,6 +28,7 @@ pub mod version;
 mod work_tree;
 
 pub use error::{GitError, MirrorError, Refusal, SourceError};
+pub use follow::{Advance, Branch, FollowError, Upstream};
 pub use git::{Git, Repository, Tags};
 pub use mirror::Mirror;
 pub use source::{Entry, EntryKind, Source};

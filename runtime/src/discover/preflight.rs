@@ -21,7 +21,9 @@ pub enum ProgramProblem {
         path: PathBuf,
     },
     /// A name that PATH doesn't hold.
-    #[error("`{argv0}` is not in PATH ({path_var}); install it, or write `./{argv0}` for a file of the application")]
+    #[error(
+        "`{argv0}` is not in PATH ({path_var}); install it, name its directory in `[policy] programs`, or write `./{argv0}` for a file of the application"
+    )]
     NotInPath {
         /// As written.
         argv0: String,

@@ -134,6 +134,7 @@ macro_rules! read_words {
 
 mod policies {
     use super::{Problems, Read, Value, words};
+    use crate::model::backup::LastingEffect;
     use crate::model::grant::DirMode;
     use crate::model::policy::{AfterFailure, Background, When};
     use crate::model::policy::{Cwd, EnvPolicy, FallbackWhen, Files, Gate, OnChange, OnFailure};
@@ -141,5 +142,5 @@ mod policies {
 
     read_words!(Background, AfterFailure, When);
     read_words!(OnFailure, OnTimeout, Gate, Scope, Files, OnLocked, OnUnknown, OnChange, Resume, EnvPolicy, Sandbox, FallbackWhen, Cwd);
-    read_words!(DirMode);
+    read_words!(DirMode, LastingEffect);
 }

@@ -2,6 +2,7 @@
 
 use super::ledgers::Ledgers;
 use super::{Engine, Error, OnWait};
+use crate::engine::staging::BACKUPS;
 use crate::engine::{Clock, Executors, Sink, Stages};
 use crate::exec::Executor;
 use crate::exec::in_code::{InCode, StepCall, StepFn, StepResult};
@@ -32,6 +33,7 @@ pub struct Builder {
     cache: PathBuf,
     command: String,
     lock_patience: Option<Duration>,
+    alone: bool,
     sinks: Vec<Arc<dyn Sink>>,
     steps: BTreeMap<StepName, StepFn>,
     clock: Clock,
@@ -54,6 +56,7 @@ impl Builder {
             cache,
             command: "embedded".to_owned(),
             lock_patience: None,
+            alone: false,
             sinks: Vec::new(),
             steps: BTreeMap::new(),
             clock: Arc::new(jiff::Timestamp::now),
@@ -97,6 +100,13 @@ impl Builder {
     /// How long to wait for the lock where the profile says wait (the default is for ever).
     pub fn lock_patience(mut self, patience: Duration) -> Self {
         self.lock_patience = Some(patience);
+        self
+    }
+
+    /// This process is there for one run: another run may end it, where its profile says after how long (`stale_after`). Without it, a process
+    /// that serves many is never ended because of one.
+    pub fn alone(mut self) -> Self {
+        self.alone = true;
         self
     }
 
@@ -183,6 +193,7 @@ impl Builder {
         };
         let native = self.native.take().unwrap_or_else(|| self.confinement(&protected));
         let stages = Stages { backends: self.backends, disk: self.disk.clone(), ..Stages::new(self.state.join(STAGES)) };
+        let stages = Stages { backups: self.state.join(BACKUPS), ..stages };
         Ok(Engine {
             scratch: self.scratch.unwrap_or_else(|| PathBuf::from(SCRATCH)),
             stages,
@@ -191,6 +202,7 @@ impl Builder {
             cache: self.cache,
             command: self.command,
             lock_patience: self.lock_patience,
+            alone: self.alone,
             sinks: self.sinks,
             clock: self.clock,
             steps_in_code: self.steps.keys().cloned().collect(),

@@ -1,6 +1,6 @@
 //! The built-in profiles, each from a manifest to a report: what runs, in which order, and what a bad end means. Nothing really runs.
 
-use crate::engine::{Blobs, Checks, Clock, Executors, Prepared, Runner, Sink, Stages, Stop, Writers};
+use crate::engine::{Blobs, Checks, Clock, Executors, LastCommit, Prepared, Runner, Sink, Stages, Stop, Writers};
 use crate::exec::mock::MockExecutor;
 use crate::ledger::memory::MemoryLedger;
 use crate::manifest::{self, PolicyDecl};
@@ -116,6 +116,8 @@ impl Platform {
             checks: Box::new(NoChecks),
             accept_moved_tag: false,
             resume: false,
+            at_start,
+            last_commit: LastCommit::InLedger,
         };
         self.runner.run(&prepared, &Stop::new()).await.unwrap()
     }

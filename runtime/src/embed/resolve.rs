@@ -1,17 +1,17 @@
 //! A person's word on what became of an execution, or of a deployment.
 
+use super::turn::{Lockout, Patience};
 use super::{Engine, Error, beat, target};
 use crate::engine::journal::Journal;
 use crate::engine::machine::At;
 use crate::engine::resolve::{self, Execution};
 use crate::engine::{Error as RunError, Runner, Stop, Writers, plan_of, staging, undo};
 use crate::exec::Hold;
-use crate::ledger::lock::{Attempt, Holder, Lock, Owner};
+use crate::ledger::lock::{Holder, Lock, Owner};
 use crate::ledger::{Durability, Ledger, Target};
 use crate::load::{self, Request};
 use crate::model::event::{Event, Place, Resolution, Status, What};
 use crate::model::id::RunId;
-use crate::model::policy::OnLocked;
 use crate::plan::Plan;
 use crate::report::Report;
 use std::sync::Arc;
@@ -87,7 +87,7 @@ impl Engine {
         let request = self.complete(request);
         let declared = load::declare(&request).map_err(Error::from)?;
         let target = target(&declared);
-        let _lock = self.alone(&target, declared.profile.on_locked).await?;
+        let _lock = self.by_itself(&target, Patience::of(&declared.profile)).await?;
         let ledger = self.ledgers.open().map_err(Error::from)?;
         let Some(newest) = ledger.runs(&target, 1).map_err(Error::from)?.pop() else { return Err(ResolveError::NoRun(target)) };
         let mut known = resolve::waiting(&*ledger, &target).map_err(Error::from)?;
@@ -114,7 +114,7 @@ impl Engine {
         let request = Request { fetch: None, ..self.complete(request) };
         let declared = load::declare(&request).map_err(Error::from)?;
         let target = target(&declared);
-        let lock = Arc::new(self.alone(&target, declared.profile.on_locked).await?);
+        let lock = Arc::new(self.by_itself(&target, Patience::of(&declared.profile)).await?);
         let ledger = self.ledgers.open().map_err(Error::from)?;
         let failed = Failed::find(&*ledger, &target, run)?;
         // What the reverts need is there before anything is said of the run.
@@ -177,10 +177,11 @@ impl Engine {
     }
 
     /// The lock, for a moment.
-    async fn alone(&self, target: &Target, on_locked: OnLocked) -> Result<Lock, ResolveError> {
-        match self.lock(target, on_locked).await.map_err(Error::from)? {
-            Attempt::Held(lock) => Ok(lock),
-            Attempt::Busy(holder) => Err(ResolveError::Locked(Box::new(holder))),
+    async fn by_itself(&self, target: &Target, patience: Patience) -> Result<Lock, ResolveError> {
+        // A word said of what is past ends nobody.
+        match self.lock(target, patience.without_an_end()).await.map_err(Error::from)? {
+            Lockout::Ours(lock, _) => Ok(lock),
+            Lockout::Theirs(holder, _) => Err(ResolveError::Locked(Box::new(holder))),
         }
     }
 }

@@ -133,7 +133,7 @@ fn guest(hook: &PlanHook, env: &[(String, String)], blobs: &Blobs) -> Result<Gue
             let bytes = bytes(digest).ok_or_else(|| JobError::NoBytes(file.clone()))?;
             Ok(Guest::Wasm(WasmGuest { file: file.clone(), bytes, digest: digest.clone(), args: args.clone() }))
         }
-        PlanGuest::Native { argv, cwd, tree, sandbox, script, expand_env, shown } => {
+        PlanGuest::Native { argv, cwd, tree, sandbox, script, expand_env, shown, detach } => {
             let script = match script {
                 Some(script) if script.copied => {
                     let bytes = bytes(&script.digest).ok_or_else(|| JobError::NoBytes(script.file.clone()))?;
@@ -143,7 +143,7 @@ fn guest(hook: &PlanHook, env: &[(String, String)], blobs: &Blobs) -> Result<Gue
             };
             let tree = tree.as_ref().map(|digest| tree_of(digest, blobs).ok_or_else(|| JobError::NoBytes(shown.clone()))).transpose()?;
             let argv = if *expand_env { argv.iter().map(|word| expand(word, |name| value(env, name))).collect() } else { argv.clone() };
-            Ok(Guest::Native(NativeGuest { argv, cwd: PathBuf::from(cwd), tree, script, sandbox: Some(*sandbox), detach: false }))
+            Ok(Guest::Native(NativeGuest { argv, cwd: PathBuf::from(cwd), tree, script, sandbox: Some(*sandbox), detach: *detach }))
         }
     }
 }

@@ -99,6 +99,12 @@ impl Keep {
         Ok(keep)
     }
 
+    /// How and where things are kept.
+    #[must_use]
+    pub const fn stages(&self) -> &Stages {
+        &self.stages
+    }
+
     /// Whether nothing is to be left behind.
     #[must_use]
     pub const fn is_dry(&self) -> bool {

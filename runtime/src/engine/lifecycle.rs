@@ -24,7 +24,14 @@ fn spec(step: &PlanStep, decisions: &[super::machine::Decision]) -> StepSpec {
             always: policy.always,
             slots: decisions
                 .iter()
-                .map(|decision| SlotSpec { decision: decision.clone(), allow_failure: false, live: true, revert: false, list: 0 })
+                .map(|decision| SlotSpec {
+                    decision: decision.clone(),
+                    allow_failure: false,
+                    live: true,
+                    gets_ready: false,
+                    revert: false,
+                    list: 0,
+                })
                 .collect(),
             ..StepSpec::default()
         },
@@ -43,6 +50,7 @@ fn spec(step: &PlanStep, decisions: &[super::machine::Decision]) -> StepSpec {
                     decision: decision.clone(),
                     allow_failure: hook.allow_failure,
                     live: hook.is_live(),
+                    gets_ready: hook.gets_ready(),
                     revert: hook.revert.is_some(),
                     list: list_of(hooks, hook),
                 })

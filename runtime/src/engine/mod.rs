@@ -11,13 +11,16 @@ pub mod lifecycle;
 pub mod lines;
 pub mod machine;
 pub mod pending;
+pub(crate) mod ready;
 pub mod replay;
 pub mod resolve;
 pub mod resume;
 mod salvage;
 pub mod staging;
 pub mod stop;
+pub mod trigger;
 pub mod undo;
+pub mod watch;
 
 #[cfg(test)]
 mod tests;
@@ -27,13 +30,14 @@ pub use job::Blobs;
 pub use journal::{Clock, Sink, Writers};
 pub use staging::Stages;
 pub use stop::Stop;
+pub use trigger::{Idle, LastCommit};
 
 use crate::diagnostic::codes;
 use crate::exec::{Executor, Hold};
 use crate::ledger::{LedgerError, RunRecord, Target};
-use crate::model::event::{Place, RunHeader, Status, What};
+use crate::model::event::{Earlier, Place, RunHeader, Status, Trigger, What};
 use crate::model::grant::{EnvSource, OutputRef};
-use crate::model::id::RunId;
+use crate::model::id::{Commit, RunId};
 use crate::model::outcome::SkipReason;
 use crate::plan::{Notice, Plan, PlanHook, PlanStepKind, difference};
 use crate::report::Report;
@@ -85,6 +89,10 @@ pub struct Prepared {
     pub accept_moved_tag: bool,
     /// Whether it goes on with the last unfinished run.
     pub resume: bool,
+    /// Whether it is the first run of a container or machine.
+    pub at_start: bool,
+    /// Where the commit of the last success is kept.
+    pub last_commit: LastCommit,
 }
 
 /// Why a run could not be carried out. A hook's failure is none: it stands in the report.
@@ -157,6 +165,37 @@ impl Runner {
         })
     }
 
+    /// Why there would be nothing to run if only a change of the commit were a reason. What a dead run left behind is one too.
+    ///
+    /// # Errors
+    /// [`Error`] if the ledger can't be read.
+    pub fn idle(&self, prepared: &Prepared) -> Result<Option<Idle>, Error> {
+        let plan = &prepared.plan;
+        if let Some(ledger) = &self.writers.ledger
+            && ledger.unfinished(&target(plan))?.is_some()
+        {
+            return Ok(None);
+        }
+        Ok(match &plan.commit {
+            None => Some(Idle::UnknownRevision),
+            Some(commit) => (self.last_success(prepared)?.as_ref() == Some(commit)).then_some(Idle::CommitUnchanged),
+        })
+    }
+
+    fn last_success(&self, prepared: &Prepared) -> Result<Option<Commit>, LedgerError> {
+        match (&prepared.last_commit, &self.writers.ledger) {
+            (LastCommit::InFile { commit, .. }, _) => Ok(commit.clone()),
+            (LastCommit::InLedger, Some(ledger)) => Ok(ledger.last_success(&target(&prepared.plan))?.and_then(|run| run.commit)),
+            (LastCommit::InLedger, None) => Ok(None),
+        }
+    }
+
+    fn trigger(&self, prepared: &Prepared) -> Result<Trigger, LedgerError> {
+        let last = self.writers.ledger.as_ref().map(|ledger| ledger.runs(&target(&prepared.plan), 1)).transpose()?.unwrap_or_default();
+        let last_success = self.last_success(prepared)?;
+        Ok(trigger::of(prepared.plan.commit.as_ref(), prepared.at_start, last_success.as_ref(), last.first()))
+    }
+
     fn decided(&self, prepared: &Prepared, base: Option<&Base>) -> Result<Readiness, Error> {
         let snapshot = self.snapshot(prepared)?;
         if let Some(moved) = self.moved_tag(prepared)? {
@@ -203,15 +242,19 @@ impl Runner {
         };
         let decisions = if keep.is_dry() { dry::decisions(&prepared.plan, decisions) } else { decisions };
         let attempts = self.attempts(prepared)?;
+        let trigger = self.trigger(prepared)?;
         let outputs = self.earlier_outputs(&prepared.plan, &decisions)?;
         if keep.is_dry() {
             self.writers.ledger = None;
         }
         let mut journal = Journal::new(&mut self.writers, prepared.run.clone(), 0);
-        open(&mut journal, prepared, base.map(|base| base.run), &decisions, keep.is_dry())?;
+        let (resumes, earlier) = base.map(|base| (base.run, base.said)).unzip();
+        let header = RunHeader { resumes, earlier: earlier.unwrap_or_default(), trigger: Some(trigger), ..header(prepared, keep.is_dry()) };
+        open(&mut journal, prepared, header, &decisions)?;
         let machine = Machine::new(lifecycle::of(&prepared.plan, &decisions));
         let is_dry = keep.is_dry();
         let marker = || if is_dry { Ok(()) } else { write_marker(prepared, &decisions) };
+        let commit = || if is_dry { Ok(()) } else { write_commit(prepared) };
         let setting = Setting {
             plan: &prepared.plan,
             decisions: &decisions,
@@ -223,6 +266,7 @@ impl Runner {
             hold: &self.hold,
             keep: &mut keep,
             after_hooks: &marker,
+            after_success: &commit,
         };
         driver::drive(machine, setting, &mut journal).await?;
         if let Err(error) = keep.end() {
@@ -260,6 +304,7 @@ impl Runner {
             hold: &self.hold,
             keep: &mut keep,
             after_hooks: &|| Ok(()),
+            after_success: &|| Ok(()),
         };
         driver::bury(&setting, &mut remains, &salvaged, &mut journal)?;
         salvaged.forget().map_err(Error::NotRecovered)?;
@@ -288,7 +333,7 @@ impl Runner {
         let release = gate::release_of(plan, crate::model::policy::Gate::Once, &prepared.run);
         snapshot.memories = ledger.memories(&target, &release)?.into_iter().map(|(key, memory)| (key.place, memory)).collect();
         snapshot.unresolved = ledger.unresolved(&target)?.into_iter().map(|(key, memory)| (key.place, (key.release, memory))).collect();
-        snapshot.last_success = ledger.last_success(&target)?.and_then(|run| run.commit);
+        snapshot.last_success = self.last_success(prepared)?;
         snapshot.release_known = !snapshot.memories.is_empty();
         Ok(snapshot)
     }
@@ -386,13 +431,6 @@ fn plan_changed(run: &RunId, changed: &[String]) -> Notice {
     Notice { code: codes::PLAN_CHANGED.to_owned(), message }
 }
 
-fn started(prepared: &Prepared, resumes: Option<RunId>, dry_run: bool) -> What {
-    What::RunStarted {
-        header: Box::new(RunHeader { resumes, ..header(prepared, dry_run) }),
-        steps: lifecycle::planned_steps(&prepared.plan),
-    }
-}
-
 fn header(prepared: &Prepared, dry_run: bool) -> RunHeader {
     let plan = &prepared.plan;
     RunHeader {
@@ -405,6 +443,8 @@ fn header(prepared: &Prepared, dry_run: bool) -> RunHeader {
         plan_digest: plan.digest(),
         dry_run,
         resumes: None,
+        earlier: Earlier::default(),
+        trigger: None,
     }
 }
 
@@ -416,15 +456,26 @@ fn died(run: &RunId, remains: &replay::Remains) -> What {
 }
 
 /// Opens the run in the journal, with everything a person should know about it.
-fn open(journal: &mut Journal<'_>, prepared: &Prepared, resumes: Option<RunId>, decisions: &Decisions, dry_run: bool) -> Result<(), Error> {
+fn open(journal: &mut Journal<'_>, prepared: &Prepared, header: RunHeader, decisions: &Decisions) -> Result<(), Error> {
     let plan = &prepared.plan;
     let json = serde_json::to_string(plan).map_err(|source| Error::OldPlan { run: prepared.run.clone(), source })?;
     let release = gate::release_of(plan, crate::model::policy::Gate::Once, &prepared.run);
-    journal.open(&target(plan), &release, &json, started(prepared, resumes, dry_run))?;
+    let started = What::RunStarted { header: Box::new(header), steps: lifecycle::planned_steps(plan) };
+    journal.open(&target(plan), &release, &json, started)?;
     for Notice { code, message } in plan.warnings.iter().chain(&decisions.notices).cloned() {
         journal.record(What::Warning { code, message }, None, crate::ledger::Durability::Later)?;
     }
     Ok(())
+}
+
+/// Writes the commit to the file that holds that of the last success, where there is one; a run of some hooks isn't that of the commit.
+fn write_commit(prepared: &Prepared) -> Result<(), String> {
+    let (LastCommit::InFile { path, .. }, Some(commit)) = (&prepared.last_commit, &prepared.plan.commit) else { return Ok(()) };
+    if prepared.plan.partial {
+        return Ok(());
+    }
+    crate::ledger::commit_file::write(path, commit)
+        .map_err(|error| format!("{} could not be written: {error}; the next run takes the commit for another one", path.display()))
 }
 
 /// Writes the marker once, after the release's last hook succeeded; a run of some hooks, or one that the marker stopped, writes none.

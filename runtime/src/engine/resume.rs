@@ -4,11 +4,12 @@ use super::Error;
 use super::gate::Decisions;
 use super::machine::Decision;
 use crate::ledger::{Ledger, RunRecord, Target};
-use crate::model::event::{Event, Place, Resolution, Role, Status, What};
+use crate::model::event::{Earlier, Event, Place, Resolution, Role, Status, What};
 use crate::model::id::RunId;
 use crate::model::outcome::{Outcome, SkipReason, Verdict};
 use crate::model::policy::Resume;
 use crate::plan::{Plan, PlanStep, PlanStepKind};
+use crate::report::Report;
 use std::collections::BTreeMap;
 
 /// How many of the newest runs are looked at.
@@ -25,6 +26,8 @@ pub struct Base {
     pub past: BTreeMap<Place, SkipReason>,
     /// What ended badly and stopped the run, or was cut off.
     pub open: Vec<Place>,
+    /// What it said of itself, as far as it is still true.
+    pub said: Earlier,
 }
 
 /// The newest run of a target that didn't come to its end, though something of it had started. A success after it settles it; runs of some
@@ -51,7 +54,7 @@ pub fn base(ledger: &dyn Ledger, target: &Target, partial: bool) -> Result<Optio
 
 impl Base {
     fn of(record: &RunRecord, plan: Plan, events: &[Event]) -> Self {
-        let mut base = Self { run: record.run.clone(), plan, past: BTreeMap::new(), open: Vec::new() };
+        let mut base = Self { run: record.run.clone(), plan, past: BTreeMap::new(), open: Vec::new(), said: said(events) };
         for event in events {
             base.push(&event.what);
         }
@@ -110,6 +113,15 @@ impl Base {
         };
         places.iter().zip(decided).map(passes).collect()
     }
+}
+
+/// What the report of a run says that one that goes on with it repeats: not that it was left half-way, which it is no longer.
+fn said(events: &[Event]) -> Earlier {
+    let Report { backup_path, migrations_run, mut details, left_half_way, .. } = Report::fold(events);
+    if left_half_way.is_some() && details.last() == left_half_way.as_ref() {
+        details.pop();
+    }
+    Earlier { backup_path, migrations_run, details }
 }
 
 /// Why what ended like this needn't happen again; `None` if it is still to be done, or if the gate says the same of it as before.

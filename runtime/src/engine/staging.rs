@@ -24,16 +24,22 @@ pub struct Stages {
     pub limits: Limits,
     /// A private directory for copies of directories beside which nothing can be written.
     pub scratch: PathBuf,
+    /// Where backups are kept, if the operator doesn't say.
+    pub backups: PathBuf,
     /// The disk.
     pub disk: Disk,
 }
 
+/// How the directory of backups is called.
+pub const BACKUPS: &str = "backups";
+
 impl Stages {
-    /// Every back end, and copies of at most 1 GiB or 100,000 entries.
+    /// Every back end, and copies of at most 1 GiB or 100,000 entries; backups beside them.
     #[must_use]
     pub fn new(scratch: impl Into<PathBuf>) -> Self {
         let limits = Limits { bytes: 1 << 30, files: 100_000 };
-        Self { backends: Backend::ALL.to_vec(), limits, scratch: scratch.into(), disk: Disk::default() }
+        let scratch = scratch.into();
+        Self { backends: Backend::ALL.to_vec(), limits, backups: scratch.join(BACKUPS), scratch, disk: Disk::default() }
     }
 }
 

@@ -14,6 +14,7 @@ use crate::plan::{HostCommand, PlanGuest, PlanStep, PlanStepKind, SCHEMA};
 use crate::report::OutcomeWord;
 use std::sync::Mutex;
 
+mod backup;
 mod resume;
 mod revert;
 mod verify;
@@ -55,6 +56,8 @@ fn hook(id: &str) -> PlanHook {
         enabled: true,
         selected: true,
         unusable: None,
+        effects: vec![],
+        backup: None,
         verify: None,
         revert: None,
     }
@@ -102,6 +105,8 @@ fn prepared(run: &str, steps: Vec<PlanStep>) -> Prepared {
         checks: Box::new(NoChecks),
         accept_moved_tag: false,
         resume: false,
+        at_start: false,
+        last_commit: LastCommit::InLedger,
     }
 }
 

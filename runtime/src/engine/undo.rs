@@ -59,6 +59,7 @@ impl Runner {
             hold: &self.hold,
             keep: &mut keep,
             after_hooks: &|| Ok(()),
+            after_success: &|| Ok(()),
         };
         driver::drive(machine, setting, &mut journal).await?;
         Ok(journal.report())

@@ -27,13 +27,20 @@ pub type StepFn = Arc<dyn Fn(StepCall) -> Pin<Box<dyn Future<Output = StepResult
 #[derive(Default)]
 pub struct InCode {
     steps: BTreeMap<StepName, StepFn>,
+    others: Option<Arc<dyn Executor>>,
 }
 
 impl InCode {
     /// An executor of these steps.
     #[must_use]
     pub fn new(steps: BTreeMap<StepName, StepFn>) -> Self {
-        Self { steps }
+        Self { steps, others: None }
+    }
+
+    /// An executor of these steps that leaves others to `others`.
+    #[must_use]
+    pub fn over(steps: BTreeMap<StepName, StepFn>, others: Arc<dyn Executor>) -> Self {
+        Self { steps, others: Some(others) }
     }
 }
 
@@ -43,10 +50,11 @@ impl Executor for InCode {
             let Guest::InCode { step } = &job.guest else {
                 return Err(ExecError::new("carrying out a step in code", "the job is a command or a module"));
             };
-            let run = self
-                .steps
-                .get(step)
-                .ok_or_else(|| ExecError::new("carrying out a step in code", format!("nobody gave code for {step}")))?;
+            let run = match (self.steps.get(step), &self.others) {
+                (Some(run), _) => run,
+                (None, Some(others)) => return others.execute(job, around).await,
+                (None, None) => return Err(ExecError::new("carrying out a step in code", format!("nobody gave code for {step}"))),
+            };
             let started = Instant::now();
             let result = run(StepCall { env: job.env.iter().cloned().collect() });
             let deadline = async {

@@ -1,5 +1,6 @@
 //! Executors: each runs one [`Job`] and says how it ended. A job that fails is an [`Execution`]; an executor that fails is an [`ExecError`].
 
+pub mod application;
 pub mod dirs;
 pub mod in_code;
 mod lease;

@@ -5,8 +5,8 @@
 use cap_std::fs::Dir;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
-use std::io;
-use std::os::fd::OwnedFd;
+use std::io::{self, Write as _};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 
 /// How many leftovers of dead runs are passed over.
 const MAX_LEFTOVERS: u32 = 100;
@@ -61,14 +61,22 @@ pub fn write(dir: &Dir, name: &str) -> Result<(), MarkerError> {
     }
     let place = Place::parse(name)?;
     let parent = place.open_parent(dir).map_err(|error| failed("reach", name, error))?;
-    create(&parent, place.file).map_err(|error| failed("write", name, error))
+    create(parent.as_fd(), place.file, b"").map_err(|error| failed("write", name, error))
 }
 
-fn create(parent: &OwnedFd, file: &str) -> Result<(), Errno> {
+/// Puts a file of this content in the place of whatever has the name there.
+pub(super) fn replace(dir: &Dir, file: &str, content: &[u8]) -> io::Result<()> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    create(rustix::fs::openat(dir, ".", flags, Mode::empty())?.as_fd(), file, content)
+}
+
+fn create(parent: BorrowedFd<'_>, file: &str, content: &[u8]) -> io::Result<()> {
     let (temporary, temporary_name) = create_temporary(parent, file)?;
-    let done = rustix::fs::fsync(&temporary)
-        .and_then(|()| rustix::fs::renameat(parent, temporary_name.as_str(), parent, file))
-        .and_then(|()| rustix::fs::fsync(parent));
+    let mut temporary = std::fs::File::from(temporary);
+    let done = temporary.write_all(content).and_then(|()| temporary.sync_all()).and_then(|()| {
+        rustix::fs::renameat(parent, temporary_name.as_str(), parent, file)?;
+        Ok(rustix::fs::fsync(parent)?)
+    });
     if done.is_err() {
         // Gone already if only the last sync failed.
         let _ = rustix::fs::unlinkat(parent, temporary_name.as_str(), AtFlags::empty());
@@ -77,7 +85,7 @@ fn create(parent: &OwnedFd, file: &str) -> Result<(), Errno> {
 }
 
 /// A new file beside the marker. `EXCL` follows no link, and takes nothing that lies there.
-fn create_temporary(parent: &OwnedFd, file: &str) -> Result<(OwnedFd, String), Errno> {
+fn create_temporary(parent: BorrowedFd<'_>, file: &str) -> Result<(OwnedFd, String), Errno> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mode = Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::ROTH;
     for number in 0..MAX_LEFTOVERS {
@@ -117,7 +125,7 @@ impl<'a> Place<'a> {
     }
 }
 
-fn failed(doing: &'static str, name: &str, error: Errno) -> MarkerError {
+fn failed(doing: &'static str, name: &str, error: impl Into<io::Error>) -> MarkerError {
     MarkerError::Io { doing, name: name.to_owned(), source: error.into() }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! A ledger records and recalls. It decides nothing: whether a remembered outcome means skip, run or stop is the engine's to say.
 
+pub mod commit_file;
 mod error;
 mod journal;
 pub mod lock;
@@ -33,6 +34,24 @@ pub struct Target {
     pub app: AppName,
     /// The environment.
     pub environment: EnvironmentName,
+}
+
+/// How much of a name is kept for people to read; the digest tells the rest apart.
+const READABLE: usize = 60;
+
+impl Target {
+    /// A file name for what belongs to it: readable, at most 200 bytes whatever the names, and different for each pair of names.
+    #[must_use]
+    pub fn file_name(&self) -> String {
+        let readable = |name: &str| -> String {
+            let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '_' };
+            name.chars().take(READABLE).map(plain).collect()
+        };
+        let (app, environment) = (self.app.as_str(), self.environment.as_str());
+        // A slash stands in no name, so it keeps the two apart.
+        let digest = Digest::of(format!("{app}/{environment}").as_bytes());
+        format!("{}__{}-{}", readable(app), readable(environment), &digest.hex()[..16])
+    }
 }
 
 /// Whether an append has to survive power loss before anything else happens.

@@ -2,9 +2,10 @@
 
 use super::sqlite::SqliteLedger;
 use super::{Durability, Ledger, sample};
+use crate::model::backup::BackupContents;
 use crate::model::event::{
-    Event, Finished, GuestKind, Place, PlannedHook, PlannedSibling, PlannedStep, Resolution, Role, RunHeader, SCHEMA, Status, StepKind,
-    What,
+    Earlier, Event, Finished, GuestKind, Place, PlannedHook, PlannedSibling, PlannedStep, Resolution, Role, RunHeader, SCHEMA, Status,
+    StepKind, Trigger, What,
 };
 use crate::model::files::{FileChanges, TextDiff};
 use crate::model::grant::{Capability, Denial};
@@ -31,11 +32,13 @@ fn index(what: &What) -> usize {
         What::WouldChange { .. } => 8,
         What::Resolved { .. } => 9,
         What::Unlocked { .. } => 10,
-        What::RunFinished { .. } => 11,
-        What::DeployFailed { .. } => 12,
+        What::GettingReady { .. } => 11,
+        What::BackedUp { .. } => 12,
+        What::RunFinished { .. } => 13,
+        What::DeployFailed { .. } => 14,
     }
 }
-const KINDS: usize = 13;
+const KINDS: usize = 15;
 
 fn name<T: TryFrom<String, Error = NameError> + std::fmt::Debug>() -> impl Strategy<Value = T> {
     "[a-zA-Z0-9_äß€'\"%:][a-zA-Z0-9_+@:'\"%äß€🎉-]{0,12}".prop_map(|text| T::try_from(text).unwrap())
@@ -85,7 +88,7 @@ fn limits() -> impl Strategy<Value = Limits> {
 }
 
 fn denial() -> impl Strategy<Value = Denial> {
-    let capability = one_of(&[Capability::Dir, Capability::Env, Capability::Net, Capability::Import]);
+    let capability = one_of(&[Capability::Dir, Capability::Env, Capability::Net, Capability::Import, Capability::Effect]);
     (capability, text(), text()).prop_map(|(capability, what, allow)| Denial { capability, what, allow })
 }
 
@@ -114,6 +117,7 @@ fn cause() -> impl Strategy<Value = Cause> {
             function
         }),
         text().prop_map(|needs| Cause::Unsupported { needs }),
+        text().prop_map(|message| Cause::Backup { message }),
         text().prop_map(|what| Cause::NotAvailable { what }),
         vec(text(), 0..3).prop_map(|findings| Cause::Preflight { findings }),
         text().prop_map(|message| Cause::Spawn { message }),
@@ -194,8 +198,14 @@ fn files() -> impl Strategy<Value = FileChanges> {
 }
 
 fn header() -> impl Strategy<Value = RunHeader> {
-    (name(), name(), text(), of(name()), of(commit()), of(text()), digest(), any::<bool>(), of(name())).prop_map(
-        |(app, environment, profile, tag, commit, previous_version, plan_digest, dry_run, resumes)| RunHeader {
+    let earlier = (of(text()), vec(text(), 0..2), vec(text(), 0..2)).prop_map(|(backup_path, migrations_run, details)| Earlier {
+        backup_path,
+        migrations_run,
+        details,
+    });
+    let why = (of(name()), earlier, of(trigger()));
+    (name(), name(), text(), of(name()), of(commit()), of(text()), digest(), any::<bool>(), why).prop_map(
+        |(app, environment, profile, tag, commit, previous_version, plan_digest, dry_run, (resumes, earlier, trigger))| RunHeader {
             app,
             environment,
             profile,
@@ -205,8 +215,18 @@ fn header() -> impl Strategy<Value = RunHeader> {
             plan_digest,
             dry_run,
             resumes,
+            earlier,
+            trigger,
         },
     )
+}
+
+fn trigger() -> impl Strategy<Value = Trigger> {
+    prop_oneof![
+        one_of(&[Trigger::AtStart, Trigger::FirstCommit, Trigger::CommitUnchanged, Trigger::UnknownRevision]),
+        commit().prop_map(|from| Trigger::CommitChanged { from }),
+        name().prop_map(|run| Trigger::Retry { run }),
+    ]
 }
 
 fn planned_hook() -> impl Strategy<Value = PlannedHook> {
@@ -259,7 +279,16 @@ fn what(kind: usize) -> BoxedStrategy<What> {
             .prop_map(|(place, release, resolution, by)| What::Resolved { place, release, resolution, by })
             .boxed(),
         10 => (text(), text()).prop_map(|(by, owner)| What::Unlocked { by, owner }).boxed(),
-        12 => (text(), text()).prop_map(|(by, detail)| What::DeployFailed { by, detail }).boxed(),
+        11 => (place(), text()).prop_map(|(place, doing)| What::GettingReady { place, doing }).boxed(),
+        12 => (place(), vec(text(), 0..3), of(text()), any::<[u64; 3]>())
+            .prop_map(|(place, dirs, path, [files, bytes, databases])| What::BackedUp {
+                place,
+                dirs,
+                path,
+                contents: BackupContents { files, bytes, databases },
+            })
+            .boxed(),
+        14 => (text(), text()).prop_map(|(by, detail)| What::DeployFailed { by, detail }).boxed(),
         8 => {
             let diff = (text(), text()).prop_map(|(path, diff)| TextDiff { path, diff });
             (files(), vec(diff, 0..3)).prop_map(|(files, diffs)| What::WouldChange { files, diffs }).boxed()
@@ -298,7 +327,7 @@ proptest! {
         let target = super::Target { app: header.app.clone(), environment: header.environment.clone() };
         let mut expected: Vec<Event> = events.into_iter().zip(0..).map(|(event, seq)| Event { seq, run: run.clone(), ..event }).collect();
         expected[0].what = What::RunStarted { header: Box::new(header), steps: Vec::new() };
-        expected[11].what = What::RunFinished { status: Status::Success, detail: None };
+        expected[13].what = What::RunFinished { status: Status::Success, detail: None };
         prop_assert!(expected.iter().map(|event| index(&event.what)).eq(0..KINDS));
 
         let mut ledger = SqliteLedger::open(state.path()).unwrap();

@@ -1,7 +1,7 @@
 //! Sample values for the tests of the ledger.
 
 use super::{Key, Ledger, Target};
-use crate::model::event::{Event, Finished, Place, Role, RunHeader, SCHEMA, Status, What};
+use crate::model::event::{Earlier, Event, Finished, Place, Role, RunHeader, SCHEMA, Status, What};
 use crate::model::id::{AppName, Commit, Digest, EnvironmentName, HookId, RunId, StepName, Tag};
 use crate::model::outcome::{Outcome, Verdict};
 
@@ -33,6 +33,8 @@ pub(super) fn header(target: &Target) -> RunHeader {
         plan_digest: Digest::of(b"plan"),
         dry_run: false,
         resumes: None,
+        earlier: Earlier::default(),
+        trigger: None,
     }
 }
 

@@ -4,7 +4,9 @@ use super::within::Bounds;
 use crate::discover::preflight::check_program;
 use crate::engine::Checks;
 use crate::exec::dirs;
+use crate::model::grant::{DirGrant, EnvSource, Grants};
 use crate::model::id::Digest;
+use crate::model::job::DEFAULT_PATH;
 use crate::plan::{PlanGuest, PlanHook, PlanScript};
 use std::ffi::OsStr;
 use std::path::Path;
@@ -13,38 +15,40 @@ use std::path::Path;
 pub(crate) struct Preflight {
     /// Where grants may lead.
     pub(super) bounds: Bounds,
-    /// Where programs are looked for.
-    pub path_variable: String,
+    /// PATH of the app environment, for hooks that get it from there.
+    pub(super) app_path: Option<String>,
 }
 
 impl Preflight {
     /// Checks for grants that may lead anywhere: those of a tree that was made for them.
     #[cfg(feature = "cli")]
-    pub(crate) fn anywhere(path_variable: String) -> Self {
-        Self { bounds: Bounds::default(), path_variable }
+    pub(crate) fn anywhere(app_path: Option<String>) -> Self {
+        Self { bounds: Bounds::default(), app_path }
     }
 }
 
 impl Checks for Preflight {
     fn check(&self, hook: &PlanHook) -> Vec<String> {
-        let mut findings: Vec<String> = hook
-            .grants
-            .dirs
-            .iter()
+        let backed_up: Vec<DirGrant> = hook.backed_up().collect();
+        let dirs = || hook.grants.dirs.iter().chain(&backed_up);
+        let mut findings: Vec<String> = dirs()
             .filter_map(|dir| dirs::unusable(dir.host.as_deref()?))
             .map(|denial| format!("{}; {}", denial.what, denial.allow))
             .collect();
-        let refused = hook.grants.dirs.iter().filter_map(|dir| self.bounds.refuse(dir));
+        let refused = dirs().filter_map(|dir| self.bounds.refuse(dir));
         findings.extend(refused.map(|denial| format!("{}; to allow it: {}", denial.what, denial.allow)));
         // What comes from a repository of its own was looked at in its listing; on the machine there is only the program that PATH finds.
         if let PlanGuest::Native { argv, tree: Some(_), .. } = &hook.guest {
-            findings.extend(argv.first().filter(|program| !program.contains('/')).and_then(|_| self.program(argv, "/", None)));
+            findings.extend(
+                argv.first().filter(|program| !program.contains('/')).and_then(|_| program(argv, "/", None, self.path_of(&hook.grants))),
+            );
         }
         if let PlanGuest::Native { argv, cwd, script, tree: None, .. } = &hook.guest {
             if !Path::new(cwd).is_dir() {
                 findings.push(format!("the working directory {cwd} is not there: create it in an earlier step, or change the hook's cwd"));
             }
-            findings.extend(self.program(argv, cwd, script.as_ref()));
+            let path = self.path_of(&hook.grants);
+            findings.extend(program(argv, cwd, script.as_ref(), path));
             findings.extend(script.as_ref().and_then(|script| changed(script, &argv[script.index], cwd)));
         }
         findings
@@ -52,11 +56,21 @@ impl Checks for Preflight {
 }
 
 impl Preflight {
-    fn program(&self, argv: &[String], cwd: &str, script: Option<&PlanScript>) -> Option<String> {
-        let runs_a_copy = script.is_some_and(|script| script.copied && script.index == 0);
-        let program = argv.first().filter(|_| !runs_a_copy)?;
-        check_program(program, Path::new(cwd), OsStr::new(&self.path_variable)).err().map(|problem| problem.to_string())
+    /// PATH as the hook will have it.
+    fn path_of<'a>(&'a self, grants: &'a Grants) -> &'a str {
+        let granted = grants.env.iter().find(|env| env.name == "PATH");
+        let value = granted.and_then(|env| match &env.source {
+            EnvSource::Value { value } => Some(value.as_str()),
+            _ => self.app_path.as_deref(),
+        });
+        value.unwrap_or(DEFAULT_PATH)
     }
+}
+
+fn program(argv: &[String], cwd: &str, script: Option<&PlanScript>, path: &str) -> Option<String> {
+    let runs_a_copy = script.is_some_and(|script| script.copied && script.index == 0);
+    let program = argv.first().filter(|_| !runs_a_copy)?;
+    check_program(program, Path::new(cwd), OsStr::new(path)).err().map(|problem| problem.to_string())
 }
 
 /// A script that runs where it lies must still be what was planned.

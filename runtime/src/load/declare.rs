@@ -209,12 +209,12 @@ impl Written {
 /// Where manifests lie, by name.
 type Folders = BTreeMap<String, PathBuf>;
 
-/// Modules lie beside the manifest that names them: those of a manifest that lies elsewhere are named by their absolute path from here on.
-/// It comes after the lints, which look at paths as they are written.
+/// Modules lie beside the manifest that names them: those of a manifest that lies elsewhere than the application's root are named by their
+/// absolute path from here on. It comes after the lints, which look at paths as they are written.
 fn root_modules(declared: &mut Declared, folders: &Folders) {
-    let dir = &declared.dir;
+    let root = &declared.app_dir;
     for hook in declared.manifest.hooks.iter_mut().filter(|hook| hook.source.is_none()) {
-        let Some(folder) = folders.get(&hook.origin).filter(|folder| *folder != dir) else { continue };
+        let Some(folder) = folders.get(&hook.origin).filter(|folder| *folder != root) else { continue };
         for guest in hook.guests_mut() {
             if let manifest::GuestDecl::Wasm { path } = guest {
                 *path = folder.join(&*path).display().to_string();

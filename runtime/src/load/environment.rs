@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 ///
 /// # Errors
 /// [`LoadError`] if a file can't be read or understood.
-pub(super) fn app_environment(declared: &Declared, request: &Request) -> Result<BTreeMap<String, String>, LoadError> {
+pub(crate) fn app_environment(declared: &Declared, request: &Request) -> Result<BTreeMap<String, String>, LoadError> {
     let mut env: BTreeMap<String, String> = declared.manifest.env.iter().map(|(name, value)| (name.value.clone(), value.clone())).collect();
     let written = declared.manifest.env_file.as_ref().map(|file| declared.dir.join(&file.value));
     for file in written.iter().chain(&request.env_files) {

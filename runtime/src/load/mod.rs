@@ -20,8 +20,9 @@ mod within;
 #[cfg(feature = "cli")]
 pub(crate) use checks::Preflight;
 pub use declare::{Declared, declare, profile};
+pub(crate) use environment::app_environment;
 pub use foreign::import;
-pub use prepare::prepare;
+pub use prepare::{last_commit, prepare};
 pub(crate) use request::Previous;
 pub use request::{Probe, Request};
 

@@ -9,19 +9,19 @@ use crate::diagnostic::{Diagnostic, Located};
 use crate::discover::release::{self, Search};
 use crate::discover::target::{self, Chosen, Wanted};
 use crate::discover::{Git, Repository, Source, WorkTree};
-use crate::engine::Prepared;
+use crate::engine::{LastCommit, Prepared};
 use crate::exec::dirs::{Guard, Protected};
-use crate::ledger::marker;
+use crate::ledger::{commit_file, marker};
 use crate::manifest::{self, Manifest};
 use crate::model::facts::Fetch;
 use crate::model::grant::DirGrant;
 use crate::model::id::{RunId, SourceName, StepName};
 use crate::model::limits::Limits;
 use crate::plan::grants::Roots;
-use crate::plan::{Given, Notice, Plan, PlanError, PlanStepKind, Selection, SourceFact, resolve};
-use crate::profile::{Fact, ProfileStepKind};
+use crate::plan::{Given, Notice, Plan, PlanError, PlanHook, PlanStepKind, Selection, SourceFact, resolve};
+use crate::profile::{Fact, Profile, ProfileStepKind};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Prepares a run.
@@ -48,7 +48,7 @@ pub async fn prepare(declared: Declared, request: &Request, run: RunId, probe: &
     let mut plan = plan(&declared, request, &gathered)?;
     plan.warnings.extend(scripts::warnings(&plan, &declared.profile, &source).await);
     let bounds = Bounds::new(&declared, request);
-    refuse_unenforceable(&plan, request, &bounds)?;
+    refuse_unenforceable(&plan, &guard(&declared, request), &bounds)?;
     let name = plan.marker.clone();
     let app_dir = declared.app_dir.clone();
     let marker_present = !request.ignore_marker && name.as_deref().is_some_and(|name| has_marker(&app_dir, name));
@@ -56,13 +56,29 @@ pub async fn prepare(declared: Declared, request: &Request, run: RunId, probe: &
         run,
         plan,
         blobs: files.blobs,
+        checks: Box::new(Preflight { bounds, app_path: env.get("PATH").cloned() }),
         app_env: env,
         marker_present,
         write_marker: Box::new(move || name.as_deref().map_or(Ok(()), |name| write_marker(&app_dir, name))),
-        checks: Box::new(Preflight { bounds, path_variable: request.path_variable.clone() }),
         accept_moved_tag: request.accept_moved_tag,
         resume: request.resume,
+        at_start: request.at_start,
+        last_commit: last_commit(Some(&declared.profile), request)?,
     })
+}
+
+/// Where the commit of the last success is kept: in the file that was named, or that the profile names, or in the ledger.
+///
+/// # Errors
+/// [`LoadError::Io`] if there is such a file, and it can't be read.
+pub fn last_commit(profile: Option<&Profile>, request: &Request) -> Result<LastCommit, LoadError> {
+    let of_profile = || profile.and_then(|profile| profile.commit_file.as_ref()).map(PathBuf::from);
+    let Some(path) = request.commit_file.clone().or_else(of_profile) else {
+        return Ok(LastCommit::InLedger);
+    };
+    let io = |source| LoadError::Io { doing: "read the commit of the last success from", path: path.clone(), source };
+    let commit = commit_file::read(&path).map_err(io)?;
+    Ok(LastCommit::InFile { path, commit })
 }
 
 /// Asks the remote for tags, where the profile has that step.
@@ -132,7 +148,7 @@ fn shown(note: &Located<String>) -> String {
 /// Adds the hooks that are found by their names, before those of the manifest.
 async fn add_found(
     manifest: &mut Manifest,
-    profile: &crate::profile::Profile,
+    profile: &Profile,
     source: &Source,
     chosen: &Chosen,
     sayings: &mut Sayings,
@@ -153,13 +169,21 @@ async fn add_found(
     Ok(())
 }
 
+/// What keeps grants away from the engine's own directories.
+fn guard(declared: &Declared, request: &Request) -> Guard {
+    let own = request.protected.iter().map(|(name, path)| Protected::new(*name, path));
+    let backups = declared.policy.backup_dir.iter().map(|path| Protected::new("backups", path).moved_by("change [policy] backup_dir"));
+    Guard::new(own.chain(backups).collect())
+}
+
 /// Refuses grants that nest in a way that can't be enforced, that reach the engine's own directories, or that lead elsewhere than they say.
-fn refuse_unenforceable(plan: &Plan, request: &Request, bounds: &Bounds) -> Result<(), LoadError> {
-    let guard = Guard::new(request.protected.iter().map(|(name, path)| Protected::new(*name, path)).collect());
+fn refuse_unenforceable(plan: &Plan, guard: &Guard, bounds: &Bounds) -> Result<(), LoadError> {
     let hooks =
         plan.steps.iter().filter_map(|step| if let PlanStepKind::Phase { hooks, .. } = &step.kind { Some(hooks) } else { None }).flatten();
     let denial = |grants: &[DirGrant]| guard.check(grants).err().or_else(|| grants.iter().find_map(|grant| bounds.refuse(grant)));
-    let denials: Vec<_> = hooks.filter_map(|hook| Some((hook.id.clone(), denial(&hook.grants.dirs)?))).collect();
+    // Each by itself: copies of directories that lie in each other harm nobody.
+    let of = |hook: &PlanHook| denial(&hook.grants.dirs).or_else(|| hook.backed_up().find_map(|dir| denial(&[dir])));
+    let denials: Vec<_> = hooks.filter_map(|hook| Some((hook.id.clone(), of(hook)?))).collect();
     if denials.is_empty() { Ok(()) } else { Err(LoadError::Denied(denials)) }
 }
 

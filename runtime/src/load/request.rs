@@ -4,6 +4,7 @@ use crate::manifest::HookDecl;
 use crate::manifest::import::Kind;
 use crate::model::id::{AppName, Commit, EnvironmentName, HookId, StepName, Tag};
 use crate::model::outcome::Cause;
+use crate::model::policy::OnLocked;
 use crate::plan::order::Instance;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -59,6 +60,12 @@ pub struct Request {
     /// Whether this is the first run of a container or machine: hooks run whatever commit ran last, and nobody waits for phases that run in
     /// the background then.
     pub at_start: bool,
+    /// Whether only a change of the commit is a reason to run: otherwise the run is skipped before it begins, and leaves no trace.
+    pub only_if_changed: bool,
+    /// The file that holds the commit of the last success, in the place of the profile's or the ledger.
+    pub commit_file: Option<PathBuf>,
+    /// What to do while another run holds the lock, in the place of what the profile says.
+    pub on_locked: Option<OnLocked>,
     /// Whether the profile's marker file is passed over.
     pub ignore_marker: bool,
     /// Whether a tag that points to another commit than before is taken as it is.
@@ -75,8 +82,6 @@ pub struct Request {
     pub(crate) settled: Option<Commit>,
     /// Directories that no grant may reach: the engine's own.
     pub(crate) protected: Vec<(&'static str, PathBuf)>,
-    /// Where programs of native hooks are looked for.
-    pub path_variable: String,
 }
 
 /// What is known of the version that was live before.
@@ -121,6 +126,9 @@ impl Request {
             phases: Vec::new(),
             only: Vec::new(),
             at_start: false,
+            only_if_changed: false,
+            commit_file: None,
+            on_locked: None,
             ignore_marker: false,
             accept_moved_tag: false,
             resume: false,
@@ -129,7 +137,6 @@ impl Request {
             mirrors: PathBuf::new(),
             settled: None,
             protected: Vec::new(),
-            path_variable: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned(),
         }
     }
 

@@ -179,7 +179,52 @@ pub(super) fn policy(doc: PolicyDoc, problems: &mut Problems) -> PolicyDecl {
         sources: doc.sources.map(|patterns| patterns.into_iter().filter_map(|pattern| source::pattern(pattern, problems)).collect()),
         limits: limits(doc.limits, problems),
         sandbox: doc.sandbox,
+        programs: doc.programs.into_iter().filter(|dir| program_dir(dir, problems)).collect(),
+        detach: doc.detach,
+        require_backup: doc.require_backup,
+        backup_dir: doc.backup_dir.and_then(|dir| backup_dir(dir, problems)),
+        backup_keep: doc.backup_keep.as_ref().and_then(|keep| backup_keep(keep, problems)),
     }
+}
+
+/// Whether a directory can stand in PATH.
+fn program_dir(dir: &Located<String>, problems: &mut Problems) -> bool {
+    host_path(dir, problems);
+    let good = !dir.value.contains(':');
+    if !good {
+        let message = format!("{}: `:` separates the directories of PATH", quote(&dir.value));
+        problems.push(error_at(dir, codes::BAD_PATH, message).help("write each directory as an entry of its own"));
+    }
+    good
+}
+
+fn backup_dir(dir: Located<String>, problems: &mut Problems) -> Option<String> {
+    if dir.value.starts_with('/') && dir.value.len() > 1 {
+        return Some(dir.value);
+    }
+    let message = format!("{}: backups are kept in a directory with an absolute path", quote(&dir.value));
+    problems.push(error_at(&dir, codes::BAD_PATH, message).help("leave it out for the state directory"));
+    None
+}
+
+fn backup_keep(keep: &Located<u32>, problems: &mut Problems) -> Option<u32> {
+    if keep.value > 0 {
+        return Some(keep.value);
+    }
+    let message = "`backup_keep = 0` would remove each backup at once";
+    problems.push(error_at(keep, codes::BAD_VALUE, message).help("write at least 1, or leave it out"));
+    None
+}
+
+/// `backup`: paths as in `dirs`; none at all says nothing.
+pub(super) fn backup(written: Option<Located<Vec<Located<String>>>>, problems: &mut Problems) -> Vec<Located<String>> {
+    let Some(dirs) = written else { return Vec::new() };
+    if dirs.value.is_empty() {
+        let message = "`backup` names no directory";
+        problems.push(error_at(&dirs, codes::NO_EFFECT, message).help("name the directories to copy before the hook starts, or remove it"));
+    }
+    dirs.value.iter().for_each(|dir| host_path(dir, problems));
+    dirs.value
 }
 
 fn policy_dir(doc: PolicyDirDoc, problems: &mut Problems) -> Option<DirAsk> {

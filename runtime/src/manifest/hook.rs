@@ -30,6 +30,7 @@ pub(super) fn hook(doc: Located<HookDoc>, origin: &str, problems: &mut Problems)
     }
     let dirs = std::mem::take(&mut doc.dirs).into_iter().filter_map(|dir| convert::dir(dir, problems)).collect();
     let limits = convert::limits(std::mem::take(&mut doc.limits), problems);
+    let backup = convert::backup(doc.backup.take(), problems);
     let id = doc.id.take()?;
     let (guest, args) = with_args(main?, std::mem::take(&mut doc.args), fallback.as_ref());
     Some(HookDecl {
@@ -51,7 +52,10 @@ pub(super) fn hook(doc: Located<HookDoc>, origin: &str, problems: &mut Problems)
         allow_failure: doc.allow_failure,
         enabled: doc.enabled.unwrap_or(true),
         sandbox: doc.sandbox,
+        detach: doc.detach.is_some_and(|detach| detach.value),
         fallback,
+        effects: doc.effects,
+        backup,
         verify,
         revert,
         origin: origin.to_owned(),
@@ -106,6 +110,7 @@ fn enforceable(doc: &HookDoc, runs: Runs, problems: &mut Problems) {
         ("cpu_time", place(limits.cpu_time.as_ref()), "use `fuel`"),
         ("grace", place(limits.grace.as_ref()), "remove it: a wasm hook is stopped at once"),
         ("sandbox", place(doc.sandbox.as_ref()), "remove it: a wasm hook is always in the sandbox"),
+        ("detach", place(doc.detach.as_ref()), "remove it: nothing of a wasm hook is left when it ends"),
         ("cwd", place(doc.cwd.as_ref()), "remove it: a wasm hook has no working directory, only the directories it is granted"),
     ];
     let only_wasm = [

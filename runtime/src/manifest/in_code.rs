@@ -1,6 +1,7 @@
 //! Hooks that an embedder adds in code: the same declaration as `[[hook]]`, with the same defaults and under the same rules.
 
 use super::{DirAsk, GuestDecl, HookDecl, LimitsAsk, Located};
+use crate::model::backup::LastingEffect;
 use crate::model::grant::DirMode;
 use crate::model::id::{HookId, SourceName, StepName};
 use crate::model::policy::OnChange;
@@ -42,7 +43,10 @@ impl HookDecl {
             allow_failure: false,
             enabled: true,
             sandbox: None,
+            detach: false,
             fallback: None,
+            effects: Vec::new(),
+            backup: Vec::new(),
             verify: None,
             revert: None,
             origin: ORIGIN.to_owned(),
@@ -128,6 +132,20 @@ impl HookDecl {
         Self { allow_failure: true, ..self }
     }
 
+    /// It changes something that nothing here can take back: plans say so, and an operator can demand a backup.
+    #[must_use]
+    pub fn effect(mut self, effect: LastingEffect) -> Self {
+        self.effects.push(effect);
+        self
+    }
+
+    /// Copies a directory before it starts: `$APP_DIR`, `$DATA_DIR`, a path below one of them, or one that it asks for with [`HookDecl::dir`].
+    #[must_use]
+    pub fn backup(mut self, path: impl Into<String>) -> Self {
+        self.backup.push(Located::nowhere(path.into()));
+        self
+    }
+
     /// What says whether it took, with its grants but unable to change anything.
     #[must_use]
     pub fn verify(self, guest: GuestDecl) -> Self {
@@ -138,6 +156,12 @@ impl HookDecl {
     #[must_use]
     pub fn revert(self, guest: GuestDecl) -> Self {
         Self { revert: Some(Located::nowhere(guest)), ..self }
+    }
+
+    /// Processes that a native command leaves behind when it succeeds may outlive the run, still confined.
+    #[must_use]
+    pub fn detach(self) -> Self {
+        Self { detach: true, ..self }
     }
 
     /// It may run again after a crash without anybody being asked.

@@ -30,6 +30,7 @@ pub(crate) mod shared {
     pub(crate) use super::schema::{DirDoc, LimitsDoc};
 }
 
+use crate::model::backup::LastingEffect;
 use crate::model::grant::DirMode;
 use crate::model::id::{AppName, HookId, ServiceName, SourceName, StepName};
 use crate::model::policy::{FallbackWhen, OnChange, Resume, Sandbox};
@@ -109,8 +110,14 @@ pub struct HookDecl {
     pub enabled: bool,
     /// `sandbox`.
     pub sandbox: Option<Located<Sandbox>>,
+    /// `detach`.
+    pub detach: bool,
     /// `fallback`.
     pub fallback: Option<Located<FallbackDecl>>,
+    /// `effects`: what it changes that nothing here can take back.
+    pub effects: Vec<LastingEffect>,
+    /// `backup`: directories that are copied before it starts; paths as in `dirs`.
+    pub backup: Vec<Located<String>>,
     /// `verify`: what says whether it took, under its own grants, read-only, and its own limits.
     pub verify: Option<Located<GuestDecl>>,
     /// `revert`: what takes it back, under its own grants and limits.
@@ -220,7 +227,20 @@ pub struct PolicyDecl {
     pub limits: LimitsAsk,
     /// The weakest confinement that a hook may ask for; absent: `strict`, in a file of its own.
     pub sandbox: Option<Sandbox>,
+    /// Directories of programs that native hooks find first in PATH, and may read and execute.
+    pub programs: Vec<Located<String>>,
+    /// Whether a hook may leave processes behind; absent: not, in a file of its own.
+    pub detach: Option<bool>,
+    /// Whether a hook with `effects` needs a `backup`.
+    pub require_backup: bool,
+    /// Where backups are kept: an absolute path; absent: the state directory.
+    pub backup_dir: Option<String>,
+    /// Of how many runs backups are kept; absent: [`BACKUPS_KEPT`].
+    pub backup_keep: Option<u32>,
 }
+
+/// Of how many runs of an application in an environment backups are kept, if the policy doesn't say.
+pub const BACKUPS_KEPT: u32 = 10;
 
 /// `[host_step.NAME]`: the operator's command for a host step.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,6 +4,7 @@
 use super::leaf::CommandLine;
 use crate::diagnostic::Located;
 use crate::document::{DurationText, Pairs, Problems, Read, SizeText, Table, Value, document};
+use crate::model::backup::LastingEffect;
 use crate::model::grant::DirMode;
 use crate::model::id::{AppName, HookId, ServiceName, SourceName, StepName};
 use crate::model::policy::{FallbackWhen, OnChange, Resume, Sandbox};
@@ -119,8 +120,15 @@ pub(super) struct HookDoc {
     pub(super) enabled: Option<bool>,
     /// How a native command is confined; the profile's way if absent.
     pub(super) sandbox: Option<Located<Sandbox>>,
+    /// Whether processes that a native command leaves behind when it succeeds may outlive the run, still confined.
+    pub(super) detach: Option<Located<bool>>,
     /// What runs in its place.
     pub(super) fallback: Option<Located<FallbackDoc>>,
+    /// What it changes that nothing here can take back.
+    #[schemars(default)]
+    pub(super) effects: Vec<LastingEffect>,
+    /// Directories that are copied before it starts; paths as in `dirs`.
+    pub(super) backup: Option<Located<Vec<Located<String>>>>,
     /// What says whether it took: it sees what the hook wrote before that is committed, and can change nothing.
     pub(super) verify: Option<Located<SiblingDoc>>,
     /// What takes it back when the run, or the deployment that it is part of, fails.
@@ -129,10 +137,10 @@ pub(super) struct HookDoc {
 document!(HookDoc, "`[[hook]]`", {
     id: expected, label: optional, phase: sound, service: optional, source: sound, wasm: sound, run: sound, shell: optional, args: optional,
     cwd: optional, dirs: optional, env: optional, set: optional, limits: flat, once: optional, on_change: optional, idempotent: optional,
-    allow_failure: optional, enabled: optional, sandbox: optional, fallback: sound, verify: sound, revert: sound,
+    allow_failure: optional, enabled: optional, sandbox: optional, detach: optional, fallback: sound, effects: optional, backup: sound,
+    verify: sound, revert: sound,
 } later {
-    "net": "network access (`net`)", "secrets": "`secrets`", "backup": "`backup`",
-    "wait_for": "`wait_for`",
+    "net": "network access (`net`)", "secrets": "`secrets`", "wait_for": "`wait_for`",
 });
 
 /// Limits, in the table of what they limit.
@@ -253,8 +261,24 @@ pub(super) struct PolicyDoc {
     pub(super) limits: LimitsDoc,
     /// The weakest confinement that a hook may ask for.
     pub(super) sandbox: Option<Sandbox>,
+    /// Directories of programs that native hooks find first in PATH, and may read and execute; may begin with `$APP_DIR` or `$DATA_DIR`.
+    #[schemars(default)]
+    pub(super) programs: Vec<Located<String>>,
+    /// Whether a hook may leave processes behind (`detach`); not, if absent, in a file of its own.
+    pub(super) detach: Option<bool>,
+    /// Whether a hook with `effects` needs a `backup`.
+    #[schemars(default)]
+    pub(super) require_backup: bool,
+    /// Where backups are kept: an absolute path that no hook is granted; the state directory if absent.
+    pub(super) backup_dir: Option<Located<String>>,
+    /// Of how many runs of an application in an environment backups are kept; 10 if absent.
+    #[schemars(range(min = 1))]
+    pub(super) backup_keep: Option<Located<u32>>,
 }
-document!(PolicyDoc, "`[policy]`", { dirs: optional, env: optional, sources: sound, limits: flat, sandbox: optional });
+document!(PolicyDoc, "`[policy]`", {
+    dirs: optional, env: optional, sources: sound, limits: flat, sandbox: optional, programs: optional, detach: optional,
+    require_backup: optional, backup_dir: optional, backup_keep: optional,
+});
 
 /// `{ path, mode }` of a policy.
 #[derive(Debug, JsonSchema)]

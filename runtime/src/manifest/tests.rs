@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::diagnostic::{Diagnostic, Style, codes, has_errors, render};
+use crate::model::backup::LastingEffect;
 use crate::model::id::StepName;
 use crate::profile::{self, Profile};
 use std::path::{Path, PathBuf};
@@ -106,6 +107,8 @@ fn every_key_of_a_hook_arrives() {
     assert_eq!((hook.once, hook.on_change), (Some(false), Some(OnChange::Rerun)));
     assert!(hook.idempotent && hook.allow_failure && hook.enabled);
     assert_eq!((limit(hook.sandbox.as_ref()), hook.origin.as_str()), (Some(Sandbox::Strict), "wasmhook.toml"));
+    assert_eq!(hook.effects, [LastingEffect::Db]);
+    assert_eq!(hook.backup.iter().map(|dir| dir.value.as_str()).collect::<Vec<_>>(), ["$DATA_DIR"]);
     let fallback = hook.fallback.as_ref().unwrap();
     let argv = ["sh", "hooks/warm-cache.sh"].map(str::to_owned).to_vec();
     assert_eq!(fallback.value, FallbackDecl { guest: GuestDecl::Native { argv, shell: false }, when: FallbackWhen::Unsupported });
@@ -117,6 +120,7 @@ fn commands_become_what_is_started() {
     let hooks = everything().hooks;
     let shell = ["/bin/sh", "-c", "echo deployed > announced"].map(str::to_owned).to_vec();
     assert_eq!(hooks[1].guest.value, GuestDecl::Native { argv: shell, shell: true });
+    assert!(hooks[1].detach && !hooks[2].detach);
     assert_eq!((hooks[1].once, hooks[1].idempotent, hooks[1].allow_failure, hooks[1].enabled), (None, false, false, true));
     let argv = ["python3", "report.py", "--short"].map(str::to_owned).to_vec();
     assert_eq!(hooks[2].guest.value, GuestDecl::Native { argv, shell: false }, "args are the command's last words");
@@ -147,8 +151,9 @@ fn every_key_of_the_other_tables_arrives() {
     assert_eq!(policy.dirs.as_ref().map(Vec::len), Some(2));
     assert_eq!(policy.env.as_deref(), Some(["GREETING", "APP_*"].map(str::to_owned).as_slice()));
     assert_eq!((policy.sandbox, limit(policy.limits.cpu_time.as_ref())), (Some(Sandbox::BestEffort), Some(Duration::from_mins(10))));
+    assert_eq!((policy.require_backup, policy.backup_dir.as_deref(), policy.backup_keep), (true, Some("/var/backups/shop"), Some(5)));
     let (name, step) = &manifest.host_steps[0];
-    assert_eq!((name.value.as_str(), name.at.to_string().as_str()), ("deploy", "wasmhook.toml:31:12"));
+    assert_eq!((name.value.as_str(), name.at.to_string().as_str()), ("deploy", "wasmhook.toml:34:12"));
     assert_eq!(step.run.value, GuestDecl::Native { argv: vec!["./deploy.sh".to_owned(), "{tag}".to_owned()], shell: false });
     assert_eq!((step.cwd.as_deref(), step.env.join(","), step.set.len()), (Some("ops"), "GREETING".to_owned(), 1));
     assert_eq!(
@@ -160,10 +165,13 @@ fn every_key_of_the_other_tables_arrives() {
 
 #[test]
 fn a_policy_file_has_the_tables_of_the_manifest() {
-    let text = "schema = 1\n[policy]\ntimeout = '0'\nenv = []\n[host_step.deploy]\nrun = 'a b'\n";
+    let text =
+        "schema = 1\n[policy]\ntimeout = '0'\nenv = []\nprograms = ['/opt/ruby/bin']\ndetach = true\n[host_step.deploy]\nrun = 'a b'\n";
     let (file, found) = parse_policy("policy.toml", text);
     assert_eq!(found, []);
     let policy = file.policy.unwrap().value;
+    assert_eq!(policy.detach, Some(true));
+    assert_eq!(policy.programs.iter().map(|dir| dir.value.as_str()).collect::<Vec<_>>(), ["/opt/ruby/bin"]);
     assert_eq!((limit(policy.limits.timeout.as_ref()), policy.env, policy.dirs), (Some(Duration::ZERO), Some(Vec::new()), None));
     assert_eq!(file.host_steps[0].0.value, StepName::new("deploy").unwrap());
 }
@@ -197,7 +205,7 @@ fn a_hook_that_cannot_be_is_still_told_everything() {
 #[test]
 fn what_is_not_available_says_so_in_fixed_words() {
     let found = parse_and_lint("n.toml", include_str!("../../../tests/fixtures/manifest/bad/not-available.toml"));
-    assert_eq!(found.len(), 5);
+    assert_eq!(found.len(), 4);
     for finding in found {
         assert_eq!(finding.code, codes::NOT_AVAILABLE);
         assert!(finding.message.starts_with("not available in this version: "), "{}", finding.message);

@@ -1,5 +1,6 @@
 //! What happened, in order. The journal's line *is* the event, the terminal shows it, the report folds it.
 
+use super::backup::BackupContents;
 use super::files::{FileChanges, TextDiff};
 use super::grant::Denial;
 use super::id::{AppName, Commit, Digest, EnvironmentName, HookId, InstanceName, RunId, ServiceName, StepName, Tag};
@@ -9,6 +10,7 @@ use super::outcome::{Outcome, SkipReason, Usage, Verdict};
 use super::source::HookSource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// The version of the event format.
 pub const SCHEMA: u32 = 1;
@@ -53,6 +55,24 @@ pub enum What {
         place: Place,
         /// Which attempt at this execution, from 1, over all runs.
         attempt: u32,
+    },
+    /// Something is done before a start, and may take its time.
+    GettingReady {
+        /// Before what.
+        place: Place,
+        /// What is done: `a backup of /srv/app/data`.
+        doing: String,
+    },
+    /// What a hook changes for good was copied, before it starts: durable before its intent.
+    BackedUp {
+        /// Before what.
+        place: Place,
+        /// What was copied: absolute paths.
+        dirs: Vec<String>,
+        /// Where it lies; null in a dry run, which takes none.
+        path: Option<String>,
+        /// How much it is.
+        contents: BackupContents,
     },
     /// A line of output.
     Output {
@@ -155,6 +175,60 @@ pub struct RunHeader {
     /// The run that this one goes on with (`--resume`).
     #[serde(default)]
     pub resumes: Option<RunId>,
+    /// What that run said, and this one goes on to say.
+    #[serde(default)]
+    pub earlier: Earlier,
+    /// Why it ran; null in journals that are older than the question.
+    #[serde(default)]
+    pub trigger: Option<Trigger>,
+}
+
+/// What the run that is resumed said of itself: it is part of the same deployment.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Earlier {
+    /// The first backup.
+    pub backup_path: Option<String>,
+    /// `migration=` of every step and hook, in order.
+    pub migrations_run: Vec<String>,
+    /// The profile's lines and `detail=` of every step and hook, in order.
+    pub details: Vec<String>,
+}
+
+/// Why a run began: the commit, compared with that of the last success.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "why", rename_all = "kebab-case")]
+pub enum Trigger {
+    /// It is the start of a container or machine: the commit is not compared.
+    AtStart,
+    /// Nothing has succeeded before.
+    FirstCommit,
+    /// The commit is another one.
+    CommitChanged {
+        /// The commit of the last success.
+        from: Commit,
+    },
+    /// The last run was for the same commit, and didn't succeed.
+    Retry {
+        /// That run.
+        run: RunId,
+    },
+    /// The commit is the same: somebody asked for it, or a hook of it is still open.
+    CommitUnchanged,
+    /// No commit is known.
+    UnknownRevision,
+}
+
+impl fmt::Display for Trigger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AtStart => f.write_str("a container or machine started"),
+            Self::FirstCommit => f.write_str("nothing had succeeded before"),
+            Self::CommitChanged { from } => write!(f, "the commit changed from {from:.12}"),
+            Self::Retry { run } => write!(f, "run {run} of the same commit did not succeed"),
+            Self::CommitUnchanged => f.write_str("it was asked for, with the commit of the last success"),
+            Self::UnknownRevision => f.write_str("no commit is known"),
+        }
+    }
 }
 
 /// What a person says of an execution.

@@ -172,6 +172,8 @@ pub enum Capability {
     Import,
     /// A repository that hooks come from.
     Source,
+    /// A change that nothing here can take back.
+    Effect,
 }
 
 /// Something a hook tried and was refused.

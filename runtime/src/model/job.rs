@@ -8,6 +8,9 @@ use super::policy::Sandbox;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+/// Where the programs of a native hook are looked for unless its job says otherwise.
+pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 /// One execution, fully resolved: nothing is looked up any more.
 #[derive(Debug, Clone)]
 pub struct Job {

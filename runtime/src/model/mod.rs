@@ -1,5 +1,6 @@
 //! The words of the project (design: "one word, one meaning"). Values only: nothing here does anything but describe.
 
+pub mod backup;
 pub mod event;
 pub mod facts;
 pub mod files;

@@ -299,6 +299,11 @@ pub enum Cause {
         /// Where what the hook wrote is kept.
         kept: String,
     },
+    /// What it changes for good could not be copied before: it was not started.
+    Backup {
+        /// What went wrong, where, and the way out.
+        message: String,
+    },
     /// Its directories could not be staged, or what it wrote could not be committed.
     Stage {
         /// What went wrong, where, and the way out.
@@ -368,6 +373,7 @@ impl fmt::Display for Cause {
             Self::Conflict { message, kept } => {
                 write!(f, "conflict: {message}; nothing was committed, and what the hook wrote is kept in {kept}")
             }
+            Self::Backup { message } => write!(f, "no backup: {message}; it was not started"),
             Self::Stage { message } => write!(f, "staging: {message}"),
         }
     }

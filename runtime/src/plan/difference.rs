@@ -84,6 +84,7 @@ fn hook(place: &Place, before: &PlanHook, now: &PlanHook) -> Option<String> {
         (bytes(before) == bytes(now) && before.guest != now.guest, "command or arguments"),
         (before.grants != now.grants, "grants"),
         (before.limits != now.limits, "limits"),
+        (before.backup != now.backup || before.effects != now.effects, "effects or backup"),
         (before.selected != now.selected, "selection"),
         (before.enabled != now.enabled, "enabled"),
     ];

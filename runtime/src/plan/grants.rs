@@ -92,18 +92,25 @@ pub fn directory(ask: &DirAsk, rules: &Rules<'_>) -> Result<DirGrant, Denial> {
         return Ok(DirGrant { host: None, guest, mode });
     }
     let host = rules.roots.expand(&ask.path.value);
-    let allowed = rules.policy.dirs.as_ref().is_none_or(|ceiling| {
-        ceiling.iter().any(|allowed| {
-            Path::new(&host).starts_with(rules.roots.expand(&allowed.path.value))
-                && covers(allowed.mode.as_ref().map_or(DirMode::Read, |at| at.value), mode)
-        })
-    });
-    if !allowed {
-        let allow = format!("[policy] dirs = [{{ path = {host:?}, mode = \"{mode}\" }}]");
-        return Err(Denial { capability: Capability::Dir, what: format!("{host} ({mode}) is not covered by the policy"), allow });
-    }
+    covered(&host, mode, rules.policy, &rules.roots)?;
     let guest = ask.guest.clone().unwrap_or_else(|| host.clone());
     Ok(DirGrant { host: Some(host), guest, mode })
+}
+
+/// Whether the policy covers a directory.
+///
+/// # Errors
+/// The refusal, with the line that would allow it.
+pub fn covered(host: &str, mode: DirMode, policy: &PolicyDecl, roots: &Roots<'_>) -> Result<(), Denial> {
+    let covering = |allowed: &DirAsk| {
+        Path::new(host).starts_with(roots.expand(&allowed.path.value))
+            && covers(allowed.mode.as_ref().map_or(DirMode::Read, |at| at.value), mode)
+    };
+    if policy.dirs.as_ref().is_none_or(|ceiling| ceiling.iter().any(covering)) {
+        return Ok(());
+    }
+    let allow = format!("[policy] dirs = [{{ path = {host:?}, mode = \"{mode}\" }}]");
+    Err(Denial { capability: Capability::Dir, what: format!("{host} ({mode}) is not covered by the policy"), allow })
 }
 
 /// How writes through a grant of the mode `asked` end in a phase with this ceiling.

@@ -5,9 +5,10 @@ use super::limits::{self, Layers};
 use super::order::Instance;
 use super::resolve::Resolver;
 use super::{FileFact, PlanGuest, PlanHook, PlanScript, PlanSibling, by_profile};
+use crate::diagnostic::codes;
 use crate::manifest::{GuestDecl, HookDecl, Located};
 use crate::model::event::GuestKind;
-use crate::model::grant::{EnvSource, Grants};
+use crate::model::grant::{Capability, Denial, DirMode, EnvSource, Grants};
 use crate::model::id::{Digest, StepName};
 use crate::model::limits::Limits;
 use crate::model::policy::{Cwd, FallbackWhen, OnChange, Sandbox};
@@ -28,6 +29,7 @@ struct Choice {
 struct Beside<'a> {
     decl: &'a HookDecl,
     main: &'a PlanSibling,
+    roots: Roots<'a>,
     sandbox: Sandbox,
     phase: &'a ProfileLimits,
 }
@@ -42,20 +44,34 @@ impl Resolver<'_> {
     ) -> Option<PlanHook> {
         let choice = self.choose(decl);
         let sandbox = self.sandbox(decl, &choice);
-        let guest = self.guest(decl, &choice.guest, sandbox);
+        // On an instance, its directory is the application's root.
+        let roots = Roots { app_dir: instance.map_or(self.given.roots.app_dir, |instance| &instance.dir), ..self.given.roots };
+        let guest = self.guest(decl, &choice.guest, sandbox, roots);
         self.refuse_aliases(decl, &choice.guest);
         let decl = &self.asking(decl, guest.kind(), policy);
-        let grants = self.grants(decl, guest.kind(), instance, policy);
+        let grants = self.grants(decl, guest.kind(), roots, policy);
         self.warn_of_local_directories(decl, phase, policy);
         let limits = self.limits(decl, guest.kind(), &policy.limits);
-        let (guest, grants, limits) = (guest, grants?, limits?);
+        let (guest, mut grants, limits) = (guest, grants?, limits?);
         let source = self.source(decl);
         let lacks = self.lacks_of_tree(decl, &guest);
+        if decl.detach && guest.kind() == GuestKind::Native {
+            self.may_detach(decl, &grants);
+        }
         let main = PlanSibling { guest: guest.clone(), limits: limits.clone() };
-        let beside = Beside { decl, main: &main, sandbox, phase: &policy.limits };
+        let beside = Beside { decl, main: &main, roots, sandbox, phase: &policy.limits };
         let verify = decl.verify.as_ref().map(|verify| self.sibling(&verify.value, &beside));
         let revert = decl.revert.as_ref().map(|revert| self.sibling(&revert.value, &beside));
+        let selected = self.given.selection.takes(phase, &decl.id.value);
+        let backup = self.backup(decl, &grants, instance);
+        if decl.enabled && selected {
+            self.demand_backup(decl);
+        }
         let digest = hook_digest(&guest, &grants, &self.engine_env);
+        if guest.kind() == GuestKind::Native {
+            // After the digest: where the machine has its programs says nothing about the hook.
+            self.programs.grant(&mut grants);
+        }
         Some(PlanHook {
             id: decl.id.value.clone(),
             label: decl.label.clone().unwrap_or_else(|| decl.id.value.to_string()),
@@ -69,6 +85,8 @@ impl Resolver<'_> {
                 .or(lacks)
                 .or_else(|| self.lacks(decl, decl.verify.as_ref(), "verify"))
                 .or_else(|| self.lacks(decl, decl.revert.as_ref(), "revert")),
+            effects: decl.effects.clone(),
+            backup,
             verify: verify.flatten(),
             revert: revert.flatten(),
             grants,
@@ -80,7 +98,7 @@ impl Resolver<'_> {
             idempotent: decl.idempotent,
             allow_failure: decl.allow_failure,
             enabled: decl.enabled,
-            selected: self.given.selection.takes(phase, &decl.id.value),
+            selected,
         })
     }
 
@@ -122,10 +140,11 @@ impl Resolver<'_> {
 
     /// What runs beside a hook. Its limits are the hook's, where they are of the same kind.
     fn sibling(&mut self, guest: &GuestDecl, beside: &Beside<'_>) -> Option<PlanSibling> {
-        let Beside { decl, main, sandbox, phase } = *beside;
-        let mut guest = self.guest(decl, guest, sandbox);
-        if let PlanGuest::Wasm { args, .. } = &mut guest {
-            args.clear(); // the hook's are its own
+        let Beside { decl, main, roots, sandbox, phase } = *beside;
+        let mut guest = self.guest(decl, guest, sandbox, roots);
+        match &mut guest {
+            PlanGuest::Wasm { args, .. } => args.clear(),        // the hook's are its own
+            PlanGuest::Native { detach, .. } => *detach = false, // it looks, or takes back, and is done
         }
         let limits = if guest.kind() == main.guest.kind() { main.limits.clone() } else { self.limits(decl, guest.kind(), phase)? };
         Some(PlanSibling { guest, limits })
@@ -160,7 +179,23 @@ impl Resolver<'_> {
         }
     }
 
-    fn guest(&self, decl: &HookDecl, guest: &GuestDecl, sandbox: Sandbox) -> PlanGuest {
+    /// What outlives the run needs the operator's word, and directories that outlive it too.
+    fn may_detach(&mut self, decl: &HookDecl, grants: &Grants) {
+        if !self.given.policy.detach.unwrap_or(self.given.one_file) {
+            let what = "`detach`: processes that outlive the run are not allowed by the policy".to_owned();
+            let allow = "[policy] detach = true".to_owned();
+            self.denials.push((decl.id.value.clone(), Denial { capability: Capability::Import, what, allow }));
+        }
+        if let Some(dir) = grants.dirs.iter().find(|dir| !matches!(dir.mode, DirMode::Read | DirMode::Write)) {
+            let message = format!(
+                "hook {}: what it leaves behind outlives its directory {} ({}): grant that with the mode `read` or `write`, in a phase that keeps what is written",
+                decl.id.value, dir.guest, dir.mode
+            );
+            self.invalid(codes::DETACHED_STAGE, message, decl);
+        }
+    }
+
+    fn guest(&self, decl: &HookDecl, guest: &GuestDecl, sandbox: Sandbox, roots: Roots<'_>) -> PlanGuest {
         match guest {
             GuestDecl::Wasm { path } => {
                 let digest = match self.file(decl, path) {
@@ -186,21 +221,22 @@ impl Resolver<'_> {
                 });
                 let shown = script.as_ref().map_or_else(|| shell_words::join(&argv), |script| script.file.clone());
                 PlanGuest::Native {
-                    cwd: self.cwd(decl, &mut argv, script.as_ref()),
+                    cwd: roots.expand(self.cwd(decl, &mut argv, script.as_ref())),
                     tree: None,
                     argv,
                     sandbox,
                     script,
                     shown,
                     expand_env: rules.commands.expand_env,
+                    detach: decl.detach,
                 }
             }
         }
     }
 
-    /// Where a command starts. In the folder of its script it calls that by its bare name.
-    fn cwd(&self, decl: &HookDecl, argv: &mut [String], script: Option<&PlanScript>) -> String {
-        let folder = match (&decl.cwd, self.given.profile.cwd, script) {
+    /// The folder in which a command starts, below the application's root. In that of its script it calls the script by its bare name.
+    fn cwd<'w>(&self, decl: &'w HookDecl, argv: &mut [String], script: Option<&'w PlanScript>) -> &'w str {
+        match (&decl.cwd, self.given.profile.cwd, script) {
             (Some(cwd), ..) => cwd.value.as_str(),
             (None, Cwd::Folder, Some(script)) => {
                 let (folder, name) = script.file.rsplit_once('/').unwrap_or(("", &script.file));
@@ -208,16 +244,12 @@ impl Resolver<'_> {
                 folder
             }
             _ => "",
-        };
-        self.given.roots.expand(folder)
+        }
     }
 
-    fn grants(&mut self, decl: &HookDecl, kind: GuestKind, instance: Option<&Instance>, policy: &PhasePolicy) -> Option<Grants> {
-        let roots = Roots { app_dir: instance.map_or(self.given.roots.app_dir, |instance| &instance.dir), ..self.given.roots };
+    fn grants(&mut self, decl: &HookDecl, kind: GuestKind, roots: Roots<'_>, policy: &PhasePolicy) -> Option<Grants> {
         let mut engine_env = self.engine_env.clone();
-        if let Some(instance) = instance {
-            engine_env.insert("APP_DIR".to_owned(), EnvSource::Value { value: instance.dir.clone() });
-        }
+        engine_env.insert("APP_DIR".to_owned(), EnvSource::Value { value: roots.app_dir.to_owned() });
         let rules = Rules {
             roots,
             policy: self.given.policy,

@@ -1,5 +1,6 @@
 //! The plan: fully resolved, ordered, serialisable. `wasmhook plan` prints it, `run` obeys it, the ledger keeps it.
 
+mod backup;
 mod by_profile;
 pub mod difference;
 mod given;
@@ -7,6 +8,7 @@ pub mod grants;
 mod hook;
 pub mod limits;
 pub mod order;
+mod programs;
 mod resolve;
 mod source;
 #[cfg(test)]
@@ -16,8 +18,9 @@ pub use given::{FileFact, Given, PlanError, Selection, SourceFact};
 pub use hook::script_path;
 pub use resolve::resolve;
 
+use crate::model::backup::{BackupPlan, LastingEffect};
 use crate::model::event::{GuestKind, Place, Role};
-use crate::model::grant::Grants;
+use crate::model::grant::{DirGrant, DirMode, Grants};
 use crate::model::id::{AppName, Commit, Digest, EnvironmentName, HookId, InstanceName, ServiceName, StepName, Tag};
 use crate::model::limits::Limits;
 use crate::model::policy::{OnChange, OnLocked, OnUnknown, Sandbox};
@@ -166,6 +169,12 @@ pub struct PlanHook {
     pub selected: bool,
     /// Why it can't run, if that is known already: found by preflight on the tree of the plan.
     pub unusable: Option<String>,
+    /// What it changes that nothing here can take back.
+    #[serde(default)]
+    pub effects: Vec<LastingEffect>,
+    /// What is copied before it starts.
+    #[serde(default)]
+    pub backup: Option<BackupPlan>,
     /// What says whether it took.
     #[serde(default)]
     pub verify: Option<PlanSibling>,
@@ -201,7 +210,25 @@ impl PlanHook {
     pub fn with(&self, sibling: &PlanSibling) -> Self {
         let PlanSibling { guest, limits } = sibling.clone();
         let digest = Digest::of_json(&guest);
-        Self { guest, limits, digest, fallback: None, unusable: None, verify: None, revert: None, ..self.clone() }
+        Self { guest, limits, digest, fallback: None, unusable: None, backup: None, verify: None, revert: None, ..self.clone() }
+    }
+
+    /// Whether it changes something that nothing here can take back.
+    #[must_use]
+    pub fn is_irreversible(&self) -> bool {
+        !self.effects.is_empty()
+    }
+
+    /// The directories that are copied before it starts, as if it were granted to read them.
+    pub fn backed_up(&self) -> impl Iterator<Item = DirGrant> {
+        let dirs = self.backup.iter().flat_map(|backup| &backup.dirs);
+        dirs.map(|dir| DirGrant { host: Some(dir.clone()), guest: dir.clone(), mode: DirMode::Read })
+    }
+
+    /// Whether something comes before its start.
+    #[must_use]
+    pub fn gets_ready(&self) -> bool {
+        self.backup.is_some()
     }
 
     /// Whether it can change something outside of itself as it runs: a live directory, or anything a process does.
@@ -242,6 +269,9 @@ pub enum PlanGuest {
         /// Whether variables in the arguments are replaced by their values when it starts.
         #[serde(default)]
         expand_env: bool,
+        /// Whether processes that it leaves behind when it succeeds may outlive the run.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        detach: bool,
     },
 }
 

@@ -2,6 +2,7 @@
 
 use super::given::{Given, PlanError};
 use super::limits::{self, Layers};
+use super::programs::Programs;
 use super::{HostCommand, Notice, Plan, PlanHook, PlanStep, PlanStepKind, SCHEMA, by_profile, order};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::manifest::{GuestDecl, HookDecl, HostStepDecl, LimitsAsk};
@@ -20,6 +21,7 @@ pub fn resolve(given: &Given<'_>) -> Result<Plan, PlanError> {
     let mut resolver = Resolver {
         given,
         engine_env: engine_env(given),
+        programs: Programs::new(given.policy, &given.roots),
         diagnostics: Vec::new(),
         denials: Vec::new(),
         notices: given.notices.clone(),
@@ -81,6 +83,7 @@ fn engine_env(given: &Given<'_>) -> BTreeMap<String, EnvSource> {
 pub(super) struct Resolver<'a> {
     pub(super) given: &'a Given<'a>,
     pub(super) engine_env: BTreeMap<String, EnvSource>,
+    pub(super) programs: Programs,
     pub(super) diagnostics: Vec<Diagnostic>,
     pub(super) denials: Vec<(HookId, Denial)>,
     pub(super) notices: Vec<Notice>,

@@ -79,6 +79,7 @@ impl Resolver<'_> {
             script: None,
             shown,
             expand_env: self.given.profile.commands.expand_env,
+            detach: decl.detach,
         }
     }
 

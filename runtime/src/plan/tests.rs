@@ -114,6 +114,38 @@ fn directories_are_found_from_the_roots_and_keep_their_path_inside() {
     );
 }
 
+fn irreversible(lines: &str) -> World {
+    world(&format!("{HOOK}effects = [\"db\"]\n{lines}"))
+}
+
+#[test]
+fn s5_41_a_plan_knows_what_is_irreversible_and_an_operator_can_demand_a_backup() {
+    let hook = irreversible("").hooks().remove(0);
+    assert!(hook.is_irreversible() && hook.backup.is_none());
+    let denials = irreversible("").policy("[policy]\nrequire_backup = true").denials();
+    assert_eq!(denials[0].capability, Capability::Effect);
+    assert!(denials[0].what.contains("(effects: db)") && denials[0].allow.starts_with("backup = "), "{denials:?}");
+    let demanded = "[policy]\nrequire_backup = true\nbackup_dir = \"/var/backups/hooks\"\nbackup_keep = 3";
+    let hook = irreversible("backup = [\"$DATA_DIR\"]").policy(demanded).hooks().remove(0);
+    let expected = crate::model::backup::BackupPlan { dirs: vec!["/srv/shop/db".into()], into: Some("/var/backups/hooks".into()), keep: 3 };
+    assert_eq!(hook.backup, Some(expected));
+    let mut unselected = irreversible("").policy("[policy]\nrequire_backup = true");
+    unselected.selection.only = vec![HookId::new("other").unwrap()];
+    assert!(!matches!(unselected.plan(), Err(PlanError::Denied(_))), "what doesn't run needs none");
+    assert!(!world(HOOK).policy("[policy]\nrequire_backup = true").hooks()[0].is_irreversible());
+}
+
+#[test]
+fn a_backup_is_of_the_applications_directories_or_of_granted_ones_and_under_the_policy() {
+    let elsewhere = world(&format!("{HOOK}backup = [\"/etc\"]")).denials();
+    assert!(elsewhere[0].what.starts_with("backup of /etc: "), "{elsewhere:?}");
+    let granted = format!("{HOOK}dirs = [{{ path = \"/var/lib/db\", mode = \"read\" }}]\nbackup = [\"/var/lib/db/main\"]");
+    assert_eq!(world(&granted).hooks()[0].backup.as_ref().unwrap().dirs, ["/var/lib/db/main"]);
+    let uncovered =
+        world(&format!("{HOOK}backup = [\"$APP_DIR\"]")).policy("[policy]\ndirs = [{ path = \"$DATA_DIR\", mode = \"read\" }]").denials();
+    assert_eq!(uncovered[0].what, "/srv/shop (read) is not covered by the policy");
+}
+
 #[test]
 fn s3_38_a_directory_of_another_deployment_is_granted_where_it_lies() {
     let hook = world(&format!("{HOOK}dirs = [{{ path = \"$APP_DIR/../other/static\", mode = \"write\" }}]")).hooks().remove(0);
@@ -175,6 +207,58 @@ fn an_unconfined_hook_needs_the_operators_word_in_a_policy_of_its_own() {
     let allowed = world(native).policy("[policy]\nsandbox = \"none\"").plan().unwrap();
     assert_eq!(allowed.warnings[0].code, "unconfined");
     assert_eq!(world(native).plan().unwrap().warnings[0].code, "unconfined", "one file serves both, and says so");
+}
+
+#[test]
+fn s5_38_on_an_instance_a_command_starts_in_the_root_of_its_code() {
+    let mut world = world(
+        "[services.web]\n[[hook]]\nid = \"n\"\nphase = \"before_deploy\"\nservice = \"web\"\nrun = \"ls\"\ncwd = \"scripts\"\nrevert = { run = \"ls\" }\n",
+    );
+    world.profile = profile::builtin("pagoda").unwrap();
+    world.instances = vec![Instance { service: None, name: InstanceName::new("a").unwrap(), dir: "/srv/a".to_owned() }];
+    let hook = world.hooks().remove(0);
+    let cwd = |guest: &PlanGuest| if let PlanGuest::Native { cwd, .. } = guest { cwd.clone() } else { panic!("{guest:?}") };
+    assert_eq!((cwd(&hook.guest).as_str(), hook.grants.dirs[0].host.as_deref()), ("/srv/a/scripts", Some("/srv/a")));
+    assert_eq!(cwd(&hook.revert.unwrap().guest), "/srv/a/scripts");
+}
+
+const NATIVE: &str = "[[hook]]\nid = \"n\"\nphase = \"pre-deploy\"\nrun = [\"ruby\"]\n";
+
+#[test]
+fn s4_64_what_outlives_the_run_needs_the_operators_word_and_directories_that_last() {
+    let detached = |dirs: &str| world(&format!("{NATIVE}detach = true\ndirs = [{dirs}]"));
+    let live = "{ path = \"work\", mode = \"write\" }, { path = \"code\", mode = \"read\" }";
+    let is_detached = |world: World| matches!(world.hooks()[0].guest, PlanGuest::Native { detach: true, .. });
+    assert!(is_detached(detached(live)), "one file serves both");
+    assert!(is_detached(detached(live).policy("[policy]\ndetach = true")));
+    assert_eq!(detached(live).policy("").denials()[0].allow, "[policy] detach = true");
+    for staged in
+        ["{ path = \"work\", mode = \"txn\" }", "{ path = \"work\", mode = \"discard\" }", "{ guest = \"/w\", mode = \"scratch\" }"]
+    {
+        assert_eq!(invalid(&detached(staged)), ["detached-stage"], "{staged}");
+    }
+    assert!(world(NATIVE).policy("").plan().is_ok());
+    let sibling = world(&format!("{NATIVE}detach = true\nverify = {{ run = \"true\" }}")).hooks().remove(0).verify.unwrap();
+    assert!(matches!(sibling.guest, PlanGuest::Native { detach: false, .. }));
+}
+
+#[test]
+fn native_hooks_find_the_operators_programs_first_and_may_run_them() {
+    let policy = "[policy]\nprograms = [\"/opt/ruby/bin\", \"$APP_DIR/bin\"]\ndirs = [{ path = \"$APP_DIR\", mode = \"write\" }]";
+    let path = |hook: &PlanHook| hook.grants.env.iter().find(|env| env.name == "PATH").map(|env| env.source.clone());
+    let dirs = |hook: &PlanHook| hook.grants.dirs.iter().map(|dir| (dir.host.clone().unwrap(), dir.mode)).collect::<Vec<_>>();
+    let read = |dir: &str| (dir.to_owned(), DirMode::Read);
+    let hook = world(NATIVE).policy(policy).hooks().remove(0);
+    assert_eq!(dirs(&hook), [read("/opt/ruby/bin"), read("/srv/shop/bin")], "no ceiling of the policy is held against its own word");
+    let value = format!("/opt/ruby/bin:/srv/shop/bin:{}", crate::model::job::DEFAULT_PATH);
+    assert_eq!(path(&hook), Some(EnvSource::Value { value }));
+    let granted = world(&format!("{NATIVE}dirs = [{{ path = \".\", mode = \"write\" }}]")).policy(policy).hooks().remove(0);
+    assert_eq!(dirs(&granted), [("/srv/shop".to_owned(), DirMode::Write), read("/opt/ruby/bin")], "what is reached already isn't narrowed");
+    let own = world(&format!("{NATIVE}set = {{ PATH = \"/usr/bin\" }}")).policy(policy).hooks().remove(0);
+    assert_eq!(path(&own), Some(EnvSource::Value { value: "/usr/bin".to_owned() }));
+    let wasm = world(HOOK).policy(policy).hooks().remove(0);
+    assert_eq!((path(&wasm), dirs(&wasm)), (None, Vec::new()), "a guest runs no programs");
+    assert_eq!(hook.digest, world(NATIVE).policy("").hooks()[0].digest, "where programs lie says nothing about the hook");
 }
 
 const WITH_FALLBACK: &str =

@@ -17,6 +17,10 @@ pub struct RunDialect {
     pub failed: Option<String>,
     /// When another run has the lock.
     pub locked: Option<String>,
+    /// Which commit is checked out, once the remote was asked (`watch`).
+    pub commit: Option<String>,
+    /// Before the pause between two cycles (`watch`); `{seconds}` is replaced too.
+    pub waiting: Option<String>,
     /// A warning; `{message}` and its `{code}` are replaced too. Without a template it reads `warning: {message} [{code}]`.
     pub warning: Option<String>,
     /// Fields of the report that are answered as JSON on standard output at the end, in this order; lines then go to standard error.
@@ -65,9 +69,10 @@ impl RunDialect {
     pub(super) fn templates(&self) -> impl Iterator<Item = (&String, &'static [&'static str])> {
         const RUN: &[&str] = &["app", "environment", "tag", "commit"];
         const WARNING: &[&str] = &["app", "environment", "tag", "commit", "message", "code"];
-        let run = [&self.begin, &self.unchanged, &self.success, &self.failed, &self.locked];
+        const WAITING: &[&str] = &["app", "environment", "tag", "commit", "seconds"];
+        let run = [&self.begin, &self.unchanged, &self.success, &self.failed, &self.locked, &self.commit];
         let run = run.into_iter().flatten().map(|template| (template, RUN));
-        run.chain(self.warning.iter().map(|template| (template, WARNING)))
+        run.chain(self.warning.iter().map(|template| (template, WARNING))).chain(self.waiting.iter().map(|template| (template, WAITING)))
     }
 }
 

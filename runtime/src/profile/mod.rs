@@ -17,11 +17,14 @@ use crate::diagnostic::{Diagnostic, has_errors};
 use crate::document;
 use crate::model::grant::DirMode;
 use crate::model::id::StepName;
+use crate::model::limits::Limits;
 use crate::model::policy::{
     AfterFailure, Background, Cwd, EnvPolicy, Files, Gate, OnFailure, OnLocked, OnTimeout, OnUnknown, Resume, Sandbox, Scope, When,
 };
+use crate::model::units::parse_duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// A lifecycle: ordered steps with policies, and the platform's defaults.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -36,6 +39,8 @@ pub struct Profile {
     pub description: String,
     /// What a run does when another one holds the lock.
     pub on_locked: OnLocked,
+    /// After how long the owner of the lock is told to stop, and then killed, and its run replaced (`"15m"`); never if absent.
+    pub stale_after: Option<String>,
     /// What happens to a hook that was running when the engine died.
     pub on_unknown: OnUnknown,
     /// Who gets the app environment.
@@ -61,6 +66,12 @@ pub struct Profile {
     pub target: Target,
     /// A file, below the application's root, that says a release is done; `{tag}` is the tag. The lifecycle writes it once, after the last hook.
     pub marker: Option<String>,
+    /// A file, by its absolute path, that holds the commit of the last success in the ledger's place: without it everything runs. The ledger
+    /// knows if absent, and remembers it for longer.
+    pub commit_file: Option<String>,
+    /// How a branch is followed (`wasmhook watch`).
+    #[serde(default)]
+    pub watch: ProfileWatch,
     /// What reads a line with `shell = true`: a program and its options, the line comes last. `/bin/sh -c` if absent.
     #[serde(default)]
     pub shell: Vec<String>,
@@ -95,6 +106,20 @@ pub struct ProfileLimits {
     pub fuel: Option<u64>,
     /// Output bytes (`"10MiB"`).
     pub output: Option<String>,
+}
+
+/// How a branch is followed, as people write it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProfileWatch {
+    /// The time between two cycles (`"30s"`, which it is if absent).
+    pub interval: Option<String>,
+    /// A variable of the environment that says it instead (`--from-env`).
+    pub interval_variable: Option<String>,
+    /// The longest time between two cycles: each cycle that fails doubles it up to here. If absent it stays as it is.
+    pub backoff: Option<String>,
+    /// How long the remote may take to answer (`"60s"`, which it is if absent).
+    pub fetch_timeout: Option<String>,
 }
 
 /// How hooks are found by name: `<folder>/<tag>[.<phase>].<ext>`.
@@ -293,6 +318,14 @@ pub const fn report_fields() -> &'static [&'static str] {
     read::REPORT_FIELDS
 }
 
+impl ProfileLimits {
+    /// Time between TERM and KILL.
+    #[must_use]
+    pub fn grace(&self) -> Duration {
+        self.grace.as_deref().and_then(|text| parse_duration(text).ok()).unwrap_or_else(|| Limits::default().grace())
+    }
+}
+
 impl PhasePolicy {
     /// Whether it has its turn also after an abort: always, or because something failed.
     #[must_use]
@@ -313,6 +346,13 @@ impl Profile {
             Some(profile) if !has_errors(&found) => Ok(profile),
             _ => Err(found),
         }
+    }
+
+    /// After how long the owner of the lock is ended.
+    #[must_use]
+    pub fn stale_after(&self) -> Option<Duration> {
+        // It was read once before: a profile with another text isn't one.
+        self.stale_after.as_deref().and_then(|text| parse_duration(text).ok())
     }
 
     /// The step of this name.

@@ -2,7 +2,7 @@
 
 use super::{
     Alias, CommandRules, DefaultHook, DiscoveredDir, Discovery, Fact, FactPolicy, ForbiddenPrefix, HostPolicy, Lines, PhaseDialect,
-    PhasePolicy, Profile, ProfileLimits, ProfileStep, ProfileStepKind, Prompt, RunDialect, Target,
+    PhasePolicy, Profile, ProfileLimits, ProfileStep, ProfileStepKind, ProfileWatch, Prompt, RunDialect, Target,
 };
 use crate::diagnostic::{Diagnostic, codes};
 use crate::document::{Fields, Problems, Read, Table, Value, document, quote, suggest, words};
@@ -15,14 +15,14 @@ use serde::Serialize;
 use std::collections::HashSet;
 
 document!(Profile, "the profile", {
-    schema: version, name: required, description: required, on_locked: required, on_unknown: required, env: optional, cwd: optional,
+    schema: version, name: required, description: required, on_locked: required, stale_after: optional, on_unknown: required, env: optional, cwd: optional,
     sandbox: optional, default_mode: required, default_phase: optional, limits: optional, discovery: optional, target: optional,
-    marker: optional, shell: optional, commands: optional, aliases as "alias": optional, default_hooks as "default_hook": optional,
+    marker: optional, commit_file: optional, watch: optional, shell: optional, commands: optional, aliases as "alias": optional, default_hooks as "default_hook": optional,
     dialect: optional, steps as "step": required,
 } check profile);
 
 document!(RunDialect, "`[dialect]`", {
-    begin: optional, unchanged: optional, success: optional, failed: optional, locked: optional, warning: optional, response: optional,
+    begin: optional, unchanged: optional, success: optional, failed: optional, locked: optional, warning: optional, commit: optional, waiting: optional, response: optional,
     response_failed: optional,
 } check run_dialect);
 
@@ -30,6 +30,10 @@ document!(PhaseDialect, "`dialect`", {
     heading: optional, empty: optional, prefix: optional, begin: optional, done: optional, skipped: optional, exit: optional,
     timed_out: optional, failed: optional, tolerated: optional, aborted: optional, aborted_at_start: optional, interrupted: optional,
 } check phase_dialect);
+
+document!(ProfileWatch, "`[watch]`", {
+    interval: optional, interval_variable: optional, backoff: optional, fetch_timeout: optional,
+} check watch);
 
 document!(CommandRules, "`[commands]`", {
     forbid_word: optional, forbid_prefix: optional, single_line: optional, single_command: optional, expand_env: optional,
@@ -139,6 +143,15 @@ impl Read for ProfileLimits {
     }
 }
 
+fn watch(read: &ProfileWatch, table: &Table<'_>, problems: &mut Problems) {
+    for (key, text) in [("interval", &read.interval), ("backoff", &read.backoff), ("fetch_timeout", &read.fetch_timeout)] {
+        unit((key, text.as_deref()), |text| parse_duration(text).err(), table, problems);
+        if text.as_deref().and_then(|text| parse_duration(text).ok()).is_some_and(|time| time.is_zero()) {
+            report(codes::BAD_VALUE, format!("`{key}` is longer than nothing"), key, table, problems);
+        }
+    }
+}
+
 fn unit((key, text): (&str, Option<&str>), wrong: fn(&str) -> Option<UnitError>, table: &Table<'_>, problems: &mut Problems) {
     if let Some(error) = text.and_then(wrong) {
         let bad = Diagnostic::error(codes::BAD_VALUE, format!("`{key}`: {error}"));
@@ -153,6 +166,11 @@ fn report(code: &'static str, message: String, key: &str, table: &Table<'_>, pro
 fn profile(read: &Profile, table: &Table<'_>, problems: &mut Problems) {
     if read.steps.is_empty() {
         report(codes::BAD_VALUE, "a lifecycle has at least one `[[step]]`".to_owned(), "step", table, problems);
+    }
+    unit(("stale_after", read.stale_after.as_deref()), |text| parse_duration(text).err(), table, problems);
+    if read.stale_after().is_some_and(|time| time.is_zero()) {
+        let message = "`stale_after = \"0\"` would end each run that another one meets".to_owned();
+        report(codes::BAD_VALUE, message, "stale_after", table, problems);
     }
     let mut names = HashSet::new();
     for (name, span) in table.texts("step", "name") {
@@ -172,6 +190,9 @@ fn profile(read: &Profile, table: &Table<'_>, problems: &mut Problems) {
             let unknown = Diagnostic::error(codes::UNKNOWN_PHASE, format!("the profile has no phase {}", quote(phase.as_str())));
             problems.push(unknown.at(problems.at(table.place(key))).help(help));
         }
+    }
+    if read.commit_file.as_ref().is_some_and(|file| !file.starts_with('/') || file.ends_with('/')) {
+        report(codes::BAD_PATH, "`commit_file` is the absolute path of a file".to_owned(), "commit_file", table, problems);
     }
     if let Some(marker) = &read.marker {
         below_root(marker, "marker", table, problems);
@@ -214,6 +235,7 @@ pub(super) const REPORT_FIELDS: &[&str] = &[
     "notices",
     "left_half_way",
     "resumes",
+    "trigger",
     "would_change",
     "signal",
     "started_at",

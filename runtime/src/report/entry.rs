@@ -161,6 +161,9 @@ pub struct HookReport {
     pub staged: Option<String>,
     /// Steps before it that a dry run skipped: what it did may depend on them.
     pub after_skipped: Vec<StepName>,
+    /// The backup that was taken before it started; null if it has none.
+    #[serde(default)]
+    pub backup_path: Option<String>,
 }
 
 impl HookReport {

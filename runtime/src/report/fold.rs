@@ -4,7 +4,7 @@ use super::entry::{HookReport, OutcomeWord, StepReport, UsageReport};
 use super::failure::{Failure, FirstError, Skip};
 use super::{Notice, Report, WouldChange};
 use crate::diagnostic::codes;
-use crate::model::event::{Event, Finished, Place, PlannedHook, PlannedStep, Role, RunHeader, Status, What};
+use crate::model::event::{Earlier, Event, Finished, Place, PlannedHook, PlannedStep, Role, RunHeader, Status, What};
 use crate::model::id::{HookId, StepName};
 use crate::model::outcome::{Outcome, SkipReason, Verdict};
 use std::collections::BTreeMap;
@@ -19,6 +19,8 @@ pub struct Folder {
     planned: BTreeMap<Place, PlannedHook>,
     /// What started and hasn't ended: for a hook, its position in `report.hooks`; for a host step, its position in `report.steps`.
     in_flight: BTreeMap<Place, usize>,
+    /// Backups of what hasn't started yet.
+    backups: BTreeMap<Place, String>,
 }
 
 impl Default for Folder {
@@ -31,7 +33,12 @@ impl Folder {
     /// Nothing happened yet.
     #[must_use]
     pub fn new() -> Self {
-        Self { report: Report::not_started(Status::Interrupted), planned: BTreeMap::new(), in_flight: BTreeMap::new() }
+        Self {
+            report: Report::not_started(Status::Interrupted),
+            planned: BTreeMap::new(),
+            in_flight: BTreeMap::new(),
+            backups: BTreeMap::new(),
+        }
     }
 
     /// Takes the next event.
@@ -49,6 +56,7 @@ impl Folder {
                 self.report.steps[index].started_at = Some(event.at);
             }
             What::Started { place, attempt } => self.started(event.at, place, *attempt),
+            What::BackedUp { place, path, .. } => self.backed_up(place, path.as_ref()),
             What::Output { place, line, .. } => self.output(place, line),
             What::Finished { place, result } => self.finished(place, result),
             What::StepFinished { step, verdict, detail } => {
@@ -63,7 +71,7 @@ impl Folder {
             What::WouldChange { files, diffs } => {
                 self.report.would_change = Some(WouldChange { files: files.clone(), diffs: diffs.clone() });
             }
-            What::Resolved { by: None, .. } => {}
+            What::GettingReady { .. } | What::Resolved { by: None, .. } => {}
             What::Resolved { place, release, resolution, by: Some(by) } => {
                 let message = format!("{place} of release {release} {} by {by}", resolution.words());
                 self.report.notices.push(Notice { code: codes::RESOLVED.to_owned(), message });
@@ -97,10 +105,18 @@ impl Folder {
 
     fn start(&mut self, header: &RunHeader, steps: &[PlannedStep]) {
         self.report = self.report.clone().of(header);
+        let Earlier { backup_path, migrations_run, details } = header.earlier.clone();
+        (self.report.backup_path, self.report.migrations_run, self.report.details) = (backup_path, migrations_run, details);
         self.report.steps = steps.iter().map(StepReport::planned).collect();
         self.report.new_version_live = steps.iter().any(|step| step.makes_live).then_some(false);
         let hooks = steps.iter().flat_map(|step| &step.hooks);
         self.planned = hooks.map(|hook| (hook.place.clone(), hook.clone())).collect();
+    }
+
+    fn backed_up(&mut self, place: &Place, path: Option<&String>) {
+        let Some(path) = path else { return };
+        self.report.backup_path.get_or_insert_with(|| path.clone());
+        self.backups.insert(place.clone(), path.clone());
     }
 
     fn started(&mut self, at: jiff::Timestamp, place: &Place, attempt: u32) {
@@ -209,6 +225,7 @@ impl Folder {
                 .map_or_else(UsageReport::default, UsageReport::within),
             denials: None,
             files: None,
+            backup_path: self.backups.remove(place),
             attempt: None,
             started_at: None,
             source: planned.and_then(|planned| planned.source.clone()),

@@ -12,7 +12,7 @@ pub use entry::{HookReport, OutcomeWord, StepReport, UsageReport};
 pub use failure::{End, Failure, FirstError, Skip, Why};
 pub use fold::Folder;
 
-use crate::model::event::{Event, RunHeader, Status};
+use crate::model::event::{Event, RunHeader, Status, Trigger};
 use crate::model::id::{AppName, Commit, Digest, EnvironmentName, RunId, Tag};
 use crate::model::outcome::SkipReason;
 use schemars::JsonSchema;
@@ -56,7 +56,7 @@ pub struct Report {
     pub migrations_run: Vec<String>,
     /// `<phase>: <file> - OK | SKIPPED (<reason>) | FAILED (<cause>)`, in order; hooks that were never reached are absent.
     pub hooks_executed: Vec<String>,
-    /// The first `backup_path=` of the run: what a later hook says can't take its place.
+    /// The first backup of the run, taken before a hook or told by a step (`backup_path=`); of the run that this one goes on with, if that has one.
     pub backup_path: Option<String>,
     /// The profile's lines and `detail=` of every step and hook, in order.
     pub details: Vec<String>,
@@ -75,6 +75,9 @@ pub struct Report {
     /// The run that this one went on with.
     #[serde(default)]
     pub resumes: Option<RunId>,
+    /// Why it ran; null if there was no run, or it is older than the question.
+    #[serde(default)]
+    pub trigger: Option<Trigger>,
     /// When the run started, in UTC.
     #[schemars(with = "Option<String>")]
     pub started_at: Option<jiff::Timestamp>,
@@ -127,6 +130,7 @@ impl Report {
             dry_run: false,
             new_version_live: None,
             resumes: None,
+            trigger: None,
             first_error: None,
             warnings: 0,
             previous_version: None,
@@ -156,6 +160,7 @@ impl Report {
         self.plan_digest = Some(header.plan_digest.clone());
         self.dry_run = header.dry_run;
         self.resumes.clone_from(&header.resumes);
+        self.trigger.clone_from(&header.trigger);
         self.previous_version.clone_from(&header.previous_version);
         let tag = header.tag.as_ref().map(Tag::as_str);
         self.new_version = tag.or(header.commit.as_ref().map(Commit::as_str)).map(str::to_owned);

@@ -1,7 +1,7 @@
 //! The fold, on hand-made journals.
 
 use super::*;
-use crate::model::event::{Finished, GuestKind, Place, PlannedHook, PlannedStep, Role, StepKind, What};
+use crate::model::event::{Earlier, Finished, GuestKind, Place, PlannedHook, PlannedStep, Role, StepKind, What};
 use crate::model::grant::{Capability, Denial};
 use crate::model::id::{HookId, StepName};
 use crate::model::job::Stream;
@@ -81,6 +81,8 @@ impl Journal {
             plan_digest: Digest::of(b"plan"),
             dry_run: false,
             resumes: None,
+            earlier: Earlier::default(),
+            trigger: None,
         };
         Self(Vec::new()).then(What::RunStarted { header: Box::new(header), steps })
     }

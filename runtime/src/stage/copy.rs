@@ -41,7 +41,7 @@ impl From<StageError> for Failure {
 pub(super) fn copy(base: &Path, to: BorrowedFd<'_>, nested: &[Nested], limits: Limits) -> std::result::Result<Snapshot, Failure> {
     let root = tree::open_root(base).at("open", base)?;
     let root_node = Node::open(&root).at("read", base)?;
-    let mut copier = Copier { from: root.as_fd(), to, limits, bytes: 0, clones: true, snapshot: Snapshot::new() };
+    let mut copier = Copier { from: root.as_fd(), to, limits, bytes: 0, clones: Clones::default(), snapshot: Snapshot::new() };
     copier.snapshot.insert(PathBuf::new(), Copied { base: root_node, copy: None });
     let mut dirs = vec![PathBuf::new()];
     let mut next = 0;
@@ -67,8 +67,7 @@ struct Copier<'a> {
     to: BorrowedFd<'a>,
     limits: Limits,
     bytes: u64,
-    /// Whether the file system may share blocks: not asked again once it refused.
-    clones: bool,
+    clones: Clones,
     snapshot: Snapshot,
 }
 
@@ -93,7 +92,7 @@ impl Copier<'_> {
                 self.bytes = self.bytes.saturating_add(base.size);
                 if self.bytes <= self.limits.bytes {
                     let new = rustix::fs::openat(dir, name, OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC, Mode::RWXU)?;
-                    self.content(&tree::open_below(self.from, at, OFlags::RDONLY)?, new)?;
+                    self.clones.content(&tree::open_below(self.from, at, OFlags::RDONLY)?, new)?;
                 }
             }
             Kind::Link => {
@@ -115,18 +114,6 @@ impl Copier<'_> {
         Ok(Some(base))
     }
 
-    fn content(&mut self, from: &OwnedFd, to: OwnedFd) -> Result<()> {
-        if self.clones {
-            match rustix::fs::ioctl_ficlone(&to, from) {
-                Ok(()) => return Ok(()),
-                Err(Errno::NOTSUP | Errno::XDEV | Errno::INVAL | Errno::NOTTY | Errno::NOSYS) => self.clones = false,
-                Err(error) => return Err(error),
-            }
-        }
-        let mut from = File::from(from.try_clone().map_err(|error| errno(&error))?);
-        io::copy(&mut from, &mut File::from(to)).map(drop).map_err(|error| errno(&error))
-    }
-
     fn finish_dirs(&mut self) -> Result<()> {
         let (mut from, mut to) = (Tree::new(self.from), Tree::new(self.to));
         for (at, copied) in self.snapshot.iter_mut().rev().filter(|(_, copied)| copied.base.is_dir()) {
@@ -136,8 +123,32 @@ impl Copier<'_> {
     }
 }
 
+/// Copies contents, sharing their blocks as long as the file system does that: it isn't asked again once it refused.
+pub(super) struct Clones(bool);
+
+impl Default for Clones {
+    fn default() -> Self {
+        Self(true)
+    }
+}
+
+impl Clones {
+    /// Copies all of `from` to the new file `to`.
+    pub(super) fn content(&mut self, from: &OwnedFd, to: OwnedFd) -> Result<()> {
+        if self.0 {
+            match rustix::fs::ioctl_ficlone(&to, from) {
+                Ok(()) => return Ok(()),
+                Err(Errno::NOTSUP | Errno::XDEV | Errno::INVAL | Errno::NOTTY | Errno::NOSYS) => self.0 = false,
+                Err(error) => return Err(error),
+            }
+        }
+        let mut from = File::from(from.try_clone().map_err(|error| errno(&error))?);
+        io::copy(&mut from, &mut File::from(to)).map(drop).map_err(|error| errno(&error))
+    }
+}
+
 /// Gives a copy all that belongs to the original besides its content, and tells what the copy is then.
-fn copy_meta(from: &OwnedFd, to: &OwnedFd, base: &Node) -> Result<Node> {
+pub(super) fn copy_meta(from: &OwnedFd, to: &OwnedFd, base: &Node) -> Result<Node> {
     let mut meta = Meta::of(from, base)?;
     if !rustix::process::geteuid().is_root() {
         let own = Node::open(to)?;

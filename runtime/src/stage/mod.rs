@@ -14,6 +14,7 @@
 //!      kept       (home only) why it was kept for somebody to look at
 //! ```
 
+pub mod backup;
 mod commit;
 mod copy;
 mod diff;

@@ -163,7 +163,8 @@ pub(super) fn sweep(disk: &Disk, gone: &Path) -> Result<()> {
     if is_own { remove_tree(disk, parent.as_fd(), name) } else { Ok(()) }
 }
 
-fn open_readable(path: &Path) -> Result<OwnedFd> {
+/// Opens a directory by its path, for its names and for syncing it.
+pub(super) fn open_readable(path: &Path) -> Result<OwnedFd> {
     rustix::fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
 }
 

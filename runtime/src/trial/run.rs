@@ -56,8 +56,6 @@ pub struct Trials {
     pub native: Arc<dyn Executor>,
     /// Where trees are made.
     pub scratch: PathBuf,
-    /// Where programs are looked for.
-    pub path_variable: String,
     /// Cancels what runs.
     pub cancel: CancellationToken,
 }
@@ -156,7 +154,8 @@ impl Trials {
             Ok(planned) => planned,
             Err(outcome) => return Ok(not_started(outcome.clone())),
         };
-        let findings = Preflight::anywhere(self.path_variable.clone()).check(planned.hook());
+        let path = file.case.env.iter().rev().find(|(name, _)| name.value == "PATH").map(|(_, value)| value.clone());
+        let findings = Preflight::anywhere(path).check(planned.hook());
         if !findings.is_empty() {
             let findings = findings.iter().map(|finding| tree.as_written(finding)).collect();
             return Ok(not_started(Outcome::Failed { cause: Cause::Preflight { findings } }));

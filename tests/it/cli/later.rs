@@ -14,13 +14,12 @@ fn refused(args: &[&str], project: &Project, what: &str) {
 #[test]
 fn commands_of_later_versions() {
     let project = Project::new("");
-    let commands: [&[&str]; 9] = [
+    let commands: [&[&str]; 8] = [
         &["new", "hook", "--lang", "rust"],
         &["build"],
         &["inspect", "hook.wasm"],
         &["bench", "hook"],
         &["replay", "file"],
-        &["watch", "--interval", "30s", "--", "cmd"],
         &["doctor"],
         &["grants", "suggest"],
         &["approve"],
@@ -60,7 +59,6 @@ fn manifest_keys_of_later_versions() {
     let cases = [
         (hook("net = [\"db:5432\"]"), "`net`"),
         (hook("secrets = [\"token\"]"), "`secrets`"),
-        (hook("backup = [\"data\"]"), "`backup`"),
         (hook("wait_for = \"tcp:80\""), "`wait_for`"),
     ];
     for (lines, key) in cases {

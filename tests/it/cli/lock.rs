@@ -124,3 +124,57 @@ fn unlock_names_the_owner_and_takes_the_lock_away_only_by_force() {
     let next = place.args(["run", "--tag", "v1"]).current_dir(project.path()).run().exits(0);
     assert!(next.said().contains("run-died"), "{}", next.stderr);
 }
+
+/// A lifecycle in which a run that is older than this is ended, and has twice this grace for it, and replaced.
+fn impatient(project: &Project, stale_after: &str, grace: &str) {
+    let text = std::fs::read_to_string(wasmhook_tests::programs::root().join("runtime/profiles/default.toml")).unwrap();
+    let lock = format!("on_locked = \"fail\"\nstale_after = \"{stale_after}\"");
+    let text = text.replace("on_locked = \"wait\"", &lock).replace("name = \"default\"", "name = \"own\"");
+    project.write("own.toml", text.replace("timeout = \"300s\"", &format!("timeout = \"300s\"\ngrace = \"{grace}\"")));
+}
+
+/// A hook that hangs when it runs for the first time; `trap` is how it takes TERM.
+fn hanging(trap: &str) -> Project {
+    let lines = "run = \"./hang.sh\"\nidempotent = true\ngrace = \"5m\"\ndirs = [{ path = \".\", mode = \"write\" }]";
+    let script = format!("#!/bin/sh\n{trap}\nmkdir first 2> /dev/null || exit 0\necho waiting\nwhile :; do sleep 0.02; done\n");
+    Project::new(&hook("wait", "pre-deploy", lines)).file("hang.sh", script)
+}
+
+#[test]
+fn a29_a_run_that_is_too_old_is_told_to_stop_and_replaced() {
+    let (place, project) = (Place::new(), hanging(""));
+    impatient(&project, "1ms", "1m");
+    let first = start(&place, &project, &["--profile", "./own.toml"]);
+    let second =
+        place.args(["run", "--tag", "v1", "--profile", "./own.toml", "--format", "json"]).current_dir(project.path()).run().exits(0);
+    let report = second.report();
+    let notices = report["notices"].to_string();
+    assert!(notices.contains("stale-run") && notices.contains("it was told to stop, and did"), "{notices}");
+    assert!(notices.contains(&format!("process {}", first.pid())), "{notices}");
+    assert!(first.wait().exits(143).said().contains("interrupted"), "it ended in order");
+}
+
+#[test]
+fn a29_a_run_that_does_not_stop_is_killed_and_treated_as_a_crash() {
+    let (place, project) = (Place::new(), hanging("trap '' TERM"));
+    impatient(&project, "1ms", "250ms");
+    let first = start(&place, &project, &["--profile", "./own.toml"]);
+    let second =
+        place.args(["run", "--tag", "v1", "--profile", "./own.toml", "--format", "json"]).current_dir(project.path()).run().exits(0);
+    let report = second.report();
+    assert!(report["notices"].to_string().contains("didn't, and was killed"), "{report}");
+    assert_eq!(first.wait().code, 137);
+    assert_eq!(report["hooks"][0]["attempt"], 2, "{report}");
+    assert!(second.said().contains("run-died"), "{}", second.stderr);
+}
+
+#[test]
+fn a29_a_run_that_is_young_enough_is_left_alone() {
+    let (place, project) = (Place::new(), hanging(""));
+    impatient(&project, "1h", "1m");
+    let mut first = start(&place, &project, &["--profile", "./own.toml"]);
+    let second =
+        place.args(["run", "--tag", "v1", "--profile", "./own.toml", "--format", "json"]).current_dir(project.path()).run().exits(4);
+    assert!(second.said().contains(&format!("process {}", first.pid())), "{}", second.stderr);
+    assert!(first.is_running());
+}

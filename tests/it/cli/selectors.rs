@@ -146,3 +146,10 @@ fn without_a_name_of_the_application_it_has_to_be_given() {
     assert!(Place::new().args(["run"]).current_dir(project.path()).run().exits(2).said().contains("error[no-app]"));
     let _ = Place::new().args(["run", "--app", "named"]).current_dir(project.path()).run().exits(0);
 }
+
+#[test]
+fn modules_lie_beside_the_manifest_that_names_them_wherever_the_application_lies() {
+    let manifest = format!("schema = 1\napp = \"shop\"\napp_dir = \"app\"\n{}", hook("h", "pre-deploy", "wasm = 'hooks/h.wat'"));
+    let project = Project::empty().file("wasmhook.toml", manifest).file("hooks/h.wat", OK).file("app/x", "");
+    let _ = Place::new().args(["run"]).current_dir(project.path()).run().exits(0);
+}

@@ -36,6 +36,8 @@ pub enum Command {
     Exec(ExecArgs),
     /// Run the hooks of a release.
     Run(RunArgs),
+    /// Follow a branch: run the hooks at the start and whenever its commit changes, with the application as a child.
+    Watch(WatchArgs),
     /// Show what would run, in order, with which grants, and why something is skipped.
     Plan(PlanArgs),
     /// Check the manifest: every problem at once.
@@ -92,9 +94,6 @@ pub enum Later {
     /// (not in this version) Replay a recorded run.
     #[command(hide = true)]
     Replay(Rest),
-    /// (not in this version) Follow a repository and run its jobs.
-    #[command(hide = true)]
-    Watch(Rest),
     /// (not in this version) Say what this machine can enforce.
     #[command(hide = true)]
     Doctor(Rest),
@@ -115,7 +114,6 @@ impl Later {
             Self::Inspect(_) => "inspect",
             Self::Bench(_) => "bench",
             Self::Replay(_) => "replay",
-            Self::Watch(_) => "watch",
             Self::Doctor(_) => "doctor",
             Self::Grants(_) => "grants",
             Self::Approve(_) => "approve",
@@ -225,6 +223,9 @@ pub struct Selectors {
     /// Run as at the first start of a container or machine: whatever commit ran last, and without waiting for what may run in the background then.
     #[arg(long)]
     pub at_start: bool,
+    /// A file that holds the commit of the last success [default: the profile's, else the ledger knows].
+    #[arg(long, value_name = "FILE")]
+    pub commit_file: Option<PathBuf>,
     /// Run the hooks of a release whose marker file exists.
     #[arg(long)]
     pub ignore_marker: bool,
@@ -308,6 +309,48 @@ pub struct RunArgs {
     /// Print a platform's exact lines (and its answer, if it has one) instead of the summary.
     #[arg(long, value_name = "PROFILE")]
     pub dialect: Option<String>,
+}
+
+/// `wasmhook watch`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit code: that of CMD where there is one (128 + the signal that ended it), 128 + the signal that stopped the watch, \
+    1 if the first run failed; with --once that of the run, 3 if the remote couldn't be read."
+)]
+pub struct WatchArgs {
+    #[command(flatten)]
+    pub selectors: Selectors,
+    /// Time between two cycles (`30s`) [default: the profile's, else 30s].
+    #[arg(long, value_name = "D")]
+    pub interval: Option<String>,
+    /// Double that time with each cycle that fails, up to this (`10m`) [default: the profile's, else never].
+    #[arg(long, value_name = "D")]
+    pub backoff: Option<String>,
+    /// One cycle: run the hooks if the commit changed, and end. With CMD: run them as at a start, and end with CMD.
+    #[arg(long)]
+    pub once: bool,
+    /// The remote to follow [default: that of the branch that is checked out, else origin].
+    #[arg(long, value_name = "NAME")]
+    pub remote: Option<String>,
+    /// The remote's branch to follow [default: the upstream of the branch that is checked out].
+    #[arg(long, value_name = "NAME")]
+    pub branch: Option<String>,
+    /// Don't ask the remote: somebody else brings new commits.
+    #[arg(long, conflicts_with_all = ["remote", "branch", "fetch_timeout"])]
+    pub no_fetch: bool,
+    /// How long the remote may take to answer [default: the profile's, else 60s].
+    #[arg(long, value_name = "D")]
+    pub fetch_timeout: Option<String>,
+    /// What to write to standard output.
+    #[arg(long, value_name = "F", default_value = "human")]
+    pub format: Format,
+    /// Print a platform's exact lines instead of the summaries.
+    #[arg(long, value_name = "PROFILE")]
+    pub dialect: Option<String>,
+    /// The application: started by the first run, where its lifecycle makes the version live. It gets this process's signals, and its end is the
+    /// end of the watch.
+    #[arg(last = true, value_name = "CMD")]
+    pub application: Vec<OsString>,
 }
 
 /// `wasmhook plan`.

@@ -10,6 +10,7 @@ use wasmhook::exec::wasm::CacheError;
 use wasmhook::ledger::LedgerError;
 use wasmhook::ledger::lock::LockError;
 use wasmhook::load::LoadError;
+use wasmhook::model::grant::Capability;
 use wasmhook::model::id::NameError;
 
 /// Why a command ended early.
@@ -101,8 +102,8 @@ impl From<LoadError> for CliError {
             LoadError::Invalid(diagnostics) => Self::diagnostics(diagnostics),
             LoadError::Denied(denials) => {
                 let found = denials.into_iter().map(|(hook, denial)| {
-                    Diagnostic::error(codes::REFUSED_GRANT, format!("{hook}: {}", denial.what))
-                        .help(format!("to allow it: {}", denial.allow))
+                    let code = if denial.capability == Capability::Effect { codes::BACKUP_REQUIRED } else { codes::REFUSED_GRANT };
+                    Diagnostic::error(code, format!("{hook}: {}", denial.what)).help(format!("to allow it: {}", denial.allow))
                 });
                 Self { exit: Exit::Refused, ..Self::diagnostics(found.collect()) }
             }

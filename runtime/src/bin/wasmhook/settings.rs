@@ -37,7 +37,8 @@ impl Settings {
     /// [`CliError`] if nothing says where the places are.
     pub fn engine(&self, places: &Places) -> Result<Builder, CliError> {
         let faults = self.faults.as_ref().map_err(CliError::usage)?;
-        let builder = Engine::builder(self.state(places)?, self.cache(places)?).command(self.command.clone()).disk(faults.disk.clone());
+        let builder =
+            Engine::builder(self.state(places)?, self.cache(places)?).command(self.command.clone()).alone().disk(faults.disk.clone());
         Ok(match faults.backend {
             Some(backend) => builder.backends([backend]),
             None => builder,
@@ -108,11 +109,9 @@ impl Settings {
         request.only = names(&selectors.only, HookId::new)?;
         request.instances = selectors.instances.iter().map(|text| instance(text)).collect::<Result<_, _>>()?;
         request.at_start = selectors.at_start;
+        request.commit_file = selectors.commit_file.as_deref().map(absolute).transpose()?;
         request.ignore_marker = selectors.ignore_marker;
         request.accept_moved_tag = selectors.accept_moved_tag;
-        if let Some(path) = self.get("PATH") {
-            path.clone_into(&mut request.path_variable);
-        }
         Ok(request)
     }
 }
@@ -127,6 +126,10 @@ pub const FETCH_DEADLINE: Duration = Duration::from_mins(1);
 pub fn kind(foreign: &Foreign) -> Result<Option<Kind>, CliError> {
     let parse = |text: &str| text.parse().map_err(|help| CliError::usage(format!("--as {text}: there is no such format; {help}")));
     foreign.kind.as_deref().map(parse).transpose()
+}
+
+fn absolute(path: &std::path::Path) -> Result<PathBuf, CliError> {
+    std::path::absolute(path).map_err(|error| CliError::usage(format!("--commit-file {}: {error}", path.display())))
 }
 
 fn names<T>(texts: &[String], check: impl Fn(String) -> Result<T, NameError>) -> Result<Vec<T>, CliError> {

@@ -4,7 +4,7 @@
 use crate::render::dialect::Dialect;
 use crate::render::given::Given;
 use crate::render::human::live::{Live, Running};
-use crate::render::human::summary;
+use crate::render::human::{summary, watch};
 use crate::render::line::text;
 use crate::render::look::{Charset, Colour, Look};
 use crate::render::{error, figures, json, jsonl};
@@ -13,6 +13,7 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use wasmhook::Told;
 use wasmhook::diagnostic::{self, Diagnostic};
 use wasmhook::exec::OutputSink;
 use wasmhook::model::event::Event;
@@ -136,6 +137,28 @@ impl Ui {
         match self.settings.format {
             Format::Json => state.out(&json::pretty(report).map_err(io::Error::other)?),
             Format::Human | Format::Jsonl => state.lost.take().map_or(Ok(()), Err),
+        }
+    }
+
+    /// Shows what happens between the runs of a watch, and the end of each as [`Self::summary`] does. That nothing changed is nothing to people.
+    ///
+    /// # Errors
+    /// As [`Self::summary`].
+    pub fn told(&self, told: &Told) -> io::Result<()> {
+        let mut state = self.state();
+        match state.dialect.as_ref().map(|dialect| dialect.told(told)) {
+            Some(lines) => state.say(&lines, self.settings.format),
+            None => _ = state.err(&text(&watch::lines(self.settings.stderr, told))),
+        }
+        if self.settings.format == Format::Jsonl {
+            state.out(&jsonl::told(told).map_err(io::Error::other)?)?;
+        }
+        let has_words = state.dialect.is_some();
+        drop(state);
+        match told {
+            Told::Ran { report } if watch::is_idle(report) && !has_words => self.report(report),
+            Told::Ran { report } => self.summary(report),
+            _ => Ok(()),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Against real repositories, made in temporary directories.
 
+mod follow;
 mod git;
 mod mirror;
 mod release;

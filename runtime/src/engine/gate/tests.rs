@@ -32,6 +32,8 @@ fn hook() -> PlanHook {
         enabled: true,
         selected: true,
         unusable: None,
+        effects: vec![],
+        backup: None,
         verify: None,
         revert: None,
     }

@@ -16,6 +16,11 @@ pub enum Input {
         /// Slots that can't run, with what is wrong with each.
         findings: Vec<(usize, Vec<String>)>,
     },
+    /// What comes before a start is done: it may be launched. What can't be launched has [`Input::Ended`].
+    Ready {
+        /// What.
+        at: At,
+    },
     /// Something that was launched has ended.
     Ended {
         /// What.
@@ -56,6 +61,8 @@ pub enum Effect {
         /// The step.
         step: usize,
     },
+    /// Do what comes before its start; answer with [`Input::Ready`], or with [`Input::Ended`] if it can't be launched.
+    GetReady(At),
     /// Start it; answer with [`Input::Ended`].
     Launch(At),
     /// Stop it; its [`Input::Ended`] still comes.

@@ -38,6 +38,8 @@ pub struct Machine {
     open: BTreeMap<usize, Track>,
     /// What runs at this moment.
     running: BTreeSet<At>,
+    /// What of it hasn't started yet: something comes before.
+    getting_ready: BTreeSet<At>,
     /// Main slots that succeeded, in the order they ended.
     succeeded: Vec<At>,
     /// Whether the reverts of what succeeded are owed.
@@ -95,6 +97,7 @@ impl Machine {
             next: 0,
             open: BTreeMap::new(),
             running: BTreeSet::new(),
+            getting_ready: BTreeSet::new(),
             succeeded: Vec::new(),
             owes_reverts: false,
             mode: Mode::Normal,
@@ -137,6 +140,7 @@ impl Machine {
         match input {
             Input::Start(lock) => self.start(lock, &mut out),
             Input::Preflighted { step, findings } => self.preflighted(step, findings, &mut out),
+            Input::Ready { at } => self.ready(at, &mut out),
             Input::Ended { at, outcome } => self.ended(at, outcome, &mut out),
             Input::Committed { step, outcome } => self.committed(step, &outcome, &mut out),
             Input::Cancel { signal } => self.cancel(signal, &mut out),
@@ -182,7 +186,20 @@ impl Machine {
         }
     }
 
+    fn ready(&mut self, at: At, out: &mut Vec<Effect>) {
+        if !self.getting_ready.remove(&at) {
+            return;
+        }
+        if self.mode == Mode::Aborted && !self.spec.steps[at.step].always {
+            // Whoever was to stop it came too late, or just in time: nothing of it has started.
+            self.running.remove(&at);
+            return self.settle(at, Outcome::Cancelled, out);
+        }
+        self.launch(at, out);
+    }
+
     fn ended(&mut self, at: At, outcome: Outcome, out: &mut Vec<Effect>) {
+        self.getting_ready.remove(&at);
         if !self.running.remove(&at) {
             return;
         }
@@ -269,7 +286,8 @@ impl Machine {
         self.mode = Mode::Aborted;
         let stop = self.running.iter().filter(|at| !at.revert && !self.spec.steps[at.step].always);
         // An aborted run lets the foreground hook that is under way come to its end only if nobody asked to stop.
-        out.extend(stop.filter(|at| self.cancelled || self.spec.steps[at.step].background).map(|at| Effect::Cancel(*at)));
+        let at_once = |at: &At| self.cancelled || self.spec.steps[at.step].background || self.getting_ready.contains(at);
+        out.extend(stop.filter(|at| at_once(at)).map(|at| Effect::Cancel(*at)));
     }
 
     /// Goes on until something outside has to answer.
@@ -282,7 +300,7 @@ impl Machine {
                 return;
             }
             if let Some(at) = self.next_revert() {
-                self.launch(at, out);
+                self.due(at, out);
             } else if self.next < self.spec.steps.len() && !self.must_know_more() {
                 self.open_next(out);
             } else if self.open.is_empty() && self.running.is_empty() {
@@ -371,16 +389,24 @@ impl Machine {
                 Decision::Run if track.ended_lists.get(&slots[slot].list).is_some_and(|failed| slot > *failed) => {
                     self.settle(At::main(step, slot), Outcome::Skipped { reason: SkipReason::ListEnded }, out);
                 }
-                Decision::Run => self.launch(At::main(step, slot), out),
+                Decision::Run => self.due(At::main(step, slot), out),
                 Decision::Skip(reason) => self.settle(At::main(step, slot), Outcome::Skipped { reason }, out),
                 Decision::Unresolved => {}
             }
         }
     }
 
-    fn launch(&mut self, at: At, out: &mut Vec<Effect>) {
-        let durable = at.revert || self.spec.steps[at.step].slots[at.slot].live;
+    fn due(&mut self, at: At, out: &mut Vec<Effect>) {
         self.running.insert(at);
+        if at.revert || !self.spec.steps[at.step].slots[at.slot].gets_ready {
+            return self.launch(at, out);
+        }
+        self.getting_ready.insert(at);
+        out.push(Effect::GetReady(at));
+    }
+
+    fn launch(&self, at: At, out: &mut Vec<Effect>) {
+        let durable = at.revert || self.spec.steps[at.step].slots[at.slot].live;
         out.push(Effect::Record(Record::Intent { at, durable }));
         out.push(Effect::Launch(at));
     }

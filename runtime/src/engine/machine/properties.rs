@@ -7,10 +7,12 @@ use proptest::prelude::*;
 
 fn slot() -> impl Strategy<Value = SlotSpec> {
     let decision = prop_oneof![6 => Just(Decision::Run), 1 => Just(Decision::Skip(SkipReason::Disabled))];
-    (decision, any::<bool>(), any::<bool>(), any::<bool>(), 0usize..2).prop_map(|(decision, allow_failure, live, revert, list)| SlotSpec {
+    let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
+    (decision, flags, 0usize..2).prop_map(|(decision, (allow_failure, live, gets_ready, revert), list)| SlotSpec {
         decision,
         allow_failure,
         live,
+        gets_ready,
         revert,
         list,
     })
@@ -68,6 +70,9 @@ fn play(spec: &Lifecycle, fates: &[Fate], cancel_at: Option<usize>) -> (Vec<Effe
         } else {
             match pending.remove(fate.pick.index(pending.len())) {
                 Input::Ended { at, .. } if stopped.contains(&at) => Input::Ended { at, outcome: Outcome::Cancelled },
+                // Who is stopped while it gets ready may have become so in that moment.
+                Input::Ready { at } if stopped.contains(&at) && fate.outcome.is_ok() => Input::Ended { at, outcome: Outcome::Cancelled },
+                Input::Ready { at } if fate.found => Input::Ended { at, outcome: Outcome::Failed { cause: Cause::Exit { code: 1 } } },
                 Input::Preflighted { step, .. } if fate.found => Input::Preflighted { step, findings: vec![(0, vec!["finding".into()])] },
                 other => other,
             }
@@ -75,6 +80,7 @@ fn play(spec: &Lifecycle, fates: &[Fate], cancel_at: Option<usize>) -> (Vec<Effe
         for effect in machine.handle(input) {
             match &effect {
                 Effect::Preflight { step } => pending.push(Input::Preflighted { step: *step, findings: vec![] }),
+                Effect::GetReady(at) => pending.push(Input::Ready { at: *at }),
                 Effect::Launch(at) => pending.push(Input::Ended { at: *at, outcome: fate.outcome.clone() }),
                 Effect::CommitStage { step } => pending.push(Input::Committed { step: *step, outcome: fate.outcome.clone() }),
                 Effect::Cancel(at) => {

@@ -42,6 +42,8 @@ pub struct SlotSpec {
     pub allow_failure: bool,
     /// Whether it can change something outside as it runs; its intent is then durable before it starts.
     pub live: bool,
+    /// Whether something comes before its start: a wait, a backup.
+    pub gets_ready: bool,
     /// Whether it has a sibling that undoes it.
     pub revert: bool,
     /// Which list of the step it belongs to.

@@ -5,7 +5,7 @@ use crate::model::outcome::{SkipReason, TimeLimit};
 use crate::model::policy::OnTimeout;
 
 fn run() -> SlotSpec {
-    SlotSpec { decision: Decision::Run, allow_failure: false, live: true, revert: false, list: 0 }
+    SlotSpec { decision: Decision::Run, allow_failure: false, live: true, gets_ready: false, revert: false, list: 0 }
 }
 
 fn step(slots: Vec<SlotSpec>) -> StepSpec {

@@ -23,6 +23,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub struct Protected {
     name: String,
     path: PathBuf,
+    /// What to change, other than the grant.
+    instead: String,
     /// Where it is, found once it exists and kept until the mount table changes: nobody but its owner could move it or what is above it (a hook
     /// that could was granted something that contains it, and such a grant is refused), and the owner is the engine that runs.
     place: Mutex<Option<(Arc<Mounts>, Arc<Place>)>>,
@@ -32,7 +34,14 @@ impl Protected {
     /// The directory at `path`, which a message calls `name`.
     #[must_use]
     pub fn new(name: impl Into<String>, path: impl Into<PathBuf>) -> Self {
-        Self { name: name.into(), path: path.into(), place: Mutex::default() }
+        let name = name.into();
+        Self { instead: format!("use --{name}"), name, path: path.into(), place: Mutex::default() }
+    }
+
+    /// The same, where something else than an option named like it moves it.
+    #[must_use]
+    pub fn moved_by(self, instead: impl Into<String>) -> Self {
+        Self { instead: instead.into(), ..self }
     }
 
     /// Where it is, or will be.
@@ -111,7 +120,7 @@ impl Guard {
                 return Err(Denial {
                     capability: Capability::Dir,
                     what: format!("grant {} reaches the {}", host(dir), protected.name),
-                    allow: format!("use --{} or narrow it", protected.name),
+                    allow: format!("{} or narrow it", protected.instead),
                 });
             }
         }

@@ -1,12 +1,9 @@
 //! The environment of a native command: exactly what the job holds, and the few variables without which nothing works.
 
 use super::private::Private;
-use crate::model::job::Job;
+use crate::model::job::{DEFAULT_PATH, Job};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-
-/// Where programs are looked for unless the job says otherwise.
-pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 const DEFAULT_LANG: &str = "C.UTF-8";
 

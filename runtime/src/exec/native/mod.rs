@@ -25,8 +25,8 @@ mod tests;
 mod verdict;
 mod wire;
 
+pub use crate::model::job::DEFAULT_PATH;
 pub use confine::SYSTEM_DIRS;
-pub use environment::DEFAULT_PATH;
 
 use super::dirs::{Guard, Protected};
 use super::{ExecError, Executor, Running, Surroundings};

@@ -2,7 +2,6 @@
 
 use super::LockError;
 use crate::ledger::{Target, state_dir};
-use crate::model::id::Digest;
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 use std::fs::File;
@@ -11,8 +10,6 @@ use std::path::{Path, PathBuf};
 
 /// The directory of the locks, in the state directory.
 const DIRECTORY: &str = "locks";
-/// How much of a name is kept for people to read; the digest tells the rest apart.
-const READABLE: usize = 60;
 
 /// The file of one target's lock.
 pub(super) struct Place {
@@ -113,14 +110,7 @@ fn failed(doing: &'static str, path: &Path, source: io::Error) -> LockError {
     LockError::Io { doing, path: path.display().to_string(), source }
 }
 
-/// Readable, at most 255 bytes whatever the names, and different for each pair of names.
+/// The name of a target's lock.
 pub(super) fn file_name(target: &Target) -> String {
-    let readable = |name: &str| -> String {
-        let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '_' };
-        name.chars().take(READABLE).map(plain).collect()
-    };
-    let (app, environment) = (target.app.as_str(), target.environment.as_str());
-    // A slash stands in no name, so it keeps the two apart.
-    let digest = Digest::of(format!("{app}/{environment}").as_bytes());
-    format!("{}__{}-{}.lock", readable(app), readable(environment), &digest.hex()[..16])
+    format!("{}.lock", target.file_name())
 }

@@ -5,11 +5,13 @@
 
 mod file;
 mod owner;
+mod stale;
 
 #[cfg(test)]
 mod tests;
 
 pub use owner::{Life, Owner};
+pub use stale::{Ended, NotEnded};
 
 use super::Target;
 use super::state_dir::StateDirError;

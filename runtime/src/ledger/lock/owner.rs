@@ -30,6 +30,9 @@ pub struct Owner {
     /// say.
     #[serde(default)]
     pub process_started: Option<u64>,
+    /// Whether the process is there for this run alone: only then may it be ended because of it.
+    #[serde(default)]
+    pub alone: bool,
 }
 
 /// What can be told of an owner from here.
@@ -57,6 +60,7 @@ impl Owner {
             since: now,
             command: command.to_owned(),
             process_started: process_started("self"),
+            alone: false,
         }
     }
 
@@ -81,7 +85,7 @@ impl Owner {
 }
 
 /// When a process started; `None` if it isn't there.
-fn process_started(pid: &str) -> Option<u64> {
+pub(super) fn process_started(pid: &str) -> Option<u64> {
     let line = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The second field is the program's name, in parentheses, and may hold anything; the start is the 22nd.
     line.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()

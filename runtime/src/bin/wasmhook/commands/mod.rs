@@ -7,6 +7,7 @@ mod exec;
 mod explain;
 mod import;
 mod list;
+mod pid_one;
 mod plan;
 mod resolve;
 mod run;
@@ -14,6 +15,7 @@ mod show;
 mod status;
 mod test;
 mod unlock;
+mod watch;
 
 use crate::args::{Command, Format as Asked};
 use crate::error::CliError;
@@ -31,6 +33,7 @@ pub fn run(command: Command, settings: &Settings, ui: &Ui) -> Result<Exit, CliEr
     match command {
         Command::Exec(args) => exec::run(&args, settings, ui),
         Command::Run(args) => run::run(&args, settings, ui),
+        Command::Watch(args) => watch::run(&args, settings, ui),
         Command::Plan(args) => plan::run(&args, settings, ui),
         Command::Check(args) => check::run(&args, settings, ui),
         Command::List(args) => list::run(&args, settings, ui),
@@ -52,6 +55,7 @@ pub fn run(command: Command, settings: &Settings, ui: &Ui) -> Result<Exit, CliEr
 pub fn format(command: &Command) -> Format {
     let asked = match command {
         Command::Run(args) => args.format,
+        Command::Watch(args) => args.format,
         Command::Plan(args) => args.format,
         Command::List(args) => args.format,
         Command::Status(args) => args.format,

@@ -8,6 +8,7 @@ use crate::render::{json, plan};
 use crate::settings::{FETCH_DEADLINE, Settings};
 use crate::ui::Ui;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use wasmhook::diagnostic::{Diagnostic, codes};
 use wasmhook::engine::machine::Decision;
 use wasmhook::engine::{Readiness, lifecycle};
@@ -44,7 +45,8 @@ pub fn run(args: &PlanArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliErr
         Readiness::Refused(reasons) => (Vec::new(), reasons.clone()),
     };
     if args.format == Format::Human {
-        let say = |place: &Place| decisions.iter().find(|decided| decided.place == *place).map_or_else(|| "refused".to_owned(), say);
+        let by_place: BTreeMap<&Place, &PlannedDecision> = decisions.iter().map(|decided| (&decided.place, decided)).collect();
+        let say = |place: &Place| by_place.get(place).map_or_else(|| "refused".to_owned(), |decided| say(decided));
         ui.stdout_text(&plan::render(ui.stdout_look(), plan, &say))?;
     } else {
         let value =

@@ -1,7 +1,7 @@
 //! `wasmhook run`: the hooks of a release.
 
 use super::{check_format, runtime};
-use crate::args::RunArgs;
+use crate::args::{Places, RunArgs};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::render::dialect::Dialect;
@@ -14,7 +14,7 @@ use wasmhook::engine::{Sink, Stop};
 use wasmhook::model::event::{Event, Status};
 use wasmhook::model::units::parse_duration;
 use wasmhook::report::{Notice, Report};
-use wasmhook::{Engine, Request};
+use wasmhook::{Builder, Engine, Request};
 
 /// The signal that gets a hook's thread out of a system call: SIGURG is ignored unless somebody asks for it, so it can hurt nobody.
 pub const INTERRUPT_SIGNAL: i32 = libc::SIGURG;
@@ -26,7 +26,7 @@ pub fn run(args: &RunArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliErro
     request.fetch = (!args.no_fetch).then_some(FETCH_DEADLINE);
     if let Some(profile) = &args.dialect {
         let profile = wasmhook::load::profile(&request.dir, profile)?;
-        ui.speak(Dialect::new(profile, ui.stdout_look().charset, request.at_start));
+        ui.speak(Dialect::new(profile, ui.stdout_look().charset));
     }
     std::thread::scope(|scope| {
         // The screen has a thread of its own: a slow terminal must not slow the run down.
@@ -65,16 +65,21 @@ async fn drive(request: &Request, args: &RunArgs, settings: &Settings, screen: A
 }
 
 fn engine(args: &RunArgs, settings: &Settings, screen: Arc<dyn Sink>) -> Result<Engine, CliError> {
-    let places = &args.selectors.places;
-    let mut builder =
-        settings.engine(places)?.operator_env(settings.env.clone()).interrupt_signal(INTERRUPT_SIGNAL).on_wait(super::waiting).sink(screen);
+    let mut builder = builder(&args.selectors.places, settings, screen)?;
     if let Some(patience) = &args.lock_timeout {
         builder = builder.lock_patience(parse_duration(patience).map_err(|error| CliError::usage(format!("--lock-timeout: {error}")))?);
     }
-    if let Some(scratch) = settings.get("TMPDIR") {
-        builder = builder.scratch(scratch);
-    }
     Ok(builder.build()?)
+}
+
+/// An engine as the environment wants it, whose events go to `screen`.
+pub fn builder(places: &Places, settings: &Settings, screen: Arc<dyn Sink>) -> Result<Builder, CliError> {
+    let builder = settings.engine(places)?.operator_env(settings.env.clone()).interrupt_signal(INTERRUPT_SIGNAL);
+    let builder = builder.on_wait(super::waiting).sink(screen);
+    Ok(match settings.get("TMPDIR") {
+        Some(scratch) => builder.scratch(scratch),
+        None => builder,
+    })
 }
 
 /// The first INT or TERM stops the run in order; a second one ends the process at once, and the next run knows.

@@ -9,10 +9,14 @@ use crate::render::status::{self, Owner, RunRow, RunState, render};
 use crate::settings::Settings;
 use crate::ui::Ui;
 use serde::Serialize;
+use std::path::{Path, PathBuf};
+use wasmhook::engine::LastCommit;
 use wasmhook::engine::pending::{Pending, Unresolved};
 use wasmhook::ledger::lock::{Holder, Lock};
-use wasmhook::ledger::{RunRecord, Target};
-use wasmhook::model::id::{RunId, StepName};
+use wasmhook::ledger::{Ledger, RunRecord, Target};
+use wasmhook::model::event::Trigger;
+use wasmhook::model::id::{Commit, RunId, StepName};
+use wasmhook::report::Report;
 
 /// How many runs are shown.
 const SHOWN: usize = 20;
@@ -28,6 +32,12 @@ struct StatusJson<'a> {
     /// When the owner of the lock last gave a sign of life; null if nobody holds it.
     last_sign: Option<jiff::Timestamp>,
     runs: Vec<RunJson<'a>>,
+    /// The commit that the next one is compared with; null if nothing has succeeded.
+    last_commit: Option<Commit>,
+    /// The file that holds it; null where the ledger does.
+    commit_file: Option<&'a Path>,
+    /// Why the newest run ran; null if there was none.
+    trigger: Option<Trigger>,
     /// What nobody knows the end of.
     unresolved: Vec<UnresolvedJson>,
     /// `always` steps that a dead run owes: the next run runs them first.
@@ -74,6 +84,9 @@ pub fn run(args: &StatusArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliE
             locked: false,
             last_sign: None,
             runs: Vec::new(),
+            last_commit: None,
+            commit_file: None,
+            trigger: None,
             unresolved: Vec::new(),
             owed: Vec::new(),
             resumable: None,
@@ -88,13 +101,14 @@ pub fn run(args: &StatusArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliE
         let ledger = wasmhook::history(&state)?;
         let runs = ledger.as_ref().map(|ledger| ledger.runs(target, SHOWN)).transpose()?.unwrap_or_default();
         let holder = Lock::holder(&state, target)?;
+        let compared = compared(args, settings, ledger.as_deref(), target, runs.first())?;
         // What a run is doing isn't pending.
         let pending = match ledger.filter(|_| holder.is_none()) {
             Some(ledger) => wasmhook::engine::pending::of(&*ledger, target)?,
             None => Pending::default(),
         };
         let last_sign = holder.as_ref().map(|_| Lock::last_sign(&state, target)).transpose()?.flatten();
-        one(target, &runs, (holder.as_ref(), last_sign), &pending, args.format, ui)?;
+        one(target, &Known { runs, compared, pending }, (holder.as_ref(), last_sign), args.format, ui)?;
     }
     Ok(Exit::Done)
 }
@@ -105,11 +119,45 @@ fn named(args: &StatusArgs) -> bool {
     selectors.app.is_some() || !selectors.manifests.is_empty() || selectors.dir.join("wasmhook.toml").exists()
 }
 
+/// What is known of a target.
+struct Known {
+    runs: Vec<RunRecord>,
+    compared: Compared,
+    pending: Pending,
+}
+
+/// What the commit of the next run is compared with, and why the last one ran.
+struct Compared {
+    commit: Option<Commit>,
+    file: Option<PathBuf>,
+    trigger: Option<Trigger>,
+}
+
+fn compared(
+    args: &StatusArgs,
+    settings: &Settings,
+    ledger: Option<&dyn Ledger>,
+    target: &Target,
+    newest: Option<&RunRecord>,
+) -> Result<Compared, CliError> {
+    let request = settings.request(&args.selectors)?;
+    // Without a manifest that can be read only the option could name a file.
+    let profile = wasmhook::load::declare(&request).ok().map(|declared| declared.profile);
+    let (commit, file) = match wasmhook::load::last_commit(profile.as_ref(), &request)? {
+        LastCommit::InFile { path, commit } => (commit, Some(path)),
+        LastCommit::InLedger => (ledger.map(|ledger| ledger.last_success(target)).transpose()?.flatten().and_then(|run| run.commit), None),
+    };
+    let events = match (ledger, newest) {
+        (Some(ledger), Some(newest)) => ledger.events(&newest.run)?,
+        _ => Vec::new(),
+    };
+    Ok(Compared { commit, file, trigger: Report::fold(&events).trigger })
+}
+
 fn one(
     target: &Target,
-    runs: &[RunRecord],
+    Known { runs, compared, pending }: &Known,
     (holder, last_sign): (Option<&Holder>, Option<jiff::Timestamp>),
-    pending: &Pending,
     format: Format,
     ui: &Ui,
 ) -> Result<(), CliError> {
@@ -138,7 +186,7 @@ fn one(
             Some(Holder::Unknown) | None => None,
         };
         let name = format!("{}/{}", target.app, target.environment);
-        return Ok(ui.stdout_text(&render(ui.stdout_look(), &name, owner.as_ref(), &rows, &shown(target, pending)))?);
+        return Ok(ui.stdout_text(&render(ui.stdout_look(), &name, owner.as_ref(), &rows, &shown(target, compared, pending)))?);
     }
     let rows = runs.iter().enumerate().map(|(index, run)| RunJson {
         run_id: run.run.as_str(),
@@ -164,6 +212,9 @@ fn one(
         last_sign,
         locked_by,
         runs: rows.collect(),
+        last_commit: compared.commit.clone(),
+        commit_file: compared.file.as_deref(),
+        trigger: compared.trigger.clone(),
         unresolved: pending.unresolved.iter().map(|open| unresolved(target, open)).collect(),
         owed: pending.owed.clone(),
         resumable: pending.resumable.clone(),
@@ -188,12 +239,15 @@ fn command(target: &Target, open: &Unresolved) -> String {
     format!("wasmhook resolve {} --env-name {}", shell_words::quote(&name), shell_words::quote(target.environment.as_str()))
 }
 
-fn shown(target: &Target, pending: &Pending) -> status::Pending {
+fn shown(target: &Target, compared: &Compared, pending: &Pending) -> status::Pending {
     let unresolved = pending.unresolved.iter().map(|open| {
         let command = open.waits.then(|| command(target, open));
         (open.key.place.to_string(), open.memory.run.to_string(), command)
     });
+    let kept = compared.file.as_ref().map_or_else(|| "the ledger".to_owned(), |file| file.display().to_string());
     status::Pending {
+        last_commit: compared.commit.as_ref().map(|commit| (commit.to_string(), kept)),
+        trigger: compared.trigger.as_ref().map(ToString::to_string),
         unresolved: unresolved.collect(),
         owed: pending.owed.iter().map(ToString::to_string).collect(),
         resumable: pending.resumable.as_ref().map(ToString::to_string),

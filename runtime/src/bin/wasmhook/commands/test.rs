@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use wasmhook::engine::Stop;
-use wasmhook::exec::native::{DEFAULT_PATH, NativeExecutor};
+use wasmhook::exec::native::NativeExecutor;
 use wasmhook::model::outcome::Outcome;
 use wasmhook::trial::{CaseFile, FindError, Runs, TrialError, Trials, find, read};
 
@@ -25,7 +25,6 @@ pub fn run(args: &TestArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliErr
         wasm: Arc::new(exec::executor(&args.places, settings)?),
         native: Arc::new(NativeExecutor::builder().build()),
         scratch: std::env::temp_dir(),
-        path_variable: settings.get("PATH").unwrap_or(DEFAULT_PATH).to_owned(),
         cancel: cancel.clone(),
     };
     let runs = if args.twice { Runs::Twice } else { Runs::Once };

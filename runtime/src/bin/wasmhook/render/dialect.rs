@@ -5,8 +5,10 @@ use super::line::harmless;
 use super::look::Charset;
 use serde::ser::SerializeMap as _;
 use std::collections::{BTreeMap, BTreeSet};
+use wasmhook::Told;
+use wasmhook::diagnostic::codes;
 use wasmhook::engine::lines::{Words, fill};
-use wasmhook::model::event::{Event, Finished, Place, PlannedHook, PlannedStep, RunHeader, Status, What};
+use wasmhook::model::event::{Event, Finished, Place, PlannedHook, PlannedStep, RunHeader, Status, Trigger, What};
 use wasmhook::model::id::StepName;
 use wasmhook::model::outcome::{Cause, Outcome, SkipReason, Verdict};
 use wasmhook::profile::{PhaseDialect, Profile, ProfileStepKind};
@@ -30,11 +32,11 @@ pub struct Dialect {
 
 impl Dialect {
     /// Nothing was said yet.
-    pub const fn new(profile: Profile, charset: Charset, at_start: bool) -> Self {
+    pub const fn new(profile: Profile, charset: Charset) -> Self {
         Self {
             profile,
             charset,
-            at_start,
+            at_start: false,
             run: Vec::new(),
             steps: BTreeMap::new(),
             hooks: BTreeMap::new(),
@@ -71,7 +73,12 @@ impl Dialect {
             What::Warning { code, message } => self.warning(code, message, &mut out),
             What::Interrupted { .. } => self.interrupted = true,
             // No platform has words for what it never had.
-            What::WouldChange { .. } | What::Resolved { .. } | What::DeployFailed { .. } | What::Unlocked { .. } => {}
+            What::GettingReady { .. }
+            | What::BackedUp { .. }
+            | What::WouldChange { .. }
+            | What::Resolved { .. }
+            | What::DeployFailed { .. }
+            | What::Unlocked { .. } => {}
             What::RunFinished { status, detail } => {
                 out.maybe(detail.as_ref());
                 let ran = self.said.contains("ran");
@@ -91,7 +98,11 @@ impl Dialect {
     /// `serde_json::Error` if the report can't be JSON.
     pub fn end(&self, report: &Report) -> Result<(String, Option<String>), serde_json::Error> {
         let mut out = Out { charset: self.charset, text: String::new() };
-        if matches!(report.status, Status::Skipped | Status::Locked) {
+        if report.notices.iter().any(|notice| notice.code == codes::COMMIT_UNCHANGED) {
+            self.of_run(self.profile.dialect.unchanged.as_ref(), &mut out);
+        } else if report.status == Status::Skipped && report.notices.iter().any(|notice| notice.code == codes::UNKNOWN_REVISION) {
+            report.notices.iter().for_each(|notice| self.warning(&notice.code, &notice.message, &mut out));
+        } else if matches!(report.status, Status::Skipped | Status::Locked) {
             let locked = self.profile.dialect.locked.as_ref();
             match locked {
                 Some(_) => self.of_run(locked, &mut out),
@@ -112,7 +123,29 @@ impl Dialect {
         json::pretty(&InOrder(&fields))
     }
 
+    /// The lines that tell of what happens between the runs of a watch; the end of a run is [`Self::end`]'s.
+    pub fn told(&self, told: &Told) -> String {
+        let mut out = Out { charset: self.charset, text: String::new() };
+        let dialect = &self.profile.dialect;
+        let line =
+            |template: &Option<String>, word, value: String| template.as_ref().map(|template| self.filled(template, &[(word, value)]));
+        match told {
+            Told::CheckedOut { commit, .. } => out.maybe(line(&dialect.commit, "commit", commit.to_string()).as_ref()),
+            Told::Waiting { seconds } => out.maybe(line(&dialect.waiting, "seconds", seconds.to_string()).as_ref()),
+            Told::Warning { code, message } => self.warning(code, message, &mut out),
+            Told::ApplicationNotStarted { message } => self.warning(codes::APPLICATION, message, &mut out),
+            _ => {}
+        }
+        out.text
+    }
+
+    /// A new run: nothing was said of it yet.
     fn begin(&mut self, header: &RunHeader, steps: &[PlannedStep]) {
+        self.at_start = header.trigger == Some(Trigger::AtStart);
+        self.held.clear();
+        self.last.clear();
+        self.said.clear();
+        self.interrupted = false;
         let shown = |name: Option<String>| name.unwrap_or_default();
         self.run = vec![
             ("app", header.app.to_string()),
@@ -213,7 +246,7 @@ impl Dialect {
 
     fn warning(&self, code: &str, message: &str, out: &mut Out) {
         // What a tolerated failure says of itself has its own line.
-        if code == wasmhook::diagnostic::codes::TOLERATED && self.profile.phases().any(|(_, phase)| phase.dialect.tolerated.is_some()) {
+        if code == codes::TOLERATED && self.profile.phases().any(|(_, phase)| phase.dialect.tolerated.is_some()) {
             return;
         }
         let template = self.profile.dialect.warning.as_deref().unwrap_or("warning: {message} [{code}]");

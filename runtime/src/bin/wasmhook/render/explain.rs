@@ -106,10 +106,16 @@ fn sources(profile: &Profile, name: &StepName, policy: &PhasePolicy) -> Vec<Stri
     sources
 }
 
+/// What a run does about another one.
+fn another_run(profile: &Profile) -> String {
+    let stale = profile.stale_after.as_ref().map(|time| format!("; after {time} it is ended and replaced"));
+    word(&profile.on_locked) + &stale.unwrap_or_default()
+}
+
 /// What holds for every step.
 fn of_all(profile: &Profile) -> Vec<(&'static str, String)> {
     let mut rows = vec![
-        ("another run", word(&profile.on_locked)),
+        ("another run", another_run(profile)),
         ("after a crash", word(&profile.on_unknown)),
         ("app environment", word(&profile.env)),
         ("native hooks in", word(&profile.cwd)),

@@ -31,13 +31,28 @@ impl Given {
                 Self { run, diffs: args.diff, ..Self::of(&args.selectors) }
             }
             Command::Show(args) => Self::of(&args.selectors),
+            Command::Watch(args) => Self::of(&args.selectors),
             _ => Self::default(),
         }
     }
 
     fn of(selectors: &Selectors) -> Self {
-        let Selectors { dir, manifests, policy, app, profile, app_dir, data_dir, env_files, instances, phases, only, places, .. } =
-            selectors;
+        let Selectors {
+            dir,
+            manifests,
+            policy,
+            app,
+            profile,
+            app_dir,
+            data_dir,
+            env_files,
+            instances,
+            phases,
+            only,
+            commit_file,
+            places,
+            ..
+        } = selectors;
         let Places { state, cache } = places;
         let mut words = Words::default();
         words.path("-C", Some(dir.as_path()).filter(|dir| *dir != Path::new(".")));
@@ -61,6 +76,7 @@ impl Given {
         for hook in only {
             words.text("--only", Some(hook));
         }
+        words.path("--commit-file", commit_file.as_deref());
         words.0.extend(flags(&[
             (selectors.from_env, "--from-env"),
             (selectors.ignore_marker, "--ignore-marker"),

@@ -5,6 +5,7 @@ use super::human::versions;
 use super::line::{Line, text};
 use super::look::{Look, Style, Symbol};
 use serde::Serialize;
+use wasmhook::model::backup::words;
 use wasmhook::model::event::{GuestKind, Place, Role};
 use wasmhook::model::grant::{EnvSource, Grants};
 use wasmhook::model::id::{Commit, Tag};
@@ -134,10 +135,17 @@ fn hook(look: Look, step: &PlanStep, hook: &PlanHook, decide: &Decide<'_>) -> Ve
     lines.extend(guest(look, hook));
     lines.extend(grants(look, &hook.grants));
     lines.extend(field(look, 5, "limits", &figures::limits(&hook.limits)));
+    lines.extend(hook.backup.iter().flat_map(|backup| field(look, 5, "backup", &backup.dirs.join(", "))));
+    lines.extend(hook.is_irreversible().then(|| irreversible(look, hook)).into_iter().flatten());
     lines.extend(hook.verify.iter().flat_map(|verify| sibling(look, "verify", verify)));
     lines.extend(hook.revert.iter().flat_map(|revert| sibling(look, "revert", revert)));
     lines.extend(hook.unusable.iter().flat_map(|why| mark(look, &format!("can't run: {why}"))));
     lines
+}
+
+fn irreversible(look: Look, hook: &PlanHook) -> Vec<Line> {
+    let without = if hook.backup.is_some() { "" } else { ", and has no backup" };
+    mark(look, &format!("irreversible: it changes for good what nothing here can take back ({}){without}", words(&hook.effects)))
 }
 
 /// What runs beside a hook: with its grants, so only what differs is said.
@@ -156,7 +164,7 @@ fn guest(look: Look, hook: &PlanHook) -> Vec<Line> {
     }
     match &hook.guest {
         PlanGuest::Wasm { args, .. } => lines.extend(optional(look, "args", &shell_words::join(args))),
-        PlanGuest::Native { argv, cwd, tree, sandbox, .. } => {
+        PlanGuest::Native { argv, cwd, tree, sandbox, detach, .. } => {
             lines.extend(field(look, 5, "run", &shell_words::join(argv)));
             let copy = || format!("{} of a private copy of its source", if cwd.is_empty() { "the root" } else { cwd });
             lines.extend(field(look, 5, "in", &if tree.is_some() { copy() } else { cwd.clone() }));
@@ -164,6 +172,9 @@ fn guest(look: Look, hook: &PlanHook) -> Vec<Line> {
                 Sandbox::Strict => {}
                 Sandbox::BestEffort => lines.extend(mark(look, "best-effort: what this machine can't enforce isn't enforced")),
                 Sandbox::None => lines.extend(mark(look, "unconfined: nothing holds it")),
+            }
+            if *detach {
+                lines.extend(mark(look, "detached: what it leaves behind goes on after the run"));
             }
         }
     }

@@ -42,9 +42,13 @@ pub struct Owner<'a> {
     pub what: &'a str,
 }
 
-/// What has to be done by somebody, or will be done by the next run.
+/// What the next run goes by: the commit of the last success, what has to be done by somebody, what it will do first.
 #[derive(Debug, Default)]
 pub struct Pending {
+    /// The commit of the last success, and where it is kept.
+    pub last_commit: Option<(String, String)>,
+    /// Why the newest run ran.
+    pub trigger: Option<String>,
     /// What nobody knows the end of: its name, the run that died in it, and the command that settles it, if a person has to.
     pub unresolved: Vec<(String, String, Option<String>)>,
     /// `always` steps that a dead run owes.
@@ -83,6 +87,13 @@ pub fn render(look: Look, target: &str, owner: Option<&Owner<'_>>, runs: &[RunRo
 fn pending_lines(look: Look, pending: &Pending) -> Vec<Line> {
     let say = |symbol, words: &str| Line::new(look).symbol(symbol).space(1).plain(words).fold(look.width, 2);
     let mut lines = Vec::new();
+    if let Some((commit, kept)) = &pending.last_commit {
+        let line = Line::new(look).plain("Last success: commit ").add(Style::Name, commit);
+        lines.extend(line.plain(&format!(", kept in {kept}.")).fold(look.width, 2));
+    }
+    if let Some(trigger) = &pending.trigger {
+        lines.extend(Line::new(look).plain(&format!("The newest run ran because {trigger}.")).fold(look.width, 2));
+    }
     if !pending.owed.is_empty() {
         lines.extend(say(Symbol::Warning, &format!("The next run first runs what the dead one owes: {}.", pending.owed.join(", "))));
     }
@@ -138,6 +149,8 @@ mod tests {
         ];
         let owner = Owner { who: "deploy", host: "web-1", pid: 4711, since: started, what: "run 01JB" };
         let pending = Pending {
+            last_commit: Some(("0123456789abcdef".into(), "the ledger".into())),
+            trigger: Some("the commit changed from 0123456789ab".into()),
             unresolved: vec![
                 ("post-pull/a".into(), "01J9".into(), Some("wasmhook resolve post-pull/a".into())),
                 ("post-pull/b".into(), "01J9".into(), None),
@@ -157,6 +170,8 @@ mod tests {
         01JB  → running  v0.3.28  2025-12-16T15:46:40Z
         01JA  ✗ failed   v0.3.28  2025-12-16T15:46:40Z
         01J9  ✗ died              2025-12-16T15:46:40Z
+        Last success: commit 0123456789abcdef, kept in the ledger.
+        The newest run ran because the commit changed from 0123456789ab.
         ⚠ The next run first runs what the dead one owes: start-services.
         ✗ post-pull/a was running when run 01J9 died. Nothing runs until you say what
           became of it:
@@ -172,6 +187,10 @@ mod tests {
         01JB  -> running  v0.3.28
         01JA  x failed    v0.3.28
         01J9  x died
+        Last success: commit 0123456789abcdef,
+          kept in the ledger.
+        The newest run ran because the commit
+          changed from 0123456789ab.
         ! The next run first runs what the dead
           one owes: start-services.
         x post-pull/a was running when run 01J9

@@ -35,7 +35,9 @@ pub fn assert_fits(text: &str, width: usize) {
 
 /// Journals as a run writes them.
 pub mod journal {
-    use wasmhook::model::event::{Event, Finished, GuestKind, Place, PlannedHook, PlannedStep, Role, RunHeader, Status, StepKind, What};
+    use wasmhook::model::event::{
+        Earlier, Event, Finished, GuestKind, Place, PlannedHook, PlannedStep, Role, RunHeader, Status, StepKind, What,
+    };
     use wasmhook::model::grant::{Capability, Denial};
     use wasmhook::model::id::{AppName, Commit, Digest, EnvironmentName, HookId, RunId, StepName, Tag};
     use wasmhook::model::job::Stream;
@@ -110,6 +112,8 @@ pub mod journal {
             plan_digest: Digest::of(b"plan"),
             dry_run: false,
             resumes: None,
+            earlier: Earlier::default(),
+            trigger: None,
         };
         let steps = vec![
             host("stop-services"),

@@ -52,6 +52,7 @@ fn on_cause(cause: &Cause) -> Vec<String> {
         | Cause::TooComplex { .. }
         | Cause::NotAvailable { .. }
         | Cause::Preflight { .. }
+        | Cause::Backup { .. }
         | Cause::Stage { .. }
         | Cause::Unresolved => return Vec::new(),
     };

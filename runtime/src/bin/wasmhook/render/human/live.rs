@@ -5,9 +5,11 @@ use crate::render::figures;
 use crate::render::line::Line;
 use crate::render::look::{LongLines, Look, Style, Symbol};
 use std::collections::BTreeMap;
+use wasmhook::model::backup::BackupContents;
 use wasmhook::model::event::{Event, Finished, GuestKind, Place, PlannedHook, PlannedStep, RunHeader, StepKind, What};
 use wasmhook::model::id::{Commit, RunId, StepName, Tag};
 use wasmhook::model::outcome::{Outcome, Verdict};
+use wasmhook::model::units::show_size;
 use wasmhook::report::UsageReport;
 
 /// What was seen of a run so far, as far as its next lines need it.
@@ -49,6 +51,8 @@ impl Live {
             What::RunStarted { header, steps } => self.run_started(&event.run, header, steps),
             What::StepStarted { step, detail } => self.step_started(step, detail.as_deref()),
             What::Started { place, attempt } => self.started(place, *attempt),
+            What::GettingReady { place, doing } => self.before(place, doing),
+            What::BackedUp { place, dirs, path, contents } => self.before(place, &backed_up(dirs, path.as_deref(), contents)),
             What::Output { place, line, .. } => self.output(place, line),
             What::Finished { place, result } => self.finished(place, result),
             What::StepFinished { step, verdict, detail } => self.step_finished(step, *verdict, detail.as_deref()),
@@ -100,6 +104,12 @@ impl Live {
             line = line.add(Style::Dim, ": no hooks");
         }
         settle(self.look, line, 2)
+    }
+
+    /// What happens before something starts.
+    fn before(&self, place: &Place, text: &str) -> Vec<Line> {
+        let line = self.line().space(2).symbol(Symbol::Arrow).space(1).add(Style::Name, &place.to_string()).plain(": ").plain(text);
+        settle(self.look, line, 4)
     }
 
     fn started(&mut self, place: &Place, attempt: u32) -> Vec<Line> {
@@ -204,4 +214,14 @@ impl Live {
         }
         lines
     }
+}
+
+fn backed_up(dirs: &[String], path: Option<&str>, contents: &BackupContents) -> String {
+    let Some(path) = path else { return format!("a real run backs up {} before it", dirs.join(", ")) };
+    let databases = match contents.databases {
+        0 => String::new(),
+        1 => ", 1 database".to_owned(),
+        databases => format!(", {databases} databases"),
+    };
+    format!("backed up in {path} ({} files{databases}, {})", contents.files, show_size(contents.bytes))
 }

@@ -7,6 +7,7 @@ pub mod live;
 pub mod summary;
 #[cfg(test)]
 mod tests;
+pub mod watch;
 
 use super::line::Line;
 use super::look::{LongLines, Look, Symbol};

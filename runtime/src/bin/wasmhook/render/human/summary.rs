@@ -1,6 +1,6 @@
 //! A run that is over, at a glance: how it ended, each hook, all about each failure, what didn't run, what is live, and what to type next.
 
-use super::{dry, failure, hint, versions};
+use super::{dry, failure, hint, versions, watch};
 use crate::render::figures;
 use crate::render::given::Given;
 use crate::render::line::{Line, text};
@@ -58,6 +58,7 @@ fn ending(report: &Report) -> (Symbol, String) {
         (Status::Failed, _) => (Symbol::Failed, "failed".to_owned()),
         (Status::Refused, _) => (Symbol::Failed, "refused: nothing ran".to_owned()),
         (Status::Interrupted, _) => (Symbol::Failed, "interrupted".to_owned()),
+        (Status::Skipped, _) if watch::is_idle(report) => (Symbol::Skipped, "skipped: nothing to run".to_owned()),
         (Status::Skipped, _) => (Symbol::Skipped, "skipped: another run holds the lock".to_owned()),
         (Status::Locked, _) => (Symbol::Failed, "locked by another run: nothing ran".to_owned()),
     }

@@ -39,6 +39,8 @@ fn hook(id: &str, guest: PlanGuest) -> PlanHook {
         enabled: true,
         selected: true,
         unusable: None,
+        effects: Vec::new(),
+        backup: None,
         verify: None,
         revert: None,
     }
@@ -86,6 +88,7 @@ fn plan(text: &str) -> Plan {
         script: None,
         shown: text.to_owned(),
         expand_env: false,
+        detach: false,
     };
     let native = PlanHook {
         fallback: Some("no such module: x.wasm".to_owned()),

@@ -1,0 +1,3 @@
+#!/bin/sh
+# The application: serves what the jobs made.
+exec sleep infinity

@@ -1,0 +1,1 @@
+CREATE TABLE page (id TEXT PRIMARY KEY, parent TEXT);

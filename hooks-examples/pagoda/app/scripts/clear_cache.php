@@ -1,0 +1,1 @@
+<?php // Empties cache/; the stand-in for php does it without reading this.

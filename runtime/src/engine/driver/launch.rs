@@ -1,0 +1,123 @@
+//! Starting things: what a job lacks is its outcome, and nothing of it runs.
+
+use super::{Driver, News};
+use crate::engine::job;
+use crate::engine::keep::{self, Done, Verify};
+use crate::engine::lifecycle;
+use crate::engine::machine::{At, Decision};
+use crate::exec::{Executor, OutputSink, Surroundings};
+use crate::model::event::Place;
+use crate::model::grant::{Capability, Denial};
+use crate::model::job::{Execution, Guest, Job, Stream};
+use crate::model::outcome::{Cause, Outcome};
+use crate::plan::{PlanHook, PlanStepKind};
+use std::sync::Arc;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+impl Driver<'_, '_> {
+    pub(super) fn preflight(&self, step: usize) -> Vec<(usize, Vec<String>)> {
+        let PlanStepKind::Phase { hooks, .. } = &self.setting.plan.steps[step].kind else { return Vec::new() };
+        let runs = |slot: &usize| self.setting.decisions.by_step[step][*slot] == Decision::Run;
+        let findings = |hook: &PlanHook| {
+            let mut findings: Vec<String> = hook.unusable.iter().cloned().collect();
+            findings.extend(job::missing(hook, &self.setting.supplies).iter().map(ToString::to_string));
+            findings.extend(self.setting.checks.check(hook));
+            findings
+        };
+        let slots = hooks.iter().enumerate().filter(|(slot, _)| runs(slot));
+        slots.map(|(slot, hook)| (slot, findings(hook))).filter(|(_, findings)| !findings.is_empty()).collect()
+    }
+
+    pub(super) fn launch(&mut self, at: At) {
+        let place = lifecycle::place(self.setting.plan, at);
+        let attempt = self.attempt(&place);
+        let cancel = CancellationToken::new();
+        self.cancels.insert(at, cancel.clone());
+        // An earlier hook of the phase may have put a link where a granted directory was.
+        let findings = self.hook(at).map(|hook| self.setting.checks.check(&hook)).unwrap_or_default();
+        if !findings.is_empty() {
+            return self.ended(at, Execution::not_started(Outcome::Failed { cause: Cause::Preflight { findings } }));
+        }
+        let mut job = match job::job(self.setting.plan, at, &place, attempt, &self.setting.supplies) {
+            Ok(job) => job,
+            Err(errors) => {
+                let findings = errors.iter().map(ToString::to_string).collect();
+                return self.ended(at, Execution::not_started(Outcome::Failed { cause: Cause::Preflight { findings } }));
+            }
+        };
+        let verify = match self.verify(at, &place, attempt) {
+            Ok(verify) => verify,
+            Err(findings) => return self.ended(at, Execution::not_started(Outcome::Failed { cause: Cause::Preflight { findings } })),
+        };
+        if job::overlap(&job.dirs, &self.abandoned) {
+            return self.ended(at, Execution::not_started(Outcome::Failed { cause: Cause::Denied { denial: abandoned_writer() } }));
+        }
+        let stagings = match self.setting.keep.of_job(at, &place, &mut job) {
+            Ok(stagings) => stagings,
+            Err(cause) => return self.ended(at, Execution::not_started(Outcome::Failed { cause })),
+        };
+        let executor = self.executor(&job);
+        let news = self.news.clone();
+        let around = Surroundings::new(Arc::new(Forward { at, news: news.clone() }), cancel).holding(self.setting.hold.clone());
+        let around = if self.setting.keep.is_dry() { around.dry() } else { around };
+        let span = tracing::info_span!("attempt", place = %place, attempt, outcome = tracing::field::Empty);
+        let task = async move {
+            let done = keep::carry_out(&*executor, &job, around, stagings, verify.as_ref()).await;
+            if let Ok(done) = &done {
+                tracing::Span::current().record("outcome", done.execution.outcome.word());
+            }
+            // The receiver is gone only when the run ended with an error: nobody is left to tell.
+            let _ = news.send(News::Ended(at, Box::new(done)));
+        };
+        self.tasks.spawn(task.instrument(span));
+    }
+
+    /// What says whether the hook took, or what it lacks: who can't be asked afterwards isn't believed, so the hook doesn't start.
+    fn verify(&self, at: At, place: &Place, attempt: u32) -> Result<Option<Verify>, Vec<String>> {
+        let Some(hook) = lifecycle::verify(self.setting.plan, at) else { return Ok(None) };
+        let findings = self.setting.checks.check(&hook);
+        if !findings.is_empty() {
+            return Err(findings.into_iter().map(|finding| format!("its verify: {finding}")).collect());
+        }
+        let job = job::verify(self.setting.plan, at, place, attempt, &self.setting.supplies)
+            .map_err(|errors| errors.iter().map(|error| format!("its verify: {error}")).collect::<Vec<_>>())?;
+        let before = self.setting.decisions.verify_first.contains(place);
+        Ok(job.map(|job| Verify { executor: self.executor(&job), job, before }))
+    }
+
+    pub(super) fn ended(&self, at: At, execution: Execution) {
+        // The receiver lives as long as this driver.
+        let _ = self.news.send(News::Ended(at, Box::new(Ok(Done::of(execution)))));
+    }
+
+    fn executor(&self, job: &Job) -> Arc<dyn Executor> {
+        match job.guest {
+            Guest::Wasm(_) => Arc::clone(&self.setting.executors.wasm),
+            Guest::Native(_) => Arc::clone(&self.setting.executors.native),
+            Guest::InCode { .. } => Arc::clone(&self.setting.executors.in_code),
+        }
+    }
+}
+
+fn abandoned_writer() -> Denial {
+    Denial {
+        capability: Capability::Dir,
+        what: "a hook that could not be stopped may still write to the same directory".to_owned(),
+        allow: "find out why it hangs (a dead network file system?), end its process, and run again".to_owned(),
+    }
+}
+
+/// Hands a guest's lines to the driver.
+struct Forward {
+    at: At,
+    news: mpsc::UnboundedSender<News>,
+}
+
+impl OutputSink for Forward {
+    fn line(&self, stream: Stream, line: &str) {
+        // A line that comes after the end of its execution has nowhere to go.
+        let _ = self.news.send(News::Output(self.at, stream, line.to_owned()));
+    }
+}

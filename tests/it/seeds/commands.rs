@@ -1,0 +1,34 @@
+//! Each example is started by one command, and its files are the documents' own.
+
+use std::process::Command;
+use wasmhook_tests::programs::root;
+use wasmhook_tests::{example, harness};
+
+/// What each says when native commands and modules did the same and left the same.
+const AGREED: &str = "natively and as modules: the same sequence, the same files";
+
+#[test]
+fn each_example_runs_by_its_one_command() {
+    let _ = example::ported();
+    for (name, deployments) in [("blueking", 1), ("divio", 2), ("commit-sync", 3), ("pagoda", 1)] {
+        let mut run = Command::new(example::all().join(name).join("run.sh"));
+        run.env("WASMHOOK", harness::program()).env("CARGO_TARGET_DIR", example::target());
+        for variable in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER"] {
+            run.env_remove(variable);
+        }
+        let ran = run.output().unwrap();
+        let (out, err) = (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
+        assert!(ran.status.success(), "{name}: {out}\n{err}");
+        assert_eq!(out.matches(AGREED).count(), deployments, "{name}: {out}");
+    }
+}
+
+#[test]
+fn the_examples_files_are_the_documents_own() {
+    let read = |path: &str| std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let fixture = |path: &str| read(&format!("tests/fixtures/{path}"));
+    let app = |path: &str| read(&format!("hooks-examples/{path}"));
+    assert_eq!(app("blueking/app/app_desc.yaml"), fixture("s1/import/app_desc.yaml"));
+    assert_eq!(app("commit-sync/app/appspec.yaml"), fixture("s4/import/complete.yaml"));
+    assert_eq!(app("pagoda/app/Boxfile"), fixture("s5/import/build/Boxfile") + &fixture("s5/import/deploy/Boxfile"));
+}
