@@ -7,4 +7,5 @@ mod dialects;
 mod divio;
 mod explained;
 mod own;
+mod pagoda;
 mod scripts;

@@ -134,3 +134,17 @@ fn s4_15_s4_19_jobs_of_the_environment_have_their_own_repositories() {
     let _ = call.env("KIND", "env").run().exits(0);
     assert_eq!(app.read("log"), "one env in migrations\n");
 }
+
+#[test]
+fn s4_18_a_job_after_the_start_has_a_folder_or_starts_at_the_root() {
+    let script = "echo \"$(basename \"$PWD\") $(ls)\" > \"$APP_DIR/log\"";
+    let (place, jobs) = (Place::new(), Repository::new(&[("seeding/seed.sh", ""), ("readme", "")]));
+    for (folder, said) in [(Some("seeding"), "seeding seed.sh\n"), (Some(""), " readme seeding\n"), (None, " readme seeding\n")] {
+        let app = Repository::new(&[(".gitignore", "log\n")]);
+        let call = place.args(["run", "--from-env", "--app", "shop", "--at-start"]).current_dir(app.path());
+        let call = call.env("POST_DEPLOY_REPO_URL", jobs.url()).env("POST_DEPLOY_COMMAND", script);
+        let call = folder.into_iter().fold(call, |call, folder| call.env("POST_DEPLOY_FOLDER", folder));
+        let _ = call.run().exits(0);
+        assert!(app.read("log").replace('\n', " ").trim_end().ends_with(said.trim_end()), "{folder:?}: {}", app.read("log"));
+    }
+}

@@ -148,24 +148,27 @@ impl Loader {
         if Digest::of(source.bytes) != *source.digest {
             return Err(Refusal::machinery("compiling a hook", format!("the digest given for {} is not that of its bytes", source.file)));
         }
-        let artefact = self.compile(source, kind, form)?;
-        let stored = cached().and_then(|(cache, key)| {
-            cache.put(key, &artefact);
-            cache.get(key)
-        });
+        let artefact = self.compile(source, kind, form, key.clone())?;
+        let stored = cached().and_then(|(cache, key)| cache.get(key));
         let artefact = stored.map_or(Verified::Bytes(artefact), Verified::File);
         native_code::load(&self.engine, artefact, form).map_err(|error| Cause::BrokenModule { message: format!("{error:#}") }.into())
     }
 
-    /// Compiles on a thread of its own, which is left behind if it takes too long: a compiler can't be interrupted.
-    fn compile(&self, source: &Source<'_>, kind: Bytes, form: Form) -> Result<Vec<u8>, Refusal> {
+    /// Compiles on a thread of its own, which is left behind if it takes too long: a compiler can't be interrupted. What it ends with is cached even
+    /// then. That it took too long is not remembered: the clock is the wall's, and what was too slow on a busy machine may not be the next time.
+    fn compile(&self, source: &Source<'_>, kind: Bytes, form: Form, key: Option<Key>) -> Result<Vec<u8>, Refusal> {
         #[cfg(test)]
         self.compiles.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let (done, compiled) = mpsc::sync_channel(1);
         let (engine, bytes) = (self.engine.clone(), Arc::clone(source.bytes));
+        let place = self.cache.clone().zip(key);
         let work = move || {
+            let compiled = artefact(&engine, kind, form, &bytes);
+            if let (Ok(artefact), Some((cache, key))) = (&compiled, place) {
+                cache.put(&key, artefact);
+            }
             // Nobody waits any more after the timeout.
-            let _ = done.send(artefact(&engine, kind, form, &bytes));
+            let _ = done.send(compiled);
         };
         std::thread::Builder::new()
             .name("wasmhook-compile".to_owned())

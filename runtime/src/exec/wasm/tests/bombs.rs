@@ -113,7 +113,7 @@ fn a_bomb_in_a_component_in_a_component_is_found_too() {
 
 #[test]
 fn functions_of_all_modules_of_a_component_count_together() {
-    let module = format!("(core module {})", "(func)".repeat(40_001));
+    let module = format!("(core module {})", "(func)".repeat(50_001));
     refused(&wat::parse_str(format!("(component {module} {module})")).unwrap(), Complexity::Functions);
 }
 

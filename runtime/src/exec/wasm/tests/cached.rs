@@ -5,6 +5,7 @@ use super::*;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 const HOOK: &str = r#"(module (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
     (memory (export "memory") 1) (func (export "_start") (call $exit (i32.const 5))))"#;
@@ -158,4 +159,20 @@ fn a_grant_that_reaches_the_cache_is_refused() {
     let Cause::Denied { denial } = cause(run_on(&executor, &job).0) else { panic!() };
     assert_eq!(denial.what, format!("grant {} reaches the cache", dir.path().display()));
     assert_eq!(denial.allow, "use --cache or narrow it");
+}
+
+#[test]
+fn what_took_too_long_to_compile_is_there_once_it_is_compiled_all_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("cache");
+    let cache = || Cache::open(&path).unwrap();
+    let executor = WasmExecutor::builder().cache(cache()).compile_timeout(Duration::from_millis(1)).build().unwrap();
+    let slow = format!("(module (func (export \"_start\")) {})", "(func (result i32) i32.const 1)".repeat(3_000));
+    assert!(matches!(cause(run_on(&executor, &job(&slow)).0), Cause::BrokenModule { message } if message.contains("compile timeout")));
+    let start = Instant::now();
+    while cache().entries().unwrap().is_empty() {
+        assert!(start.elapsed() < Duration::from_mins(1), "nothing was kept of it");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(run_on(&executor, &job(&slow)).0.outcome, Outcome::Succeeded);
 }
