@@ -10,3 +10,4 @@ mod fresh;
 mod pagoda;
 mod scripts;
 mod site;
+mod tenant;

@@ -22,8 +22,8 @@ impl Programs {
             return;
         }
         for dir in &self.dirs {
-            // What lies in a directory of the hook's is there already, staged if that is.
-            let is_reached = |grant: &DirGrant| grant.host.as_deref().is_some_and(|host| Path::new(dir).starts_with(host));
+            // What lies in a directory of the hook's that it finds in its own place is there already, staged if that is.
+            let is_reached = |grant: &DirGrant| grant.host.as_deref() == Some(&*grant.guest) && Path::new(dir).starts_with(&grant.guest);
             if !grants.dirs.iter().any(is_reached) {
                 grants.dirs.push(DirGrant { host: Some(dir.clone()), guest: dir.clone(), mode: DirMode::Read });
             }

@@ -254,6 +254,12 @@ fn native_hooks_find_the_operators_programs_first_and_may_run_them() {
     assert_eq!(path(&hook), Some(EnvSource::Value { value }));
     let granted = world(&format!("{NATIVE}dirs = [{{ path = \".\", mode = \"write\" }}]")).policy(policy).hooks().remove(0);
     assert_eq!(dirs(&granted), [("/srv/shop".to_owned(), DirMode::Write), read("/opt/ruby/bin")], "what is reached already isn't narrowed");
+    let moved = world(&format!("{NATIVE}dirs = [{{ path = \".\", guest = \"/mnt\", mode = \"write\" }}]")).policy(policy).hooks().remove(0);
+    assert_eq!(
+        dirs(&moved)[1..],
+        [read("/opt/ruby/bin"), read("/srv/shop/bin")],
+        "it isn't found where PATH says, unless it is granted there"
+    );
     let own = world(&format!("{NATIVE}set = {{ PATH = \"/usr/bin\" }}")).policy(policy).hooks().remove(0);
     assert_eq!(path(&own), Some(EnvSource::Value { value: "/usr/bin".to_owned() }));
     let wasm = world(HOOK).policy(policy).hooks().remove(0);
