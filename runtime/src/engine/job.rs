@@ -132,7 +132,7 @@ fn guest(hook: &PlanHook, env: &[(String, String)], blobs: &Blobs) -> Result<Gue
             let bytes = bytes(digest).ok_or_else(|| JobError::NoBytes(file.clone()))?;
             Ok(Guest::Wasm(WasmGuest { file: file.clone(), bytes, digest: digest.clone(), args: args.clone() }))
         }
-        PlanGuest::Native { argv, cwd, sandbox, script, expand_env, .. } => {
+        PlanGuest::Native { argv, cwd, sandbox, script, expand_env, detach, .. } => {
             let script = match script {
                 Some(script) if script.copied => {
                     let bytes = bytes(&script.digest).ok_or_else(|| JobError::NoBytes(script.file.clone()))?;
@@ -141,7 +141,7 @@ fn guest(hook: &PlanHook, env: &[(String, String)], blobs: &Blobs) -> Result<Gue
                 _ => None,
             };
             let argv = if *expand_env { argv.iter().map(|word| expand(word, |name| value(env, name))).collect() } else { argv.clone() };
-            Ok(Guest::Native(NativeGuest { argv, cwd: PathBuf::from(cwd), script, sandbox: Some(*sandbox), detach: false }))
+            Ok(Guest::Native(NativeGuest { argv, cwd: PathBuf::from(cwd), script, sandbox: Some(*sandbox), detach: *detach }))
         }
     }
 }

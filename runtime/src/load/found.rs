@@ -81,6 +81,7 @@ fn declaration(hook: &FoundHook, discovery: &Discovery) -> Option<HookDecl> {
         allow_failure: false,
         enabled: true,
         sandbox: None,
+        detach: false,
         fallback,
         verify: None,
         revert: None,

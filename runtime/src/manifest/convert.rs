@@ -177,6 +177,7 @@ pub(super) fn policy(doc: PolicyDoc, problems: &mut Problems) -> PolicyDecl {
         env: doc.env.map(|names| names.into_iter().map(|name| name.value).collect()),
         limits: limits(doc.limits, problems),
         sandbox: doc.sandbox,
+        detach: doc.detach,
     }
 }
 

@@ -50,6 +50,7 @@ pub(super) fn hook(doc: Located<HookDoc>, origin: &str, problems: &mut Problems)
         allow_failure: doc.allow_failure,
         enabled: doc.enabled.unwrap_or(true),
         sandbox: doc.sandbox,
+        detach: doc.detach.is_some_and(|detach| detach.value),
         fallback,
         verify,
         revert,
@@ -105,6 +106,7 @@ fn enforceable(doc: &HookDoc, runs: Runs, problems: &mut Problems) {
         ("cpu_time", place(limits.cpu_time.as_ref()), "use `fuel`"),
         ("grace", place(limits.grace.as_ref()), "remove it: a wasm hook is stopped at once"),
         ("sandbox", place(doc.sandbox.as_ref()), "remove it: a wasm hook is always in the sandbox"),
+        ("detach", place(doc.detach.as_ref()), "remove it: a wasm hook leaves nothing running"),
         ("cwd", place(doc.cwd.as_ref()), "remove it: a wasm hook has no working directory, only the directories it is granted"),
     ];
     let only_wasm = [

@@ -41,6 +41,7 @@ impl HookDecl {
             allow_failure: false,
             enabled: true,
             sandbox: None,
+            detach: false,
             fallback: None,
             verify: None,
             revert: None,
@@ -131,6 +132,12 @@ impl HookDecl {
     #[must_use]
     pub fn revert(self, guest: GuestDecl) -> Self {
         Self { revert: Some(Located::nowhere(guest)), ..self }
+    }
+
+    /// What its native command leaves running is let go when it succeeded.
+    #[must_use]
+    pub fn detach(self) -> Self {
+        Self { detach: true, ..self }
     }
 
     /// It may run again after a crash without anybody being asked.

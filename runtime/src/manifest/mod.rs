@@ -103,6 +103,8 @@ pub struct HookDecl {
     pub enabled: bool,
     /// `sandbox`.
     pub sandbox: Option<Located<Sandbox>>,
+    /// `detach`: what a native command leaves running is let go.
+    pub detach: bool,
     /// `fallback`.
     pub fallback: Option<Located<FallbackDecl>>,
     /// `verify`: what says whether it took, under its own grants, read-only, and its own limits.
@@ -200,6 +202,8 @@ pub struct PolicyDecl {
     pub limits: LimitsAsk,
     /// The weakest confinement that a hook may ask for; absent: `strict`, in a file of its own.
     pub sandbox: Option<Sandbox>,
+    /// Whether native hooks may leave processes running; absent: not, in a file of its own.
+    pub detach: Option<bool>,
 }
 
 /// `[host_step.NAME]`: the operator's command for a host step.

@@ -114,6 +114,8 @@ pub(super) struct HookDoc {
     pub(super) enabled: Option<bool>,
     /// How a native command is confined; the profile's way if absent.
     pub(super) sandbox: Option<Located<Sandbox>>,
+    /// Whether what a native command leaves running is let go when the hook succeeded; otherwise it is ended.
+    pub(super) detach: Option<Located<bool>>,
     /// What runs in its place.
     pub(super) fallback: Option<Located<FallbackDoc>>,
     /// What says whether it took: it sees what the hook wrote before that is committed, and can change nothing.
@@ -124,7 +126,7 @@ pub(super) struct HookDoc {
 document!(HookDoc, "`[[hook]]`", {
     id: expected, label: optional, phase: sound, service: optional, wasm: sound, run: sound, shell: optional, args: optional,
     cwd: optional, dirs: optional, env: optional, set: optional, limits: flat, once: optional, on_change: optional, idempotent: optional,
-    allow_failure: optional, enabled: optional, sandbox: optional, fallback: sound, verify: sound, revert: sound,
+    allow_failure: optional, enabled: optional, sandbox: optional, detach: optional, fallback: sound, verify: sound, revert: sound,
 } later {
     "net": "network access (`net`)", "secrets": "`secrets`", "backup": "`backup`",
     "wait_for": "`wait_for`",
@@ -229,8 +231,10 @@ pub(super) struct PolicyDoc {
     pub(super) limits: LimitsDoc,
     /// The weakest confinement that a hook may ask for.
     pub(super) sandbox: Option<Sandbox>,
+    /// Whether native hooks may leave processes running.
+    pub(super) detach: Option<bool>,
 }
-document!(PolicyDoc, "`[policy]`", { dirs: optional, env: optional, limits: flat, sandbox: optional });
+document!(PolicyDoc, "`[policy]`", { dirs: optional, env: optional, limits: flat, sandbox: optional, detach: optional });
 
 /// `{ path, mode }` of a policy.
 #[derive(Debug, JsonSchema)]

@@ -159,6 +159,27 @@ fn allowed(name: &str, rules: &Rules<'_>) -> bool {
     })
 }
 
+/// The refusal of processes that outlive their hook.
+#[must_use]
+pub fn detach() -> Denial {
+    Denial {
+        capability: Capability::Import,
+        what: "detach = true: its processes would outlive it, and the policy doesn't allow that".to_owned(),
+        allow: "[policy] detach = true".to_owned(),
+    }
+}
+
+/// The refusal of such a process where what it writes is staged.
+#[must_use]
+pub fn detached_stage(dir: &DirGrant) -> Denial {
+    let path = dir.host.as_deref().unwrap_or(&dir.guest);
+    Denial {
+        capability: Capability::Dir,
+        what: format!("detach = true with {path} as `{}`: a process that outlives the hook can't write to what ends with it", dir.mode),
+        allow: format!("dirs = [{{ path = \"{path}\", mode = \"write\" }}]"),
+    }
+}
+
 /// Whether the policy lets a hook be confined this weakly.
 ///
 /// # Errors

@@ -7,7 +7,7 @@ use super::resolve::Resolver;
 use super::{FileFact, PlanGuest, PlanHook, PlanScript, PlanSibling, by_profile};
 use crate::manifest::{GuestDecl, HookDecl, Located};
 use crate::model::event::GuestKind;
-use crate::model::grant::{EnvSource, Grants};
+use crate::model::grant::{DirMode, EnvSource, Grants};
 use crate::model::id::{Digest, StepName};
 use crate::model::limits::Limits;
 use crate::model::policy::{Cwd, FallbackWhen, OnChange, Sandbox};
@@ -42,13 +42,18 @@ impl Resolver<'_> {
     ) -> Option<PlanHook> {
         let choice = self.choose(decl);
         let sandbox = self.sandbox(decl, &choice);
-        let guest = self.guest(decl, &choice.guest, sandbox);
+        let detach = self.detach(decl);
+        let mut guest = self.guest(decl, &choice.guest, sandbox);
+        if let PlanGuest::Native { detach: lets_go, .. } = &mut guest {
+            *lets_go = detach;
+        }
         self.refuse_aliases(decl, &choice.guest);
         let decl = &self.asking(decl, guest.kind(), policy);
         let grants = self.grants(decl, guest.kind(), instance, policy);
         self.warn_of_local_directories(decl, phase, policy);
         let limits = self.limits(decl, guest.kind(), &policy.limits);
         let (guest, grants, limits) = (guest, grants?, limits?);
+        self.refuse_detached_stages(decl, &guest, &grants);
         let main = PlanSibling { guest: guest.clone(), limits: limits.clone() };
         let beside = Beside { decl, main: &main, sandbox, phase: &policy.limits };
         let verify = decl.verify.as_ref().map(|verify| self.sibling(&verify.value, &beside));
@@ -153,6 +158,24 @@ impl Resolver<'_> {
         }
     }
 
+    /// Whether its processes may outlive it: asked for, and granted.
+    fn detach(&mut self, decl: &HookDecl) -> bool {
+        let granted = self.given.policy.detach.unwrap_or(self.given.one_file);
+        if decl.detach && !granted {
+            self.denials.push((decl.id.value.clone(), grants::detach()));
+        }
+        decl.detach && granted
+    }
+
+    /// A process that outlives the hook would go on writing to what is committed or dropped behind its back.
+    fn refuse_detached_stages(&mut self, decl: &HookDecl, guest: &PlanGuest, grants: &Grants) {
+        if !matches!(guest, PlanGuest::Native { detach: true, .. }) {
+            return;
+        }
+        let staged = grants.dirs.iter().find(|dir| matches!(dir.mode, DirMode::Txn | DirMode::Discard));
+        self.denials.extend(staged.map(|dir| (decl.id.value.clone(), grants::detached_stage(dir))));
+    }
+
     fn guest(&self, decl: &HookDecl, guest: &GuestDecl, sandbox: Sandbox) -> PlanGuest {
         match guest {
             GuestDecl::Wasm { path } => {
@@ -182,6 +205,8 @@ impl Resolver<'_> {
                     script,
                     shown,
                     expand_env: rules.commands.expand_env,
+                    // What runs beside a hook never is.
+                    detach: false,
                 }
             }
         }

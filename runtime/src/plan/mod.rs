@@ -234,6 +234,9 @@ pub enum PlanGuest {
         /// Whether variables in the arguments are replaced by their values when it starts.
         #[serde(default)]
         expand_env: bool,
+        /// Whether what it leaves running is let go when it succeeded.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        detach: bool,
     },
 }
 

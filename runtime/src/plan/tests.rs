@@ -173,6 +173,20 @@ fn an_unconfined_hook_needs_the_operators_word_in_a_policy_of_its_own() {
     assert_eq!(world(native).plan().unwrap().warnings[0].code, "unconfined", "one file serves both, and says so");
 }
 
+#[test]
+fn s4_64_processes_that_outlive_a_hook_need_the_operators_word_and_no_stage() {
+    let hook = "[[hook]]\nid = \"n\"\nphase = \"pre-deploy\"\nrun = [\"true\"]\ndetach = true\n";
+    let detached = |world: &World| matches!(world.hooks()[0].guest, PlanGuest::Native { detach: true, .. });
+    assert_eq!(world(hook).policy("").denials()[0].allow, "[policy] detach = true");
+    assert!(detached(&world(hook).policy("[policy]\ndetach = true")));
+    assert!(detached(&world(hook)), "one file serves both");
+    for mode in ["txn", "discard"] {
+        let staged = world(&format!("{hook}dirs = [{{ path = \"d\", mode = \"{mode}\" }}]"));
+        assert!(staged.denials()[0].allow.ends_with("mode = \"write\" }]"), "{mode}");
+    }
+    assert!(!detached(&world(&hook.replace("detach = true", ""))));
+}
+
 const WITH_FALLBACK: &str =
     "[[hook]]\nid = \"h\"\nphase = \"pre-deploy\"\nwasm = \"h.wasm\"\nfallback = { run = [\"sh\", \"h.sh\"], when = \"WHEN\" }\n";
 

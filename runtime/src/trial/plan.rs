@@ -122,6 +122,7 @@ fn declared(file: &CaseFile) -> Result<HookDecl, NameError> {
         allow_failure: false,
         enabled: true,
         sandbox: None,
+        detach: false,
         fallback: None,
         verify: None,
         revert: None,

@@ -153,13 +153,16 @@ fn guest(look: Look, hook: &PlanHook) -> Vec<Line> {
     let mut lines = field(look, 5, "file", &format!("{} ({kind}, from {})", hook.guest.shown(), hook.origin));
     match &hook.guest {
         PlanGuest::Wasm { args, .. } => lines.extend(optional(look, "args", &shell_words::join(args))),
-        PlanGuest::Native { argv, cwd, sandbox, .. } => {
+        PlanGuest::Native { argv, cwd, sandbox, detach, .. } => {
             lines.extend(field(look, 5, "run", &shell_words::join(argv)));
             lines.extend(field(look, 5, "in", cwd));
             match sandbox {
                 Sandbox::Strict => {}
                 Sandbox::BestEffort => lines.extend(mark(look, "best-effort: what this machine can't enforce isn't enforced")),
                 Sandbox::None => lines.extend(mark(look, "unconfined: nothing holds it")),
+            }
+            if *detach {
+                lines.extend(mark(look, "detached: what it leaves running is let go"));
             }
         }
     }

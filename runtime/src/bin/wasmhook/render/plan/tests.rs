@@ -84,6 +84,7 @@ fn plan(text: &str) -> Plan {
         script: None,
         shown: text.to_owned(),
         expand_env: false,
+        detach: false,
     };
     let native = PlanHook {
         fallback: Some("no such module: x.wasm".to_owned()),
