@@ -3,6 +3,7 @@
 mod acceptance;
 mod blueking;
 mod bring_along;
+mod commit_sync;
 mod dialects;
 mod divio;
 mod explained;

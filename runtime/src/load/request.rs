@@ -60,7 +60,8 @@ pub struct Request {
     /// Whether this is the first run of a container or machine: hooks run whatever commit ran last, and nobody waits for phases that run in
     /// the background then.
     pub at_start: bool,
-    /// Whether only a change of the commit is a reason to run: otherwise the run is skipped before it begins, and leaves no trace.
+    /// Whether only a change of the commit is a reason to run: otherwise the run is skipped before it begins, and leaves no trace. A plan or a
+    /// dry run doesn't ask.
     pub only_if_changed: bool,
     /// The file that holds the commit of the last success, in the place of the profile's or the ledger.
     pub commit_file: Option<PathBuf>,

@@ -7,6 +7,7 @@ mod refused;
 mod runtimes;
 mod stopped;
 mod stuck;
+mod watch;
 mod world;
 
 use wasmhook::Stop;

@@ -1,7 +1,7 @@
 //! An origin, a clone of it with two jobs, and a place to run the program in.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use wasmhook_tests::call::{Call, Ran, Running};
 use wasmhook_tests::{Place, Project};
@@ -88,6 +88,21 @@ impl Bed {
     /// A watch whose cycles follow one another quickly.
     pub fn follow(&self, args: &[&str]) -> Running {
         self.watch(&[&["--interval", "50ms"], args].concat()).spawn()
+    }
+
+    /// What a watch says in its platform's words until `enough` is said; then it is stopped.
+    #[track_caller]
+    pub fn dialect(&self, args: &[&str], variables: &[(&str, &str)], enough: impl Fn(&str) -> bool) -> String {
+        // To a file: nobody reads a pipe meanwhile.
+        let file = self.path("said");
+        let said = || std::fs::read_to_string(&file).unwrap_or_default();
+        let mut watch = self.watch(&[&["--dialect", "commit-sync"], args].concat()).command();
+        watch.envs(variables.iter().copied()).stdout(std::fs::File::create(&file).unwrap()).stderr(Stdio::null());
+        let mut watch = watch.spawn().unwrap();
+        wait(|| enough(&said()), said);
+        rustix::process::kill_process(rustix::process::Pid::from_child(&watch), rustix::process::Signal::TERM).unwrap();
+        assert_eq!(watch.wait().unwrap().code(), Some(143));
+        said()
     }
 
     pub fn status(&self) -> serde_json::Value {

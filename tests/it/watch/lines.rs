@@ -1,7 +1,6 @@
 //! The platform's own lines of a watch, as golden text; and how often it looks.
 
 use super::bed::{Bed, Jobs};
-use rustix::process::Signal;
 
 #[test]
 fn a11_s4_26_s4_33_a_start_and_its_cycles_in_the_platforms_own_lines() {
@@ -44,20 +43,26 @@ fn a12_s4_33_the_interval_is_thirty_seconds_unless_somebody_says_another() {
     ];
     for (args, variable, seconds) in cases {
         let bed = Bed::plain();
-        let watch = bed.watch(&[&["--dialect", "commit-sync"], args].concat()).env("GITHUB_SYNC_INTERVAL", variable).spawn();
-        bed.wait_log(&["pre 1", "post 1"]);
-        bed.wait_runs(1);
-        watch.signal(Signal::TERM);
-        let ran = watch.wait().exits(143);
-        // The signal may come before it sleeps: then it never said how long.
-        let said = ran.stdout.lines().find(|line| line.contains("Waiting"));
-        assert!(said.is_none_or(|said| said == format!("[INFO] Waiting {seconds}s before next sync...")), "{args:?}: {}", ran.stdout);
+        let said = bed.dialect(args, &[("GITHUB_SYNC_INTERVAL", variable)], |said| said.contains("Waiting"));
+        assert!(said.contains(&format!("[INFO] Waiting {seconds}s before next sync...\n")), "{args:?}: {said}");
     }
     let bed = Bed::plain();
     for (args, variable) in [(&["--interval", "0"][..], ""), (&["--interval", "soon"], ""), (&["--from-env"], "often")] {
         let ran = bed.watch(args).env("GITHUB_SYNC_INTERVAL", variable).run().exits(2);
         assert!(ran.said().contains("nterval") || ran.said().contains("GITHUB_SYNC_INTERVAL"), "{}", ran.stderr);
     }
+}
+
+#[test]
+fn s4_29_cycles_that_fail_wait_longer_where_that_was_asked_for() {
+    let bed = Bed::plain();
+    let _ = bed.once().exits(0);
+    std::fs::rename(bed.path("origin"), bed.path("away")).unwrap();
+    let said = bed.dialect(&["--interval", "1s", "--backoff", "3s"], &[], |said| said.contains("Waiting 3s"));
+    let waits: Vec<_> = said.lines().filter(|line| line.contains("Waiting")).collect();
+    // Already the start couldn't ask the remote.
+    assert_eq!(waits, ["[INFO] Waiting 2s before next sync...", "[INFO] Waiting 3s before next sync..."]);
+    assert!(said.contains("[WARN] `git ls-remote` failed"), "{said}");
 }
 
 #[test]

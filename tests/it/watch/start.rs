@@ -93,6 +93,25 @@ fn s4_79_a_killed_watch_is_started_again_and_nobody_has_to_do_anything() {
 }
 
 #[test]
+fn s4_79_a_watch_that_is_killed_while_it_sleeps_or_while_a_post_job_runs_needs_nobody_either() {
+    for (post, asleep) in [("", true), (UNTIL_GO, false)] {
+        let bed = Bed::new(&Jobs { pre: "", post });
+        let watch = bed.watch(&["--interval", "1h", "--", "sleep", "600"]).spawn();
+        if asleep {
+            bed.wait_runs(1);
+        } else {
+            bed.wait_file("log/waiting");
+        }
+        watch.signal(Signal::KILL);
+        assert_eq!(watch.wait().code, 137);
+        bed.write("log/go", "");
+        let again = bed.watch(&["--once", "--", "sh", "-c", "exit 9"]).run().exits(9);
+        assert_eq!(bed.log(), ["pre 1", "post 1", "pre 1", "post 1"], "{}", again.stderr);
+        assert_eq!((again.said().contains("[run-died]"), &bed.status()["runs"][0]["status"]), (!asleep, &"success".into()));
+    }
+}
+
+#[test]
 fn once_with_an_application_is_one_start_and_its_end() {
     let bed = Bed::plain();
     let ran = bed.watch(&["--once", "--", "sh", "-c", "echo app >> ../log/log; exit 4"]).run().exits(4);
