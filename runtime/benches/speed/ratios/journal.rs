@@ -10,7 +10,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use wasmhook::ledger::sqlite::SqliteLedger;
 use wasmhook::ledger::{Durability, Key, Ledger, Target};
-use wasmhook::model::event::{Event, Finished, Place, Role, RunHeader, SCHEMA, What};
+use wasmhook::model::event::{Earlier, Event, Finished, Place, Role, RunHeader, SCHEMA, What};
 use wasmhook::model::id::{AppName, Digest, EnvironmentName, HookId, RunId, StepName};
 use wasmhook::model::outcome::{Outcome, Verdict};
 
@@ -51,6 +51,8 @@ impl Bench {
             plan_digest: Digest::of(b""),
             dry_run: false,
             resumes: None,
+            earlier: Earlier::default(),
+            trigger: None,
         };
         let mut events = vec![(event(0, What::RunStarted { header: Box::new(header), steps: Vec::new() }), None)];
         for hook in 0..HOOKS {
