@@ -24,6 +24,26 @@ fn every_builtin_reads_and_has_its_name() {
 }
 
 #[test]
+fn what_is_said_of_watching_is_looked_at() {
+    let text = builtin_text("commit-sync").unwrap();
+    assert_eq!(builtin("commit-sync").unwrap().watch.interval.as_deref(), Some("30s"), "A12, S4.33");
+    let cases = [
+        ("interval = \"30s\"", "interval = \"soon\"", "`interval`: "),
+        ("interval = \"30s\"", "interval = \"0\"", "`interval` is longer than nothing"),
+        ("interval = \"30s\"", "backoff = \"0s\"", "`backoff` is longer than nothing"),
+        ("interval = \"30s\"", "fetch_timeout = \"x\"", "`fetch_timeout`: "),
+        ("interval = \"30s\"", "every = \"30s\"", "`[watch]` has no key `every`"),
+        ("env = \"app\"", "env = \"app\"\ncommit_file = \"tmp/commit\"", "`commit_file` is the absolute path of a file"),
+        ("{seconds}s before", "{minutes}s before", "knows app, environment, tag, commit, seconds"),
+    ];
+    for (good, bad, message) in cases {
+        assert!(text.contains(good), "{good}");
+        let found = Profile::parse("own.toml", &text.replacen(good, bad, 1)).unwrap_err();
+        assert!(found.iter().any(|found| found.message.contains(message)), "{bad}: {found:?}");
+    }
+}
+
+#[test]
 fn the_default_profile_is_what_design_says() {
     let profile = builtin("default").unwrap();
     assert_eq!((profile.on_locked, profile.on_unknown, profile.env), (OnLocked::Wait, OnUnknown::Stop, EnvPolicy::Named));

@@ -28,7 +28,8 @@ fn a_profile_is_explained_as_a_table_of_its_steps() {
     {
         assert!(pagoda.contains(row), "{row}: {pagoda}");
     }
-    assert!(explain(&["commit-sync"]).contains("in the background at the start"));
+    let commit_sync = explain(&["commit-sync"]);
+    assert!(commit_sync.contains("in the background at the start") && commit_sync.contains("watched every"), "S4.33: {commit_sync}");
     assert!(explain(&["tenant-upgrade"]).contains("before the plan"), "facts too");
 }
 

@@ -158,3 +158,6 @@ fn said(text: Option<&str>) -> Result<Option<Duration>, LoadError> {
     let bad = |error| LoadError::Invalid(vec![Diagnostic::error(codes::BAD_PROFILE, format!("[watch]: {error}"))]);
     text.map(parse_duration).transpose().map_err(bad)
 }
+
+#[cfg(test)]
+mod tests;

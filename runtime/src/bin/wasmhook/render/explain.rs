@@ -130,6 +130,12 @@ fn of_all(profile: &Profile) -> Vec<(&'static str, String)> {
     if let Some(marker) = &profile.marker {
         rows.push(("marker", marker.clone()));
     }
+    if let Some(file) = &profile.commit_file {
+        rows.push(("last commit in", file.clone()));
+    }
+    if let Some(interval) = &profile.watch.interval {
+        rows.push(("watched every", interval.clone()));
+    }
     rows.extend(profile.aliases.iter().map(|alias| ("alias", format!("{} is {}", alias.path, alias.dir))));
     rows
 }
