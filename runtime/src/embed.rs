@@ -46,9 +46,9 @@ use crate::exec::in_code::{InCode, StepFn};
 use crate::ledger::lock::{Holder, Lock, LockError, NotEnded};
 use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{Ledger, LedgerError, Target};
-use crate::load::{self, Declared, LoadError, Previous, Probe, Request};
+use crate::load::{self, Declared, LoadError, Previous, Probe, Request, Settled};
 use crate::model::event::Status;
-use crate::model::id::{Commit, Digest, RunId, StepName};
+use crate::model::id::{Digest, RunId, StepName};
 use crate::model::policy::OnLocked;
 use crate::report::Report;
 use ledgers::Ledgers;
@@ -290,13 +290,13 @@ fn going_on(request: Request, ledger: Option<&dyn Ledger>, target: &Target) -> R
     Ok(Request { tag: if named { request.tag } else { base.plan.tag }, previous: Previous::AsItWas(base.plan.previous_version), ..request })
 }
 
-/// The commit of the last successful run, unless something was running when an engine died since: that runs whatever the commit.
-fn settled(ledger: Option<&dyn Ledger>, target: &Target) -> Result<Option<Commit>, LedgerError> {
-    let Some(ledger) = ledger else { return Ok(None) };
+/// What is settled: nothing is, where something was running when an engine died since.
+fn settled(ledger: Option<&dyn Ledger>, target: &Target) -> Result<Settled, LedgerError> {
+    let Some(ledger) = ledger else { return Ok(Settled::At(None)) };
     if !ledger.unresolved(target)?.is_empty() || ledger.unfinished(target)?.is_some() {
-        return Ok(None);
+        return Ok(Settled::No);
     }
-    Ok(ledger.last_success(target)?.and_then(|run| run.commit))
+    Ok(Settled::At(ledger.last_success(target)?.and_then(|run| run.commit)))
 }
 
 /// The version that is live, as the newest run left it: a run that failed half-way may have checked a tree out that isn't.

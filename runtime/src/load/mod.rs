@@ -23,7 +23,7 @@ pub use declare::{Declared, declare, profile};
 pub(crate) use environment::app_environment;
 pub use foreign::import;
 pub use prepare::{last_commit, prepare};
-pub(crate) use request::Previous;
+pub(crate) use request::{Previous, Settled};
 pub use request::{Probe, Request};
 
 use crate::diagnostic::Diagnostic;

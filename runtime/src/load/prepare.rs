@@ -3,6 +3,7 @@
 use super::checks::Preflight;
 use super::declare::{self, Declared};
 use super::files::{self, Files, Sources};
+use super::sources::Waiting;
 use super::within::Bounds;
 use super::{LoadError, Previous, Probe, Request, defaults, environment, found, scripts, sources};
 use crate::diagnostic::{Diagnostic, Located};
@@ -41,7 +42,10 @@ pub async fn prepare(declared: Declared, request: &Request, run: RunId, probe: &
     sources::refuse(&declared)?;
     let places = Sources { release: &source, given: &request.modules, max_module: max_module(&declared), probe };
     let mut files = files::read(&declared.manifest, &places).await?;
-    let elsewhere = sources::read(&declared, request, chosen.facts.commit.as_ref(), &places, &mut files).await?;
+    let last_commit = last_commit(Some(&declared.profile), request)?;
+    let settled = request.settled.commit(&last_commit);
+    let waiting = Waiting { commit: chosen.facts.commit.as_ref(), settled: settled.as_ref() };
+    let elsewhere = sources::read(&declared, request, waiting, &places, &mut files).await?;
     sayings.warnings.extend(elsewhere.warnings);
     let env = environment::app_environment(&declared, request)?;
     let gathered = Gathered { chosen: &chosen, files: &files, sources: &elsewhere.facts, env: &env, fetch: &fetch, sayings };
@@ -63,7 +67,7 @@ pub async fn prepare(declared: Declared, request: &Request, run: RunId, probe: &
         accept_moved_tag: request.accept_moved_tag,
         resume: request.resume,
         at_start: request.at_start,
-        last_commit: last_commit(Some(&declared.profile), request)?,
+        last_commit,
     })
 }
 

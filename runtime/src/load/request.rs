@@ -1,5 +1,6 @@
 //! What was asked for, as values: the command line of the program, or an embedder's fields.
 
+use crate::engine::LastCommit;
 use crate::manifest::HookDecl;
 use crate::manifest::import::Kind;
 use crate::model::id::{AppName, Commit, EnvironmentName, HookId, StepName, Tag};
@@ -79,10 +80,31 @@ pub struct Request {
     pub fetch: Option<Duration>,
     /// Where copies of repositories lie that hooks come from.
     pub(crate) mirrors: PathBuf,
-    /// The commit of the last successful run, if that left nothing open: hooks that wait for another don't run, and nothing is fetched for them.
-    pub(crate) settled: Option<Commit>,
+    /// What the ledger knows of what is settled.
+    pub(crate) settled: Settled,
     /// Directories that no grant may reach: the engine's own.
     pub(crate) protected: Vec<(&'static str, PathBuf)>,
+}
+
+/// Whether hooks that wait for another commit wait, as far as the ledger knows: nothing is fetched for them then.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) enum Settled {
+    /// A run died, or something that it left isn't resolved: that runs whatever the commit.
+    #[default]
+    No,
+    /// Nothing is open. The commit of the last success, if the ledger is asked for it.
+    At(Option<Commit>),
+}
+
+impl Settled {
+    /// The commit for which hooks that wait for another need nothing.
+    pub(super) fn commit(&self, last: &LastCommit) -> Option<Commit> {
+        match (self, last) {
+            (Self::No, _) => None,
+            (Self::At(_), LastCommit::InFile { commit, .. }) => commit.clone(),
+            (Self::At(commit), LastCommit::InLedger) => commit.clone(),
+        }
+    }
 }
 
 /// What is known of the version that was live before.
@@ -136,7 +158,7 @@ impl Request {
             previous: Previous::default(),
             fetch: Some(Duration::from_mins(1)),
             mirrors: PathBuf::new(),
-            settled: None,
+            settled: Settled::default(),
             protected: Vec::new(),
         }
     }

@@ -39,6 +39,15 @@ pub(super) struct Elsewhere {
     pub warnings: Vec<Notice>,
 }
 
+/// Whether hooks that wait for another commit wait now.
+#[derive(Clone, Copy)]
+pub(super) struct Waiting<'a> {
+    /// The commit that is deployed.
+    pub commit: Option<&'a Commit>,
+    /// That of the last success, if nothing is open since.
+    pub settled: Option<&'a Commit>,
+}
+
 /// Reads every repository that a hook comes from; the bytes of what runs go to `files`. One that can't be read is a fact: its hooks can't run, and
 /// what that means is their phase's to say.
 ///
@@ -47,7 +56,7 @@ pub(super) struct Elsewhere {
 pub(super) async fn read(
     declared: &Declared,
     request: &Request,
-    commit: Option<&Commit>,
+    waiting: Waiting<'_>,
     places: &Sources<'_>,
     files: &mut Files,
 ) -> Result<Elsewhere, LoadError> {
@@ -58,7 +67,7 @@ pub(super) async fn read(
         if hooks.is_empty() {
             continue;
         }
-        let is_due = hooks.iter().any(|hook| is_due(hook, declared, request, commit));
+        let is_due = hooks.iter().any(|hook| is_due(hook, declared, request, waiting));
         let mut reader = Reader { source, hooks: &hooks, places, files, lacks: Vec::new() };
         let fact = match reader.read(request, is_due).await? {
             Ok(fact) => fact,
@@ -78,12 +87,12 @@ pub(super) async fn read(
 }
 
 /// Whether a hook may run now, as far as that is known before the plan: what would be skipped anyway is no reason to ask a remote.
-fn is_due(hook: &HookDecl, declared: &Declared, request: &Request, commit: Option<&Commit>) -> bool {
+fn is_due(hook: &HookDecl, declared: &Declared, request: &Request, waiting: Waiting<'_>) -> bool {
     let Some(phase) = hook.phase.as_ref().map(|at| &at.value).or(declared.profile.default_phase.as_ref()) else { return true };
     let selection = Selection { phases: request.phases.clone(), only: request.only.clone() };
     let of_phase = declared.profile.phases().find(|(name, _)| *name == phase).map_or(Gate::None, |(_, policy)| policy.gate);
     let waits = hook.once.is_none() && of_phase == Gate::CommitChanged && !request.at_start;
-    let is_settled = waits && commit.is_some() && commit == request.settled.as_ref();
+    let is_settled = waits && waiting.commit.is_some() && waiting.commit == waiting.settled;
     hook.enabled && !is_settled && selection.takes(phase, &hook.id.value)
 }
 

@@ -148,3 +148,18 @@ fn s4_18_a_job_after_the_start_has_a_folder_or_starts_at_the_root() {
         assert!(app.read("log").replace('\n', " ").trim_end().ends_with(said.trim_end()), "{folder:?}: {}", app.read("log"));
     }
 }
+
+#[test]
+fn where_a_file_keeps_the_commit_the_file_says_whether_the_jobs_are_asked_for() {
+    let (place, jobs) = (Place::new(), jobs());
+    let app = app(&jobs, "web", "");
+    let file = tempfile::tempdir().unwrap();
+    let run = || run(&place, &app, &["--commit-file", file.path().join("commit").to_str().unwrap()]).exits(0);
+    let _ = run();
+    let _ = run();
+    assert_eq!(app.read("log").lines().count(), 1, "the second waits for another commit");
+    std::fs::remove_file(file.path().join("commit")).unwrap();
+    jobs.push(&[("lib/word.sh", "WORD=two\n")]);
+    let _ = run();
+    assert_eq!(app.read("log"), "one web in migrations\ntwo web in migrations\n", "a container that lost its file begins anew");
+}
