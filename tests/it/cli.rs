@@ -21,3 +21,4 @@ mod run;
 mod selectors;
 mod shown;
 mod signals;
+mod wait;

@@ -8,6 +8,7 @@ use crate::model::backup::LastingEffect;
 use crate::model::grant::DirMode;
 use crate::model::id::{AppName, HookId, ServiceName, StepName};
 use crate::model::policy::{FallbackWhen, OnChange, Resume, Sandbox};
+use crate::model::wait::WaitFor;
 use schemars::{JsonSchema, generate::SchemaSettings};
 
 /// `wasmhook.toml`.
@@ -122,6 +123,10 @@ pub(super) struct HookDoc {
     pub(super) effects: Vec<LastingEffect>,
     /// Directories that are copied before it starts; paths as in `dirs`.
     pub(super) backup: Option<Located<Vec<Located<String>>>>,
+    /// Where somebody has to answer before it starts: `http://HOST[:PORT][/PATH]`, or `tcp://HOST:PORT`.
+    pub(super) wait_for: Option<Located<WaitFor>>,
+    /// For how long it waits; a minute if absent.
+    pub(super) wait_timeout: Option<Located<DurationText>>,
     /// What says whether it took: it sees what the hook wrote before that is committed, and can change nothing.
     pub(super) verify: Option<Located<SiblingDoc>>,
     /// What takes it back when the run, or the deployment that it is part of, fails.
@@ -131,9 +136,9 @@ document!(HookDoc, "`[[hook]]`", {
     id: expected, label: optional, phase: sound, service: optional, wasm: sound, run: sound, shell: optional, args: optional,
     cwd: optional, dirs: optional, env: optional, set: optional, limits: flat, once: optional, on_change: optional, idempotent: optional,
     allow_failure: optional, enabled: optional, sandbox: optional, fallback: sound, effects: optional, backup: sound,
-    verify: sound, revert: sound,
+    wait_for: sound, wait_timeout: sound, verify: sound, revert: sound,
 } later {
-    "net": "network access (`net`)", "secrets": "`secrets`", "wait_for": "`wait_for`",
+    "net": "network access (`net`)", "secrets": "`secrets`",
 });
 
 /// Limits, in the table of what they limit.
@@ -235,6 +240,9 @@ pub(super) struct PolicyDoc {
     pub(super) limits: LimitsDoc,
     /// The weakest confinement that a hook may ask for.
     pub(super) sandbox: Option<Sandbox>,
+    /// Where else than on this machine `wait_for` may ask: `HOST:PORT`, or `HOST:*`.
+    #[schemars(default)]
+    pub(super) wait_for: Vec<Located<String>>,
     /// Whether a hook with `effects` needs a `backup`.
     #[schemars(default)]
     pub(super) require_backup: bool,
@@ -245,7 +253,7 @@ pub(super) struct PolicyDoc {
     pub(super) backup_keep: Option<Located<u32>>,
 }
 document!(PolicyDoc, "`[policy]`", {
-    dirs: optional, env: optional, limits: flat, sandbox: optional, require_backup: optional, backup_dir: optional, backup_keep: optional,
+    dirs: optional, env: optional, limits: flat, sandbox: optional, wait_for: optional, require_backup: optional, backup_dir: optional, backup_keep: optional,
 });
 
 /// `{ path, mode }` of a policy.

@@ -12,3 +12,4 @@ pub mod outcome;
 pub mod policy;
 pub(crate) mod text;
 pub mod units;
+pub mod wait;

@@ -72,6 +72,7 @@ impl Resolver<'_> {
                 .or_else(|| self.lacks(decl.revert.as_ref(), "revert")),
             effects: decl.effects.clone(),
             backup,
+            wait_for: self.wait_for(decl),
             verify: verify.flatten(),
             revert: revert.flatten(),
             grants,

@@ -33,6 +33,7 @@ fn hook() -> PlanHook {
         unusable: None,
         effects: vec![],
         backup: None,
+        wait_for: None,
         verify: None,
         revert: None,
     }
