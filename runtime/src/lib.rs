@@ -8,6 +8,7 @@ pub mod discover;
 mod document;
 #[cfg(feature = "wasm")]
 pub mod embed;
+mod endpoint;
 pub mod engine;
 pub mod exec;
 pub mod ledger;

@@ -23,3 +23,4 @@ mod run;
 mod selectors;
 mod shown;
 mod signals;
+mod wait;

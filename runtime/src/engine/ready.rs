@@ -1,18 +1,25 @@
-//! What comes before a start: the backup of what a hook changes for good. Nothing of the hook has run by then, and nothing is recorded of it.
+//! What comes before a start: waiting for what a hook needs, and the backup of what it changes for good. Nothing of the hook has run by then, and
+//! nothing is recorded of it.
 
+use super::keep::Done;
+use super::machine::At;
 use super::{Stages, target};
+use crate::endpoint::{self, NotReady};
 use crate::exec::{ExecError, Hold};
 use crate::model::event::{Place, What};
 use crate::model::id::RunId;
 use crate::model::outcome::{Cause, Outcome};
-use crate::plan::{Plan, PlanHook};
+use crate::model::wait::WaitPlan;
+use crate::plan::{Plan, PlanHook, PlanStepKind};
 use crate::stage::backup::{self, BackupError, Request, Taken};
 use std::path::PathBuf;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// What has to be done before one start.
 pub struct Before {
     place: Place,
+    wait: Option<WaitPlan>,
     backup: Option<Request>,
 }
 
@@ -40,33 +47,122 @@ impl Before {
             keep: backup.keep,
             disk: stages.disk.clone(),
         });
-        Self { place: place.clone(), backup }
+        Self { place: place.clone(), wait: hook.wait_for.clone(), backup }
     }
 
-    /// Does it, until `cancel` is cancelled. `hold` is kept as long as anything of it goes on.
+    /// Does it, until `cancel` is cancelled or the time to start is over. `hold` is kept as long as anything of it goes on.
     ///
     /// # Errors
     /// [`ExecError`] if the machinery failed; whatever else goes wrong is how the hook ended.
-    pub async fn get_ready(self, cancel: CancellationToken, hold: Hold, say: Say) -> Result<Readiness, ExecError> {
-        let Some(request) = self.backup else { return Ok(Readiness::Ready) };
-        let place = self.place;
-        let dirs: Vec<String> = request.dirs.iter().map(|dir| dir.display().to_string()).collect();
-        say(What::GettingReady { place: place.clone(), doing: format!("a backup of {}", dirs.join(", ")) });
-        let taken = tokio::task::spawn_blocking(move || {
-            let _hold = hold;
-            backup::take(&request, &|| cancel.is_cancelled())
-        });
-        match taken.await.map_err(|error| ExecError::new("taking a backup", error))? {
-            Ok(Taken { path, contents, left }) => {
-                say(What::BackedUp { place, dirs, path: Some(path.display().to_string()), contents });
-                for left in &left {
-                    say(old(left));
-                }
-                Ok(Readiness::Ready)
+    pub async fn get_ready(self, cancel: CancellationToken, hold: Hold, start_by: StartBy, say: Say) -> Result<Readiness, ExecError> {
+        let Self { place, wait, backup } = self;
+        if let Some(wait) = wait {
+            say(What::GettingReady { place: place.clone(), doing: format!("waiting for {wait}") });
+            let ended = tokio::select! {
+                biased;
+                () = cancel.cancelled() => Outcome::Cancelled,
+                () = start_by.passed() => start_by.outcome(format!("waiting for {}", wait.target)),
+                answer = endpoint::wait(&wait) => match answer {
+                    Ok(()) => Outcome::Succeeded,
+                    Err(last) => not_ready(&wait, &last),
+                },
+            };
+            if ended != Outcome::Succeeded {
+                return Ok(Readiness::Ended(ended));
             }
-            Err(BackupError::Stopped) => Ok(Readiness::Ended(Outcome::Cancelled)),
-            Err(error) => Ok(Readiness::Ended(Outcome::Failed { cause: Cause::Backup { message: error.to_string() } })),
         }
+        match backup {
+            Some(request) => back_up(place, request, (cancel, hold, start_by), say).await,
+            None => Ok(Readiness::Ready),
+        }
+    }
+}
+
+async fn back_up(
+    place: Place,
+    request: Request,
+    (cancel, hold, start_by): (CancellationToken, Hold, StartBy),
+    say: Say,
+) -> Result<Readiness, ExecError> {
+    let dirs: Vec<String> = request.dirs.iter().map(|dir| dir.display().to_string()).collect();
+    let doing = format!("a backup of {}", dirs.join(", "));
+    say(What::GettingReady { place: place.clone(), doing: doing.clone() });
+    let stop = cancel.clone();
+    let taken = tokio::task::spawn_blocking(move || {
+        let _hold = hold;
+        backup::take(&request, &|| stop.is_cancelled() || start_by.is_over())
+    });
+    match taken.await.map_err(|error| ExecError::new("taking a backup", error))? {
+        Ok(Taken { path, contents, left }) => {
+            say(What::BackedUp { place, dirs, path: Some(path.display().to_string()), contents });
+            for left in &left {
+                say(old(left));
+            }
+            Ok(Readiness::Ready)
+        }
+        Err(BackupError::Stopped) if cancel.is_cancelled() => Ok(Readiness::Ended(Outcome::Cancelled)),
+        Err(BackupError::Stopped) => Ok(Readiness::Ended(start_by.outcome(format!("taking {doing}")))),
+        Err(error) => Ok(Readiness::Ended(Outcome::Failed { cause: Cause::Backup { message: error.to_string() } })),
+    }
+}
+
+fn not_ready(wait: &WaitPlan, last: &NotReady) -> Outcome {
+    let cause = Cause::NotReady { what: wait.target.to_string(), waited_ms: wait.timeout_ms, last: last.to_string() };
+    Outcome::Failed { cause }
+}
+
+/// Until when something that is due has to start.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct StartBy(Option<(Instant, u64)>);
+
+impl StartBy {
+    /// From now on, as the step at `at` says.
+    #[must_use]
+    pub fn of(plan: &Plan, at: At) -> Self {
+        let PlanStepKind::Phase { policy, .. } = &plan.steps[at.step].kind else { return Self::default() };
+        let limit = policy.start_timeout().filter(|_| !at.revert);
+        Self(limit.and_then(|limit| Some((Instant::now().checked_add(limit)?, u64::try_from(limit.as_millis()).unwrap_or(u64::MAX)))))
+    }
+
+    /// Waits until then.
+    async fn passed(self) {
+        match self.0 {
+            Some((by, _)) => tokio::time::sleep_until(by).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn is_over(self) -> bool {
+        self.0.is_some_and(|(by, _)| Instant::now() >= by)
+    }
+
+    fn outcome(self, doing: String) -> Outcome {
+        let limit_ms = self.0.map_or(0, |(_, limit)| limit);
+        Outcome::Failed { cause: Cause::NotStarted { limit_ms, doing } }
+    }
+
+    /// Waits for the end of `work`, which is cancelled if it hasn't `begun` in time.
+    ///
+    /// # Errors
+    /// As `work`.
+    pub async fn hold(
+        self,
+        work: impl Future<Output = Result<Done, ExecError>>,
+        begun: &CancellationToken,
+        cancel: &CancellationToken,
+    ) -> Result<Done, ExecError> {
+        tokio::pin!(work);
+        tokio::select! {
+            biased;
+            done = &mut work => return done,
+            () = begun.cancelled() => return work.await,
+            () = self.passed() => cancel.cancel(),
+        }
+        let mut done = work.await?;
+        if !begun.is_cancelled() {
+            done.execution.outcome = self.outcome("loading it".to_owned());
+        }
+        Ok(done)
     }
 }
 

@@ -15,6 +15,7 @@ use crate::report::OutcomeWord;
 use std::sync::Mutex;
 
 mod backup;
+mod ready;
 mod resume;
 mod revert;
 mod verify;
@@ -58,6 +59,7 @@ fn hook(id: &str) -> PlanHook {
         unusable: None,
         effects: vec![],
         backup: None,
+        wait_for: None,
         verify: None,
         revert: None,
     }

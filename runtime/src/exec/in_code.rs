@@ -56,6 +56,7 @@ impl Executor for InCode {
                 (None, None) => return Err(ExecError::new("carrying out a step in code", format!("nobody gave code for {step}"))),
             };
             let started = Instant::now();
+            around.begun.cancel();
             let result = run(StepCall { env: job.env.iter().cloned().collect() });
             let deadline = async {
                 match job.limits.timeout() {

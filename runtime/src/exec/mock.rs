@@ -53,6 +53,7 @@ impl Executor for MockExecutor {
     fn execute<'a>(&'a self, job: &'a Job, around: Surroundings) -> Running<'a> {
         Box::pin(async move {
             self.calls.lock().map_err(|_| ExecError::new("recording the call", "a test panicked"))?.push(job.clone());
+            around.begun.cancel();
             around.output.line(Stream::Stdout, &format!("{} ran", job.name));
             let mut scripted = self.scripted.lock().map_err(|_| ExecError::new("reading the script", "a test panicked"))?;
             let next = scripted.get_mut(&job.name).filter(|queue| !queue.is_empty()).map(|queue| queue.remove(0));

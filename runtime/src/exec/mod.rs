@@ -44,6 +44,8 @@ pub struct Surroundings {
     pub staged: Vec<Staged>,
     /// Whether the job is only tried: nothing but its staged views and its private directories may change, and nothing but its output may leave.
     pub dry: bool,
+    /// Cancelled by the executor when the guest starts: everything is loaded and staged by then.
+    pub begun: CancellationToken,
 }
 
 /// What a job sees in the place of a granted directory whose writes, or the writes of others to it, are staged.
@@ -65,7 +67,7 @@ impl Surroundings {
     /// Surroundings in which nothing has to outlive the execution.
     #[must_use]
     pub fn new(output: Arc<dyn OutputSink>, cancel: CancellationToken) -> Self {
-        Self { output, cancel, hold: Hold::default(), staged: Vec::new(), dry: false }
+        Self { output, cancel, hold: Hold::default(), staged: Vec::new(), dry: false, begun: CancellationToken::new() }
     }
 
     /// The same, with the views of the directories whose writes are staged.

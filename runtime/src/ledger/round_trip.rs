@@ -118,6 +118,8 @@ fn cause() -> impl Strategy<Value = Cause> {
         }),
         text().prop_map(|needs| Cause::Unsupported { needs }),
         text().prop_map(|message| Cause::Backup { message }),
+        (any::<u64>(), text()).prop_map(|(limit_ms, doing)| Cause::NotStarted { limit_ms, doing }),
+        (text(), any::<u64>(), text()).prop_map(|(what, waited_ms, last)| Cause::NotReady { what, waited_ms, last }),
         text().prop_map(|what| Cause::NotAvailable { what }),
         vec(text(), 0..3).prop_map(|findings| Cause::Preflight { findings }),
         text().prop_map(|message| Cause::Spawn { message }),

@@ -86,6 +86,8 @@ fn declaration(hook: &FoundHook, discovery: &Discovery) -> Option<HookDecl> {
         fallback,
         effects: Vec::new(),
         backup: Vec::new(),
+        wait_for: None,
+        wait_timeout: None,
         verify: None,
         revert: None,
         origin: format!("{}/", discovery.folder),

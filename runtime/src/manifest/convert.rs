@@ -5,7 +5,7 @@ use super::schema::{DirDoc, HostStepDoc, LimitsDoc, PolicyDirDoc, PolicyDoc};
 use super::source;
 use super::{DirAsk, HostStepDecl, JOB_DIR, LimitsAsk, PolicyDecl};
 use crate::diagnostic::{Located, codes};
-use crate::document::{Pairs, Problems, error_at, quote};
+use crate::document::{DurationText, Pairs, Problems, error_at, quote};
 use crate::model::grant::{DirMode, OutputRef};
 use std::collections::HashSet;
 
@@ -181,6 +181,7 @@ pub(super) fn policy(doc: PolicyDoc, problems: &mut Problems) -> PolicyDecl {
         sandbox: doc.sandbox,
         programs: doc.programs.into_iter().filter(|dir| program_dir(dir, problems)).collect(),
         detach: doc.detach,
+        wait_for: doc.wait_for.into_iter().filter_map(|place| asked_place(place, problems)).collect(),
         require_backup: doc.require_backup,
         backup_dir: doc.backup_dir.and_then(|dir| backup_dir(dir, problems)),
         backup_keep: doc.backup_keep.as_ref().and_then(|keep| backup_keep(keep, problems)),
@@ -196,6 +197,33 @@ fn program_dir(dir: &Located<String>, problems: &mut Problems) -> bool {
         problems.push(error_at(dir, codes::BAD_PATH, message).help("write each directory as an entry of its own"));
     }
     good
+}
+
+/// `HOST:PORT`, or `HOST:*`.
+fn asked_place(place: Located<String>, problems: &mut Problems) -> Option<String> {
+    let is_port = |port: &str| port == "*" || port.parse::<u16>().is_ok_and(|port| port > 0);
+    if place.value.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && !host.contains('/') && is_port(port)) {
+        return Some(place.value);
+    }
+    let message = format!("{} is neither `HOST:PORT` nor `HOST:*`", quote(&place.value));
+    problems.push(error_at(&place, codes::BAD_VALUE, message));
+    None
+}
+
+/// For how long a hook waits; it has to wait for something.
+pub(super) fn wait_timeout(
+    written: Option<Located<DurationText>>,
+    waits: bool,
+    problems: &mut Problems,
+) -> Option<Located<std::time::Duration>> {
+    let time = written?.map(|text| text.0);
+    if !waits {
+        problems.push(error_at(&time, codes::NO_EFFECT, "`wait_timeout` has no effect without `wait_for`").help("remove it"));
+    } else if time.value.is_zero() {
+        let message = "`wait_timeout = 0` would wait for nothing";
+        problems.push(error_at(&time, codes::BAD_VALUE, message).help("leave it out for a minute"));
+    }
+    Some(time)
 }
 
 fn backup_dir(dir: Located<String>, problems: &mut Problems) -> Option<String> {

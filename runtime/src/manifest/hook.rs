@@ -31,6 +31,7 @@ pub(super) fn hook(doc: Located<HookDoc>, origin: &str, problems: &mut Problems)
     let dirs = std::mem::take(&mut doc.dirs).into_iter().filter_map(|dir| convert::dir(dir, problems)).collect();
     let limits = convert::limits(std::mem::take(&mut doc.limits), problems);
     let backup = convert::backup(doc.backup.take(), problems);
+    let wait_timeout = convert::wait_timeout(doc.wait_timeout.take(), doc.wait_for.is_some(), problems);
     let id = doc.id.take()?;
     let (guest, args) = with_args(main?, std::mem::take(&mut doc.args), fallback.as_ref());
     Some(HookDecl {
@@ -56,6 +57,8 @@ pub(super) fn hook(doc: Located<HookDoc>, origin: &str, problems: &mut Problems)
         fallback,
         effects: doc.effects,
         backup,
+        wait_for: doc.wait_for,
+        wait_timeout,
         verify,
         revert,
         origin: origin.to_owned(),

@@ -5,6 +5,7 @@ use crate::model::backup::LastingEffect;
 use crate::model::grant::DirMode;
 use crate::model::id::{HookId, SourceName, StepName};
 use crate::model::policy::OnChange;
+use crate::model::wait::WaitFor;
 use std::time::Duration;
 
 /// Where such a hook comes from, as plans and lists show it.
@@ -47,6 +48,8 @@ impl HookDecl {
             fallback: None,
             effects: Vec::new(),
             backup: Vec::new(),
+            wait_for: None,
+            wait_timeout: None,
             verify: None,
             revert: None,
             origin: ORIGIN.to_owned(),
@@ -144,6 +147,18 @@ impl HookDecl {
     pub fn backup(mut self, path: impl Into<String>) -> Self {
         self.backup.push(Located::nowhere(path.into()));
         self
+    }
+
+    /// Somebody has to answer there before it starts, within [`WAIT_TIMEOUT`](super::WAIT_TIMEOUT) if nothing else is said.
+    #[must_use]
+    pub fn wait_for(self, target: WaitFor) -> Self {
+        Self { wait_for: Some(Located::nowhere(target)), ..self }
+    }
+
+    /// For how long it waits at most.
+    #[must_use]
+    pub fn wait_timeout(self, time: Duration) -> Self {
+        Self { wait_timeout: Some(Located::nowhere(time)), ..self }
     }
 
     /// What says whether it took, with its grants but unable to change anything.

@@ -1,6 +1,8 @@
-//! Values of the manifest that are neither plain TOML types nor words of the model: commands, and the part of a set that this version has.
+//! Values of the manifest that are neither plain TOML types nor words of the model: commands and addresses.
 
-use crate::document::{Problems, Read, Value};
+use crate::diagnostic::{Diagnostic, codes};
+use crate::document::{Problems, Read, Value, not_available, quote};
+use crate::model::wait::{WaitFor, WaitForError};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
 use toml::de::DeValue;
@@ -24,6 +26,24 @@ impl Read for CommandLine {
                 None
             }
         }
+    }
+}
+
+impl Read for WaitFor {
+    fn read(value: &Value<'_>, problems: &mut Problems) -> Option<Self> {
+        let text = value.text("an address", problems)?;
+        let (finding, help) = match text.parse() {
+            Ok(wait_for) => return Some(wait_for),
+            Err(error @ WaitForError::Https) => {
+                (not_available(&error.to_string()), "wait for its port: `tcp://HOST:PORT`, or ask over `http`")
+            }
+            Err(error) => {
+                let message = format!("{}: {}: {error}", quote(value.name), quote(text));
+                (Diagnostic::error(codes::BAD_VALUE, message), "write, for example, `http://localhost:8000/healthz`")
+            }
+        };
+        problems.push(finding.at(value.at(problems)).help(help));
+        None
     }
 }
 

@@ -35,6 +35,7 @@ use crate::model::grant::DirMode;
 use crate::model::id::{AppName, HookId, ServiceName, SourceName, StepName};
 use crate::model::policy::{FallbackWhen, OnChange, Resume, Sandbox};
 use crate::model::source::{GitUrl, Revision};
+use crate::model::wait::WaitFor;
 use std::time::Duration;
 
 /// The largest file that is read, in bytes: a loader refuses more before it reads it.
@@ -118,6 +119,10 @@ pub struct HookDecl {
     pub effects: Vec<LastingEffect>,
     /// `backup`: directories that are copied before it starts; paths as in `dirs`.
     pub backup: Vec<Located<String>>,
+    /// `wait_for`: where somebody has to answer before it starts.
+    pub wait_for: Option<Located<WaitFor>>,
+    /// `wait_timeout`: for how long; [`WAIT_TIMEOUT`] if absent.
+    pub wait_timeout: Option<Located<Duration>>,
     /// `verify`: what says whether it took, under its own grants, read-only, and its own limits.
     pub verify: Option<Located<GuestDecl>>,
     /// `revert`: what takes it back, under its own grants and limits.
@@ -231,6 +236,8 @@ pub struct PolicyDecl {
     pub programs: Vec<Located<String>>,
     /// Whether a hook may leave processes behind; absent: not, in a file of its own.
     pub detach: Option<bool>,
+    /// Where else than on this machine `wait_for` may ask: `HOST:PORT`, or `HOST:*`.
+    pub wait_for: Vec<String>,
     /// Whether a hook with `effects` needs a `backup`.
     pub require_backup: bool,
     /// Where backups are kept: an absolute path; absent: the state directory.
@@ -238,6 +245,9 @@ pub struct PolicyDecl {
     /// Of how many runs backups are kept; absent: [`BACKUPS_KEPT`].
     pub backup_keep: Option<u32>,
 }
+
+/// For how long a hook waits for what it needs, if it doesn't say.
+pub const WAIT_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Of how many runs of an application in an environment backups are kept, if the policy doesn't say.
 pub const BACKUPS_KEPT: u32 = 10;

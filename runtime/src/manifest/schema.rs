@@ -8,6 +8,7 @@ use crate::model::backup::LastingEffect;
 use crate::model::grant::DirMode;
 use crate::model::id::{AppName, HookId, ServiceName, SourceName, StepName};
 use crate::model::policy::{FallbackWhen, OnChange, Resume, Sandbox};
+use crate::model::wait::WaitFor;
 use schemars::{JsonSchema, generate::SchemaSettings};
 
 /// `wasmhook.toml`.
@@ -129,6 +130,10 @@ pub(super) struct HookDoc {
     pub(super) effects: Vec<LastingEffect>,
     /// Directories that are copied before it starts; paths as in `dirs`.
     pub(super) backup: Option<Located<Vec<Located<String>>>>,
+    /// Where somebody has to answer before it starts: `http://HOST[:PORT][/PATH]`, or `tcp://HOST:PORT`.
+    pub(super) wait_for: Option<Located<WaitFor>>,
+    /// For how long it waits; a minute if absent.
+    pub(super) wait_timeout: Option<Located<DurationText>>,
     /// What says whether it took: it sees what the hook wrote before that is committed, and can change nothing.
     pub(super) verify: Option<Located<SiblingDoc>>,
     /// What takes it back when the run, or the deployment that it is part of, fails.
@@ -138,9 +143,9 @@ document!(HookDoc, "`[[hook]]`", {
     id: expected, label: optional, phase: sound, service: optional, source: sound, wasm: sound, run: sound, shell: optional, args: optional,
     cwd: optional, dirs: optional, env: optional, set: optional, limits: flat, once: optional, on_change: optional, idempotent: optional,
     allow_failure: optional, enabled: optional, sandbox: optional, detach: optional, fallback: sound, effects: optional, backup: sound,
-    verify: sound, revert: sound,
+    wait_for: sound, wait_timeout: sound, verify: sound, revert: sound,
 } later {
-    "net": "network access (`net`)", "secrets": "`secrets`", "wait_for": "`wait_for`",
+    "net": "network access (`net`)", "secrets": "`secrets`",
 });
 
 /// Limits, in the table of what they limit.
@@ -266,6 +271,9 @@ pub(super) struct PolicyDoc {
     pub(super) programs: Vec<Located<String>>,
     /// Whether a hook may leave processes behind (`detach`); not, if absent, in a file of its own.
     pub(super) detach: Option<bool>,
+    /// Where else than on this machine `wait_for` may ask: `HOST:PORT`, or `HOST:*`.
+    #[schemars(default)]
+    pub(super) wait_for: Vec<Located<String>>,
     /// Whether a hook with `effects` needs a `backup`.
     #[schemars(default)]
     pub(super) require_backup: bool,
@@ -277,7 +285,7 @@ pub(super) struct PolicyDoc {
 }
 document!(PolicyDoc, "`[policy]`", {
     dirs: optional, env: optional, sources: sound, limits: flat, sandbox: optional, programs: optional, detach: optional,
-    require_backup: optional, backup_dir: optional, backup_keep: optional,
+    wait_for: optional, require_backup: optional, backup_dir: optional, backup_keep: optional,
 });
 
 /// `{ path, mode }` of a policy.

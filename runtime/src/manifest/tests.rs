@@ -107,6 +107,8 @@ fn every_key_of_a_hook_arrives() {
     assert_eq!((hook.once, hook.on_change), (Some(false), Some(OnChange::Rerun)));
     assert!(hook.idempotent && hook.allow_failure && hook.enabled);
     assert_eq!((limit(hook.sandbox.as_ref()), hook.origin.as_str()), (Some(Sandbox::Strict), "wasmhook.toml"));
+    assert_eq!(hook.wait_for.as_ref().unwrap().value.to_string(), "http://localhost:8000/healthz");
+    assert_eq!(limit(hook.wait_timeout.as_ref()), Some(Duration::from_secs(30)));
     assert_eq!(hook.effects, [LastingEffect::Db]);
     assert_eq!(hook.backup.iter().map(|dir| dir.value.as_str()).collect::<Vec<_>>(), ["$DATA_DIR"]);
     let fallback = hook.fallback.as_ref().unwrap();
@@ -151,9 +153,10 @@ fn every_key_of_the_other_tables_arrives() {
     assert_eq!(policy.dirs.as_ref().map(Vec::len), Some(2));
     assert_eq!(policy.env.as_deref(), Some(["GREETING", "APP_*"].map(str::to_owned).as_slice()));
     assert_eq!((policy.sandbox, limit(policy.limits.cpu_time.as_ref())), (Some(Sandbox::BestEffort), Some(Duration::from_mins(10))));
+    assert_eq!(policy.wait_for, ["db.internal:5432", "cache.internal:*"]);
     assert_eq!((policy.require_backup, policy.backup_dir.as_deref(), policy.backup_keep), (true, Some("/var/backups/shop"), Some(5)));
     let (name, step) = &manifest.host_steps[0];
-    assert_eq!((name.value.as_str(), name.at.to_string().as_str()), ("deploy", "wasmhook.toml:34:12"));
+    assert_eq!((name.value.as_str(), name.at.to_string().as_str()), ("deploy", "wasmhook.toml:35:12"));
     assert_eq!(step.run.value, GuestDecl::Native { argv: vec!["./deploy.sh".to_owned(), "{tag}".to_owned()], shell: false });
     assert_eq!((step.cwd.as_deref(), step.env.join(","), step.set.len()), (Some("ops"), "GREETING".to_owned(), 1));
     assert_eq!(

@@ -14,3 +14,4 @@ pub mod source;
 pub(crate) mod text;
 pub mod tree;
 pub mod units;
+pub mod wait;

@@ -299,6 +299,22 @@ pub enum Cause {
         /// Where what the hook wrote is kept.
         kept: String,
     },
+    /// It was due, and not started within the phase's `start_timeout`.
+    NotStarted {
+        /// The limit, in milliseconds.
+        limit_ms: u64,
+        /// What was still going on: `waiting for tcp://db:5432`, `loading it`.
+        doing: String,
+    },
+    /// What it waits for didn't answer in time: it was not started.
+    NotReady {
+        /// Where: `http://localhost:8000/healthz`.
+        what: String,
+        /// For how long it was waited, in milliseconds.
+        waited_ms: u64,
+        /// What was wrong the last time.
+        last: String,
+    },
     /// What it changes for good could not be copied before: it was not started.
     Backup {
         /// What went wrong, where, and the way out.
@@ -372,6 +388,14 @@ impl fmt::Display for Cause {
             Self::Unresolved => f.write_str("it was running when the engine died"),
             Self::Conflict { message, kept } => {
                 write!(f, "conflict: {message}; nothing was committed, and what the hook wrote is kept in {kept}")
+            }
+            Self::NotStarted { limit_ms, doing } => {
+                let limit = super::units::show_duration(std::time::Duration::from_millis(*limit_ms));
+                write!(f, "not started within {limit} (start_timeout): it was still {doing}")
+            }
+            Self::NotReady { what, waited_ms, last } => {
+                let waited = super::units::show_duration(std::time::Duration::from_millis(*waited_ms));
+                write!(f, "{what} was not ready within {waited}: {last}; it was not started")
             }
             Self::Backup { message } => write!(f, "no backup: {message}; it was not started"),
             Self::Stage { message } => write!(f, "staging: {message}"),

@@ -85,6 +85,7 @@ fn hook(place: &Place, before: &PlanHook, now: &PlanHook) -> Option<String> {
         (before.grants != now.grants, "grants"),
         (before.limits != now.limits, "limits"),
         (before.backup != now.backup || before.effects != now.effects, "effects or backup"),
+        (before.wait_for != now.wait_for, "what it waits for"),
         (before.selected != now.selected, "selection"),
         (before.enabled != now.enabled, "enabled"),
     ];

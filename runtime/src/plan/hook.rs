@@ -87,6 +87,7 @@ impl Resolver<'_> {
                 .or_else(|| self.lacks(decl, decl.revert.as_ref(), "revert")),
             effects: decl.effects.clone(),
             backup,
+            wait_for: self.wait_for(decl),
             verify: verify.flatten(),
             revert: revert.flatten(),
             grants,

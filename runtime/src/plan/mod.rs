@@ -13,6 +13,7 @@ mod resolve;
 mod source;
 #[cfg(test)]
 mod tests;
+mod wait;
 
 pub use given::{FileFact, Given, PlanError, Selection, SourceFact};
 pub use hook::script_path;
@@ -25,6 +26,7 @@ use crate::model::id::{AppName, Commit, Digest, EnvironmentName, HookId, Instanc
 use crate::model::limits::Limits;
 use crate::model::policy::{OnChange, OnLocked, OnUnknown, Sandbox};
 use crate::model::source::HookSource;
+use crate::model::wait::WaitPlan;
 use crate::profile::{Fact, HostPolicy, PhasePolicy};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -175,6 +177,9 @@ pub struct PlanHook {
     /// What is copied before it starts.
     #[serde(default)]
     pub backup: Option<BackupPlan>,
+    /// What it waits for before it starts.
+    #[serde(default)]
+    pub wait_for: Option<WaitPlan>,
     /// What says whether it took.
     #[serde(default)]
     pub verify: Option<PlanSibling>,
@@ -210,7 +215,18 @@ impl PlanHook {
     pub fn with(&self, sibling: &PlanSibling) -> Self {
         let PlanSibling { guest, limits } = sibling.clone();
         let digest = Digest::of_json(&guest);
-        Self { guest, limits, digest, fallback: None, unusable: None, backup: None, verify: None, revert: None, ..self.clone() }
+        Self {
+            guest,
+            limits,
+            digest,
+            fallback: None,
+            unusable: None,
+            backup: None,
+            wait_for: None,
+            verify: None,
+            revert: None,
+            ..self.clone()
+        }
     }
 
     /// Whether it changes something that nothing here can take back.
@@ -228,7 +244,7 @@ impl PlanHook {
     /// Whether something comes before its start.
     #[must_use]
     pub fn gets_ready(&self) -> bool {
-        self.backup.is_some()
+        self.backup.is_some() || self.wait_for.is_some()
     }
 
     /// Whether it can change something outside of itself as it runs: a live directory, or anything a process does.

@@ -114,6 +114,22 @@ fn directories_are_found_from_the_roots_and_keep_their_path_inside() {
     );
 }
 
+#[test]
+fn s4_67_a_hook_waits_on_this_machine_or_where_the_policy_allows() {
+    let waits = |address: &str| world(&format!("{HOOK}wait_for = \"{address}\"\nwait_timeout = \"90s\""));
+    let hook = waits("http://localhost:8000/healthz").hooks().remove(0);
+    let wait = hook.wait_for.clone().unwrap();
+    assert_eq!((wait.to_string().as_str(), wait.anywhere), ("http://localhost:8000/healthz (at most 1m30s)", false));
+    assert!(hook.gets_ready());
+    let denials = waits("tcp://db:5432").denials();
+    assert_eq!((denials[0].capability, denials[0].allow.as_str()), (Capability::Net, "[policy] wait_for = [\"db:5432\"]"));
+    for (allowed, target) in [("db:5432", "tcp://db:5432"), ("DB:*", "http://db:1/x"), ("[fe80::1]:9", "tcp://[fe80::1]:9")] {
+        let hook = waits(target).policy(&format!("[policy]\nwait_for = [\"{allowed}\"]")).hooks().remove(0);
+        assert!(hook.wait_for.unwrap().anywhere, "{allowed}");
+    }
+    assert_eq!(waits("tcp://db:5433").policy("[policy]\nwait_for = [\"db:5432\"]").denials().len(), 1);
+}
+
 fn irreversible(lines: &str) -> World {
     world(&format!("{HOOK}effects = [\"db\"]\n{lines}"))
 }

@@ -237,6 +237,9 @@ pub struct PhasePolicy {
     /// Whether the plan warns of hooks that state no timeout.
     #[serde(default)]
     pub warn_default_timeout: bool,
+    /// From the moment a hook is due to its start: waiting for what it needs, its backup, staging and loading (`"300s"`); no limit if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_timeout: Option<String>,
     /// Limits unless the hook says otherwise.
     #[serde(default)]
     pub limits: ProfileLimits,
@@ -327,6 +330,12 @@ impl ProfileLimits {
 }
 
 impl PhasePolicy {
+    /// From the moment a hook is due to its start.
+    #[must_use]
+    pub fn start_timeout(&self) -> Option<Duration> {
+        self.start_timeout.as_deref().and_then(|text| parse_duration(text).ok())
+    }
+
     /// Whether it has its turn also after an abort: always, or because something failed.
     #[must_use]
     pub fn runs_after_an_abort(&self) -> bool {

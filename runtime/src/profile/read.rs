@@ -59,7 +59,7 @@ document!(DiscoveredDir, "`dirs`", { path: required, mode: required } check disc
 document!(PhasePolicy, "a phase", {
     title: required, about: optional, defined_in: optional, on_failure: optional, on_timeout: optional, gate: optional, scope: optional,
     files: optional, background: optional, always: optional, when: optional, after_failure: optional, env: optional, dirs: optional, app_read_only: optional, app_wide: optional,
-    warn_default_timeout: optional, limits: optional, lines: optional, dialect: optional, left_half_way: optional,
+    warn_default_timeout: optional, start_timeout: optional, limits: optional, lines: optional, dialect: optional, left_half_way: optional,
 } check phase);
 
 document!(HostPolicy, "a host step", {
@@ -318,6 +318,10 @@ fn phase(read: &PhasePolicy, table: &Table<'_>, problems: &mut Problems) {
     if read.background != Background::No && (read.always || read.when == When::Failed) {
         let message = "a phase that runs after an abort is waited for: nothing comes after it that could run meanwhile".to_owned();
         report(codes::BAD_VALUE, message, "background", table, problems);
+    }
+    unit(("start_timeout", read.start_timeout.as_deref()), |text| parse_duration(text).err(), table, problems);
+    if read.start_timeout().is_some_and(|time| time.is_zero()) {
+        report(codes::BAD_VALUE, "`start_timeout = \"0\"` lets nothing start".to_owned(), "start_timeout", table, problems);
     }
     let lines = &read.lines;
     for template in [&lines.begin, &lines.done, &lines.failed, &lines.tolerated].into_iter().flatten() {

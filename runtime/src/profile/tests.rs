@@ -280,3 +280,14 @@ fn each_profile_says_which_step_makes_a_version_live() {
         assert_eq!(live, [step], "{name}");
     }
 }
+
+#[test]
+fn a6_a29_blueking_gives_a_command_five_minutes_to_start_and_replaces_a_run_after_fifteen() {
+    let blueking = builtin("blueking").unwrap();
+    assert_eq!(blueking.stale_after(), Some(Duration::from_mins(15)));
+    let start = |name: &str| blueking.phases().find(|(phase, _)| phase.as_str() == name).and_then(|(_, policy)| policy.start_timeout());
+    assert_eq!((start("pre-release"), start("pre-build")), (Some(Duration::from_mins(5)), None));
+    for other in BUILTIN_NAMES.iter().filter(|name| **name != "blueking") {
+        assert_eq!(builtin(other).unwrap().stale_after(), None, "{other}: only where the profile says so");
+    }
+}

@@ -175,7 +175,13 @@ fn cause_word(outcome: &Outcome) -> Option<CauseWord> {
             Cause::Unsupported { .. } | Cause::NotAvailable { .. } => Some(CauseWord::Unsupported),
             Cause::Preflight { .. } => Some(CauseWord::Preflight),
             Cause::Spawn { .. } => Some(CauseWord::Spawn),
-            Cause::NotVerified { .. } | Cause::Unresolved | Cause::Conflict { .. } | Cause::Backup { .. } | Cause::Stage { .. } => None,
+            Cause::NotVerified { .. }
+            | Cause::Unresolved
+            | Cause::Conflict { .. }
+            | Cause::Backup { .. }
+            | Cause::NotReady { .. }
+            | Cause::NotStarted { .. }
+            | Cause::Stage { .. } => None,
         },
         Outcome::Succeeded | Outcome::Skipped { .. } | Outcome::Cancelled | Outcome::Unknown => None,
     }

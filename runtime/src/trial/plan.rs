@@ -128,6 +128,8 @@ fn declared(file: &CaseFile) -> Result<HookDecl, NameError> {
         fallback: None,
         effects: Vec::new(),
         backup: Vec::new(),
+        wait_for: None,
+        wait_timeout: None,
         verify: None,
         revert: None,
         origin: file.name.clone(),

@@ -59,7 +59,7 @@ fn manifest_keys_of_later_versions() {
     let cases = [
         (hook("net = [\"db:5432\"]"), "`net`"),
         (hook("secrets = [\"token\"]"), "`secrets`"),
-        (hook("wait_for = \"tcp:80\""), "`wait_for`"),
+        (hook("wait_for = \"https://localhost\""), "`https` in `wait_for`"),
     ];
     for (lines, key) in cases {
         let project = Project::new(&lines).file("ok.wat", "(module (func (export \"_start\")))").file("d/x", "");

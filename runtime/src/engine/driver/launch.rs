@@ -5,6 +5,7 @@ use crate::engine::job;
 use crate::engine::keep::{self, Done, Verify};
 use crate::engine::lifecycle;
 use crate::engine::machine::{At, Decision};
+use crate::engine::ready::StartBy;
 use crate::exec::{Executor, OutputSink, Surroundings};
 use crate::model::event::Place;
 use crate::model::grant::{Capability, Denial};
@@ -59,12 +60,15 @@ impl Driver<'_, '_> {
             Err(cause) => return self.ended(at, Execution::not_started(Outcome::Failed { cause })),
         };
         let executor = self.executor(&job);
+        let start_by = self.start_by.remove(&at).unwrap_or_else(|| StartBy::of(self.setting.plan, at));
         let news = self.news.clone();
-        let around = Surroundings::new(Arc::new(Forward { at, news: news.clone() }), cancel).holding(self.setting.hold.clone());
+        let around = Surroundings::new(Arc::new(Forward { at, news: news.clone() }), cancel.clone()).holding(self.setting.hold.clone());
         let around = if self.setting.keep.is_dry() { around.dry() } else { around };
         let span = tracing::info_span!("attempt", place = %place, attempt, outcome = tracing::field::Empty);
         let task = async move {
-            let done = keep::carry_out(&*executor, &job, around, stagings, verify.as_ref()).await;
+            let begun = around.begun.clone();
+            let work = keep::carry_out(&*executor, &job, around, stagings, verify.as_ref());
+            let done = start_by.hold(work, &begun, &cancel).await;
             if let Ok(done) = &done {
                 tracing::Span::current().record("outcome", done.execution.outcome.word());
             }

@@ -13,7 +13,7 @@ use super::job::Supplies;
 use super::journal::Journal;
 use super::keep::{self, Done, Held, Keep};
 use super::machine::{At, Effect, Input, LockState, Machine};
-use super::ready::Readiness;
+use super::ready::{Readiness, StartBy};
 use super::stop::Stop;
 use super::{Checks, Executors, lifecycle};
 use crate::exec::{ExecError, Hold};
@@ -89,6 +89,7 @@ pub async fn drive(machine: Machine, setting: Setting<'_>, journal: &mut Journal
         news,
         tasks: JoinSet::new(),
         cancels: BTreeMap::new(),
+        start_by: BTreeMap::new(),
         executions: BTreeMap::new(),
         held: Held::default(),
         step_outputs: BTreeMap::new(),
@@ -126,6 +127,8 @@ struct Driver<'a, 'j> {
     news: mpsc::UnboundedSender<News>,
     tasks: JoinSet<()>,
     cancels: BTreeMap<At, CancellationToken>,
+    /// Until when what is getting ready has to start.
+    start_by: BTreeMap<At, StartBy>,
     executions: BTreeMap<At, Done>,
     /// What may be let go, or said of hooks, once something else is durable.
     held: Held,

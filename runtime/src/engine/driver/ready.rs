@@ -3,7 +3,7 @@
 use super::{Driver, News};
 use crate::engine::lifecycle;
 use crate::engine::machine::At;
-use crate::engine::ready::{Before, Readiness, would_back_up};
+use crate::engine::ready::{Before, Readiness, StartBy, would_back_up};
 use crate::ledger::{Durability, LedgerError};
 use crate::model::event::What;
 use crate::model::job::Execution;
@@ -27,6 +27,8 @@ impl Driver<'_, '_> {
             return self.ready(at);
         }
         let before = Before::of(self.setting.plan, &hook, &place, self.setting.supplies.run, self.setting.keep.stages());
+        let start_by = StartBy::of(self.setting.plan, at);
+        self.start_by.insert(at, start_by);
         let cancel = CancellationToken::new();
         self.cancels.insert(at, cancel.clone());
         let (news, hold) = (self.news.clone(), self.setting.hold.clone());
@@ -34,7 +36,7 @@ impl Driver<'_, '_> {
             let told = news.clone();
             // The receiver is gone only when the run ended with an error: nobody is left to tell.
             let say = Box::new(move |what| drop(told.send(News::Said(what))));
-            let _ = news.send(News::GotReady(at, before.get_ready(cancel, hold, say).await));
+            let _ = news.send(News::GotReady(at, before.get_ready(cancel, hold, start_by, say).await));
         });
     }
 

@@ -34,6 +34,7 @@ fn hook() -> PlanHook {
         unusable: None,
         effects: vec![],
         backup: None,
+        wait_for: None,
         verify: None,
         revert: None,
     }

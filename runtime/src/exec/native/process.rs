@@ -72,6 +72,7 @@ pub(super) async fn run(setup: Setup, limits: &Limits, around: &Surroundings) ->
     let started = Instant::now();
     let supervised = Supervised::start(setup.launch, setup.control, (setup.private, around.hold.clone()))
         .map_err(|error| ExecError::new("starting a supervisor", error))?;
+    around.begun.cancel();
     let deadline = limits.timeout().and_then(|timeout| started.checked_add(timeout));
     let command =
         Command { supervised, output, started, grace: limits.grace(), phase: Phase::Running { deadline }, stopped: None, ended: None };

@@ -122,6 +122,7 @@ impl Core {
             leash.runs_on(interrupt::this_thread());
         }
         let started = leash.tally.start();
+        around.begun.cancel();
         let deadline = job.limits.timeout().and_then(|timeout| started.checked_add(timeout));
         let alarm = deadline.map(|deadline| self.watch.set(deadline, Arc::clone(leash) as _));
         let store = &mut prepared.store;

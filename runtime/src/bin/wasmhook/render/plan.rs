@@ -135,6 +135,7 @@ fn hook(look: Look, step: &PlanStep, hook: &PlanHook, decide: &Decide<'_>) -> Ve
     lines.extend(guest(look, hook));
     lines.extend(grants(look, &hook.grants));
     lines.extend(field(look, 5, "limits", &figures::limits(&hook.limits)));
+    lines.extend(hook.wait_for.iter().flat_map(|wait| field(look, 5, "waits", &format!("for {wait}"))));
     lines.extend(hook.backup.iter().flat_map(|backup| field(look, 5, "backup", &backup.dirs.join(", "))));
     lines.extend(hook.is_irreversible().then(|| irreversible(look, hook)).into_iter().flatten());
     lines.extend(hook.verify.iter().flat_map(|verify| sibling(look, "verify", verify)));

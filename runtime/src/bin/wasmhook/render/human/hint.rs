@@ -44,6 +44,7 @@ fn on_cause(cause: &Cause) -> Vec<String> {
         Cause::NotVerified { .. } => {
             "the hook itself ended well: see what its verify said; what it wrote to `txn` directories was dropped".to_owned()
         }
+        Cause::NotReady { .. } => "see why nobody answers there; if it only takes longer, raise `wait_timeout`".to_owned(),
         Cause::Spawn { .. } => "check that the program exists and is executable".to_owned(),
         Cause::Exit { .. }
         | Cause::Signal { .. }
@@ -52,6 +53,7 @@ fn on_cause(cause: &Cause) -> Vec<String> {
         | Cause::TooComplex { .. }
         | Cause::NotAvailable { .. }
         | Cause::Preflight { .. }
+        | Cause::NotStarted { .. }
         | Cause::Backup { .. }
         | Cause::Stage { .. }
         | Cause::Unresolved => return Vec::new(),

@@ -41,6 +41,7 @@ fn hook(id: &str, guest: PlanGuest) -> PlanHook {
         unusable: None,
         effects: Vec::new(),
         backup: None,
+        wait_for: None,
         verify: None,
         revert: None,
     }
