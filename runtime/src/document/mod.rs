@@ -9,7 +9,7 @@ mod value;
 pub(crate) mod yaml;
 
 pub(crate) use leaf::{DurationText, Pairs, SizeText, words};
-pub(crate) use table::{Fields, Table, document};
+pub(crate) use table::{Fields, Table, document, not_available};
 pub(crate) use value::{Read, Value};
 
 use crate::diagnostic::{Diagnostic, Located, Location, Source, codes, sort};

@@ -138,7 +138,7 @@ enum Found<T> {
 }
 
 /// A known feature that this version doesn't have.
-fn not_available(what: &str) -> Diagnostic {
+pub(crate) fn not_available(what: &str) -> Diagnostic {
     Diagnostic::error(codes::NOT_AVAILABLE, format!("not available in this version: {what}"))
 }
 

@@ -101,8 +101,7 @@ impl Settled {
     pub(super) fn commit(&self, last: &LastCommit) -> Option<Commit> {
         match (self, last) {
             (Self::No, _) => None,
-            (Self::At(_), LastCommit::InFile { commit, .. }) => commit.clone(),
-            (Self::At(commit), LastCommit::InLedger) => commit.clone(),
+            (Self::At(_), LastCommit::InFile { commit, .. }) | (Self::At(commit), LastCommit::InLedger) => commit.clone(),
         }
     }
 }
