@@ -33,7 +33,7 @@ CREATE TABLE events (
     at          TEXT AS (line ->> '$.at') VIRTUAL,
     event       TEXT AS (line ->> '$.what.event') VIRTUAL,
     PRIMARY KEY (run, seq)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE executions (
     app         TEXT NOT NULL,
