@@ -89,7 +89,7 @@ fn s4_64_a_worker_is_granted_by_the_operator_and_writes_to_nothing_that_ends_wit
     };
     let refused = run(&detached(""), &["--policy", "policy.toml"]).exits(3);
     assert!(refused.said().contains("[policy] detach = true"), "the line that would allow it: {}", refused.stderr);
-    let staged = run(&detached("dirs = [{ path = 'data', mode = 'txn' }]"), &[]).exits(3);
+    let staged = run(&detached("dirs = [{ path = 'data', mode = 'txn' }]"), &[]).exits(2);
     assert!(staged.said().contains("outlives its directory"), "{}", staged.stderr);
     let module = Project::new(&job("post-deploy", "wasm = 'ok.wat'\ndetach = true")).file("ok.wat", wasmhook_tests::project::OK);
     assert!(run(&module, &[]).exits(2).said().contains("`detach` has no effect on a wasm hook"));
