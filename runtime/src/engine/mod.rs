@@ -292,7 +292,8 @@ impl Runner {
             journal.replay(event);
         }
         let salvaged = salvage::salvage(&prepared.plan, Some((&dead.run, &plan)), &self.stages)?;
-        let supplies = Supplies { app_env: &prepared.app_env, blobs: &prepared.blobs, run: &dead.run, outputs: job::Outputs::new() };
+        let outputs = undo::handed_on(&events);
+        let supplies = Supplies { app_env: &prepared.app_env, blobs: &prepared.blobs, run: &dead.run, outputs };
         let mut keep = Keep::new(&self.stages, target(&prepared.plan), dead.run.clone());
         let checks = &*prepared.checks;
         let setting = Setting {
@@ -314,7 +315,8 @@ impl Runner {
             journal.record(died(&dead.run, &remains), None, crate::ledger::Durability::Later)?;
         }
         let ended = if remains.began { remains.ended } else { replay::all(&plan) };
-        driver::drive(Machine::recover(lifecycle::of(&plan, &decisions), ended), setting, &mut journal).await?;
+        let owed = if remains.reverting { undo::owed(&plan, &events) } else { Vec::new() };
+        driver::drive(Machine::recover(lifecycle::of(&plan, &decisions), ended, owed), setting, &mut journal).await?;
         Ok(())
     }
 
@@ -454,7 +456,9 @@ fn header(prepared: &Prepared, plan_digest: Digest, dry_run: bool) -> RunHeader 
 fn died(run: &RunId, remains: &replay::Remains) -> What {
     let during = remains.in_flight.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let during = if during.is_empty() { String::new() } else { format!(" during {during}") };
-    What::Warning { code: "run-died".to_owned(), message: format!("run {run} died{during}; what always has to run is made up for first") }
+    let reverts = if remains.reverting { "what was being taken back, and " } else { "" };
+    let message = format!("run {run} died{during}; {reverts}what always has to run is made up for first");
+    What::Warning { code: "run-died".to_owned(), message }
 }
 
 /// Opens the run in the journal, with everything a person should know about it.

@@ -4,7 +4,8 @@ use super::lifecycle;
 use super::machine::{At, Decision};
 use crate::model::event::{Event, Place, What};
 use crate::model::id::StepName;
-use crate::model::outcome::{Outcome, SkipReason};
+use crate::model::outcome::{Outcome, SkipReason, Verdict};
+use crate::model::policy::OnFailure;
 use crate::plan::{Plan, PlanStep, PlanStepKind};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,6 +20,8 @@ pub struct Remains {
     pub in_flight: Vec<Place>,
     /// Whether anything had been launched: only then are `always` steps owed.
     pub began: bool,
+    /// Whether it had failed where a failure is taken back, and was at it.
+    pub reverting: bool,
     /// The next event's number.
     pub next_seq: u64,
     /// Attempts so far, by place.
@@ -29,6 +32,7 @@ pub struct Remains {
 #[must_use]
 pub fn remains(plan: &Plan, events: &[Event]) -> Remains {
     let mut remains = Remains { next_seq: events.last().map_or(0, |event| event.seq + 1), ..Remains::default() };
+    let mut aborted = false;
     for event in events {
         match &event.what {
             What::Started { place, attempt } => {
@@ -39,14 +43,30 @@ pub fn remains(plan: &Plan, events: &[Event]) -> Remains {
             What::Finished { place, result } => {
                 remains.in_flight.retain(|other| other != place);
                 let at = lifecycle::find(plan, place);
+                // The first failure decides; what was in flight when an engine died is none.
+                if result.verdict == Verdict::Abort && result.outcome != Outcome::Unknown && !aborted {
+                    aborted = true;
+                    remains.reverting = at.is_some_and(|at| reverts(&plan.steps[at.step].kind));
+                }
                 remains.ended.extend(at);
                 remains.succeeded.extend(at.filter(|_| result.outcome == Outcome::Succeeded));
             }
+            // Who is asked to stop takes nothing back.
+            What::Interrupted { .. } => (aborted, remains.reverting) = (true, false),
             What::Resolved { place, .. } => remains.in_flight.retain(|other| other != place),
             _ => {}
         }
     }
     remains
+}
+
+fn reverts(kind: &PlanStepKind) -> bool {
+    let on_failure = match kind {
+        PlanStepKind::Phase { policy, .. } => policy.on_failure,
+        PlanStepKind::Host { policy, .. } => policy.on_failure,
+        PlanStepKind::Fact { .. } => return false,
+    };
+    on_failure == OnFailure::Revert
 }
 
 /// Decisions under which everything runs that can: what is owed doesn't ask the gate.

@@ -67,7 +67,7 @@ impl Runner {
 }
 
 /// What the run's hooks handed on: a revert may name it as its hook did.
-fn handed_on(events: &[Event]) -> Outputs {
+pub(super) fn handed_on(events: &[Event]) -> Outputs {
     let finished = events.iter().filter_map(|event| match &event.what {
         What::Finished { place, result } if result.outcome.is_ok() => Some((place, result)),
         _ => None,

@@ -178,3 +178,16 @@ fn a29_a_run_that_is_young_enough_is_left_alone() {
     assert!(second.said().contains(&format!("process {}", first.pid())), "{}", second.stderr);
     assert!(first.is_running());
 }
+
+#[test]
+fn a29_a_process_that_watches_is_not_ended_because_of_one_run() {
+    let (place, project) = (Place::new(), hanging(""));
+    impatient(&project, "1ms", "1m");
+    let mut watch = place.args(["watch", "--profile", "./own.toml"]).current_dir(project.path()).spawn();
+    watch.wait_for("│ waiting");
+    let second = place.args(["run", "--tag", "v1", "--profile", "./own.toml"]).current_dir(project.path()).run().exits(4);
+    assert!(second.said().contains("its process is not there for this run alone"), "{}", second.stderr);
+    assert!(watch.is_running());
+    watch.signal(Signal::TERM);
+    assert_eq!(watch.wait().code, 143);
+}

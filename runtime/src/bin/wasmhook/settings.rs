@@ -37,8 +37,7 @@ impl Settings {
     /// [`CliError`] if nothing says where the places are.
     pub fn engine(&self, places: &Places) -> Result<Builder, CliError> {
         let faults = self.faults.as_ref().map_err(CliError::usage)?;
-        let builder =
-            Engine::builder(self.state(places)?, self.cache(places)?).command(self.command.clone()).alone().disk(faults.disk.clone());
+        let builder = Engine::builder(self.state(places)?, self.cache(places)?).command(self.command.clone()).disk(faults.disk.clone());
         Ok(match faults.backend {
             Some(backend) => builder.backends([backend]),
             None => builder,

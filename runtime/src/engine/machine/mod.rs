@@ -110,10 +110,12 @@ impl Machine {
         }
     }
 
-    /// The rest of a run whose engine died: only its `always` steps, and of them only what never ended.
+    /// The rest of a run whose engine died: the reverts that it was at, of what `succeeded` and wasn't taken back yet, the last first; and its
+    /// `always` steps, of them only what never ended.
     #[must_use]
-    pub fn recover(spec: Lifecycle, ended: BTreeSet<At>) -> Self {
-        Self { mode: Mode::Aborted, cancelled: true, blemished: true, ended_before: Some(ended), ..Self::new(spec) }
+    pub fn recover(spec: Lifecycle, ended: BTreeSet<At>, succeeded: Vec<At>) -> Self {
+        let dead = Self { mode: Mode::Aborted, cancelled: true, blemished: true, ended_before: Some(ended), ..Self::new(spec) };
+        Self { owes_reverts: !succeeded.is_empty(), succeeded, ..dead }
     }
 
     /// What a run owes that had come to its end when the deployment it was part of failed: the reverts of what `succeeded`, the last first.

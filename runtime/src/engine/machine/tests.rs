@@ -323,7 +323,7 @@ fn an_unresolved_hook_stops_the_run_before_anything_starts() {
 #[test]
 fn recovery_runs_pending_always_steps_only() {
     let spec = lifecycle(vec![always(), step(vec![run()]), always()]);
-    let mut machine = Machine::recover(spec, BTreeSet::from([At::main(0, 0)]));
+    let mut machine = Machine::recover(spec, BTreeSet::from([At::main(0, 0)]), Vec::new());
     let life = live(&mut machine, |_| Outcome::Succeeded);
     assert_eq!((life.launched, life.status), (vec![(2, 0)], Status::Interrupted));
 }

@@ -33,6 +33,32 @@ async fn s2_20_a_failure_runs_the_reverts_of_what_succeeded_in_reverse_and_they_
 }
 
 #[tokio::test]
+async fn what_a_run_that_died_was_taking_back_is_taken_back_by_the_next_one() {
+    let mut bench = bench(MockExecutor::new().exiting("p/c", 1));
+    let steps = || vec![reverting("p", vec![undoable("a"), undoable("b"), undoable("c")]), host("start", ALWAYS)];
+    die_in(&mut bench, steps(), "p/b (revert)").await;
+    assert_eq!(bench.executor.ran(), ["p/a", "p/b", "p/c"]);
+    let report = bench.run("r2", steps()).await;
+    // The one that was cut off runs again, as it would by `resolve --deploy-failed`; then the whole release.
+    assert_eq!(bench.executor.ran()[3..], ["p/b (revert)", "p/a (revert)", "start", "p/a", "p/b", "p/c", "start"]);
+    assert_eq!(report.status, Status::Success);
+    let said = bench.seen(|what| match what {
+        What::Warning { code, message } if code == "run-died" => Some(message.clone()),
+        _ => None,
+    });
+    assert!(said[0].contains("what was being taken back"), "{said:?}");
+}
+
+#[tokio::test]
+async fn a_run_that_died_before_anything_failed_takes_nothing_back() {
+    let mut bench = bench(MockExecutor::new());
+    let steps = || vec![reverting("p", vec![undoable("a"), undoable("b")])];
+    die_in(&mut bench, steps(), "p/b").await;
+    let report = bench.run("r2", steps()).await;
+    assert_eq!((report.status, bench.executor.ran()), (Status::Failed, vec!["p/a".to_owned()]), "a person is asked about p/b");
+}
+
+#[tokio::test]
 async fn a_revert_that_fails_is_a_warning_and_leaves_its_hook_done() {
     let mut bench = bench(MockExecutor::new().exiting("p/b", 1).exiting("p/a (revert)", 9));
     let steps = || vec![reverting("p", vec![undoable("a"), undoable("b")])];

@@ -31,8 +31,13 @@ pub fn run(args: &ResolveArgs, settings: &Settings, ui: &Ui) -> Result<Exit, Cli
     check_format(args.format)?;
     let request = settings.request(&args.selectors)?;
     let places = &args.selectors.places;
-    let engine =
-        settings.engine(places)?.operator_env(settings.env.clone()).interrupt_signal(INTERRUPT_SIGNAL).on_wait(super::waiting).build()?;
+    let engine = settings
+        .engine(places)?
+        .alone()
+        .operator_env(settings.env.clone())
+        .interrupt_signal(INTERRUPT_SIGNAL)
+        .on_wait(super::waiting)
+        .build()?;
     let runtime = runtime()?;
     if let Some(run) = &args.deploy_failed {
         let run = RunId::new(run.as_str())?;

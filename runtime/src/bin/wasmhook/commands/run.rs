@@ -65,7 +65,7 @@ async fn drive(request: &Request, args: &RunArgs, settings: &Settings, screen: A
 }
 
 fn engine(args: &RunArgs, settings: &Settings, screen: Arc<dyn Sink>) -> Result<Engine, CliError> {
-    let mut builder = builder(&args.selectors.places, settings, screen)?;
+    let mut builder = builder(&args.selectors.places, settings, screen)?.alone();
     if let Some(patience) = &args.lock_timeout {
         builder = builder.lock_patience(parse_duration(patience).map_err(|error| CliError::usage(format!("--lock-timeout: {error}")))?);
     }
