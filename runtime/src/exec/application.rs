@@ -1,4 +1,5 @@
-//! The application itself, as a child of this process: not a hook, so with all rights of whoever starts it, and with its streams.
+//! The application itself, as a child of this process: not a hook, so with all rights of whoever starts it, and with its streams. It ends, if
+//! nobody waits for it any more.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -14,7 +15,7 @@ pub struct Application {
     pub argv: Vec<OsString>,
     /// Where it starts.
     pub dir: PathBuf,
-    /// Variables besides those of this process.
+    /// All of its variables.
     pub env: BTreeMap<String, String>,
 }
 
@@ -56,7 +57,7 @@ impl Application {
             return Err(NotStarted { program: String::new(), source: io::Error::from(io::ErrorKind::NotFound) });
         };
         let mut command = tokio::process::Command::new(program);
-        command.args(args).current_dir(&self.dir).envs(&self.env).process_group(0);
+        command.args(args).current_dir(&self.dir).env_clear().envs(&self.env).process_group(0).kill_on_drop(true);
         // A group in the background that reads from the terminal would be stopped.
         if rustix::termios::isatty(std::io::stdin()) {
             command.stdin(Stdio::null());

@@ -215,7 +215,8 @@ impl<'a> Driver<'a> {
     fn application(&self) -> Result<Application, Error> {
         let request = self.engine.complete(&self.watch.request);
         let declared = load::declare(&request)?;
-        let env = load::app_environment(&declared, &request)?;
+        let mut env = self.watch.environment.clone();
+        env.extend(load::app_environment(&declared, &request)?);
         Ok(Application { argv: self.watch.application.clone().unwrap_or_default(), dir: declared.app_dir, env })
     }
 

@@ -17,6 +17,7 @@ use crate::model::units::parse_duration;
 use crate::profile::{Profile, ProfileWatch};
 use driver::Driver;
 use follow::Place;
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -44,6 +45,8 @@ pub struct Watch {
     pub fetch_timeout: Option<Duration>,
     /// The application's own start command and its arguments.
     pub application: Option<Vec<OsString>>,
+    /// Its environment, below what its manifest declares for it.
+    pub environment: BTreeMap<String, String>,
 }
 
 impl Watch {
@@ -58,6 +61,7 @@ impl Watch {
             follow: Some(Upstream { remote: None, branch: None }),
             fetch_timeout: None,
             application: None,
+            environment: BTreeMap::new(),
         }
     }
 
@@ -71,7 +75,8 @@ impl Watch {
 impl Engine {
     /// Follows a branch until a signal or the end of the application ends it: looks at the remote, fast-forwards what is checked out, runs the
     /// lifecycle if the commit changed, sleeps. The first run is one as at the start of a container or machine; if it fails, nothing is followed.
-    /// `signals` are the numbers of signals that this process gets; `told` hears what happens between runs.
+    /// `signals` are the numbers of signals that this process gets; `told` hears what happens between runs. Dropping the future ends everything at
+    /// once, the application too.
     ///
     /// # Errors
     /// [`Error`] if what the profile says of watching can't be read. What becomes of a run is told.

@@ -9,9 +9,6 @@ use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// What reaches the command through here.
-const FORWARDED: &[i32] = &[libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT, libc::SIGUSR1, libc::SIGUSR2, libc::SIGWINCH];
-
 /// Whether this process is the first one.
 pub fn is_this() -> bool {
     rustix::process::getpid().as_raw_nonzero().get() == 1
@@ -21,7 +18,7 @@ pub fn is_this() -> bool {
 pub fn stand_in() -> Result<Exit, CliError> {
     runtime()?.block_on(async {
         // Listening begins before there is anything to hear.
-        let mut signals = watch::signals(FORWARDED)?;
+        let mut signals = watch::signals(watch::FORWARDED)?;
         let mut ended = signal(SignalKind::child())?;
         // In a group of its own: what a terminal sends reaches it once, by way of here.
         let child = Command::new(std::env::current_exe()?).args(std::env::args_os().skip(1)).process_group(0).spawn()?;

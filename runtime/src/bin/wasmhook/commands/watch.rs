@@ -21,7 +21,7 @@ use wasmhook::model::units::parse_duration;
 use wasmhook::{Told, Watch};
 
 /// The signals that an application may want to hear of.
-const FORWARDED: &[i32] = &[libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT, libc::SIGUSR1, libc::SIGUSR2, libc::SIGWINCH];
+pub const FORWARDED: &[i32] = &[libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT, libc::SIGUSR1, libc::SIGUSR2, libc::SIGWINCH];
 /// The others keep what they do by themselves.
 const ALONE: &[i32] = &[libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT];
 
@@ -59,6 +59,7 @@ fn watch(args: &WatchArgs, settings: &Settings) -> Result<Watch, CliError> {
     watch.fetch_timeout = duration("--fetch-timeout", args.fetch_timeout.as_deref())?;
     watch.once = args.once;
     watch.follow = (!args.no_fetch).then(|| Upstream { remote: args.remote.clone(), branch: args.branch.clone() });
+    watch.environment = settings.env.clone();
     watch.application = (!args.application.is_empty()).then(|| args.application.clone());
     Ok(watch)
 }
