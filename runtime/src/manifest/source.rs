@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a14_an_address_with_credentials_is_refused_and_never_shown() {
+    fn an_address_with_credentials_is_refused_and_never_shown() {
         let (_, found) = parse("m", "schema = 1\n[source.jobs]\ngit = 'https://user:s3cret@host/a'\n");
         assert_eq!(found.iter().map(|problem| problem.code).collect::<Vec<_>>(), [codes::BAD_SOURCE]);
         let shown = crate::diagnostic::render(&found, crate::diagnostic::Style::default());

@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a14_credentials_in_an_address_are_refused_without_being_shown() {
+    fn credentials_in_an_address_are_refused_without_being_shown() {
         for bad in [
             "https://user:s3cret@host/a",
             "https://s3cret@host/a",

@@ -26,7 +26,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a14_credentials_are_covered_and_nothing_moves() {
+    fn credentials_are_covered_and_nothing_moves() {
         let line = "git = \"https://u:s3/é@host/a\" # see http://x@y and ssh://host/b@c ://";
         let shown = covered(line);
         assert_eq!(shown, "git = \"https://*******@host/a\" # see http://*@y and ssh://******@c ://");

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// How many of the rules are shown or explained today. It only grows.
-const AT_LEAST: usize = 271;
+const AT_LEAST: usize = 310;
 
 /// Rules of which a part is shown by tests, and a part waits.
 const IN_PART: &[&str] = &["S4.66"];

@@ -99,7 +99,7 @@ fn holding_the_token(dir: &Path, found: &mut Vec<PathBuf>) {
 }
 
 #[test]
-fn s4_12_a14_a_token_comes_from_the_operator_and_stays_out_of_every_file_and_line() {
+fn s4_12_a_token_comes_from_the_operator_and_stays_out_of_every_file_and_line() {
     let jobs = Repository::new(&[("migrations/migrate.sh", "#!/bin/sh\necho ran > \"$APP_DIR/log\"; env\n")]);
     let url = format!("{}/{}", serve(jobs.path().parent().unwrap()), jobs.path().file_name().unwrap().to_str().unwrap());
     let manifest = format!(

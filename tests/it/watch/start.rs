@@ -20,12 +20,26 @@ fn s4_1_s4_2_s4_24_pre_comes_before_the_application_and_post_runs_beside_it() {
     assert_eq!(first, ["pre 1", "app 1", "post 1"]);
     bed.wait_runs(1);
     let status = bed.status();
-    assert_eq!((&status["trigger"]["why"], &status["last_commit"]), (&"at-start".into(), &bed.head().into()), "A17: it is journaled");
+    assert_eq!((&status["trigger"]["why"], &status["last_commit"]), (&"at-start".into(), &bed.head().into()), "it is journaled");
     bed.push("2");
     wait(|| bed.log().iter().any(|line| line == "post 2"), || format!("{:?}", bed.log()));
     bed.write("log/go", "");
     let ran = ran.wait().exits(7);
     assert!(ran.said().contains("the application ended with exit code 7"), "{}", ran.stderr);
+}
+
+#[test]
+fn a17_how_the_first_post_job_ended_is_in_the_journal_though_nobody_waited_for_it() {
+    let bed = Bed::new(&Jobs { pre: "", post: "exit 5" });
+    let mut watch = bed.follow(&["--", "sleep", "600"]);
+    bed.wait_runs(1);
+    let shown = bed.place.args(["show", "--format", "json"]).current_dir(bed.path("app")).run().exits(0).report();
+    let post = &shown["hooks"][1];
+    assert_eq!((&post["outcome"], &post["exit_code"]), (&"failed".into(), &5.into()), "{shown}");
+    assert_eq!((&shown["status"], &shown["warnings"]), (&"success".into(), &1.into()), "{shown}");
+    assert!(watch.is_running(), "a notice that failed ends no application");
+    watch.signal(Signal::TERM);
+    assert_eq!(watch.wait().code, 143);
 }
 
 #[test]

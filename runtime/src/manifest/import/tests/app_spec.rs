@@ -71,7 +71,7 @@ fn s4_69_jobs_of_one_repository_share_its_source_and_its_folders_are_its_own() {
 }
 
 #[test]
-fn a14_a_token_in_a_repository_s_address_is_refused_and_never_shown() {
+fn a_token_in_a_repository_s_address_is_refused_and_never_shown() {
     let text = "envs:\n  - key: PRE_DEPLOY_COMMAND\n    value: ls\n  - key: PRE_DEPLOY_REPO_URL\n    value: https://s3cret@host/jobs\n";
     let found = import(Kind::AppSpec, "file", text, Given::default()).found;
     assert_eq!(found.iter().map(|found| found.code).collect::<Vec<_>>(), [codes::BAD_SOURCE]);
