@@ -20,7 +20,8 @@ fn as_nobody(args: &[&str], house: Option<&Path>) -> Output {
     // The program may lie where only root may look.
     let dir = tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o755)).tempdir().unwrap();
     let program = dir.path().join("suite");
-    fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    // By another process: a child that another test starts meanwhile would hold our handle open, and what somebody may write can't be executed.
+    assert!(Command::new("cp").arg(std::env::current_exe().unwrap()).arg(&program).status().unwrap().success());
     let mut suite = Command::new(&program);
     suite.args(args).current_dir("/").env_remove("TMPDIR").envs(house.map(|house| (HOUSE, house))).uid(NOBODY).gid(NOBODY);
     suite.output().unwrap()
