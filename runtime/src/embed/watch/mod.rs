@@ -76,7 +76,8 @@ impl Engine {
     /// Follows a branch until a signal or the end of the application ends it: looks at the remote, fast-forwards what is checked out, runs the
     /// lifecycle if the commit changed, sleeps. The first run is one as at the start of a container or machine; if it fails, nothing is followed.
     /// `signals` are the numbers of signals that this process gets; `told` hears what happens between runs. Dropping the future ends everything at
-    /// once, the application too.
+    /// once, the application too. On Linux the application is also told to end when the thread that polled this future at its start ends: poll it on
+    /// one that lives as long as the process, as a runtime's own threads do.
     ///
     /// # Errors
     /// [`Error`] if what the profile says of watching can't be read. What becomes of a run is told.
