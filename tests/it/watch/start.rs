@@ -134,3 +134,15 @@ fn once_with_an_application_is_one_start_and_its_end() {
     assert_eq!(log, ["pre 1", "app", "post 1"], "the post job comes to its end: {}", ran.stderr);
     assert_eq!(bed.status()["runs"][0]["status"], "success");
 }
+
+#[test]
+fn a_start_whose_job_repository_can_not_be_read_is_refused_and_the_application_is_not_started() {
+    let bed = Bed::plain();
+    // The jobs of the environment are for an application that has no manifest.
+    std::fs::remove_file(bed.path("app/wasmhook.toml")).unwrap();
+    let call = bed.watch(&["--from-env", "--no-fetch", "--app", "shop", "--", "sh", "-c", "echo app >> ../log/log"]);
+    let call = call.env("PRE_DEPLOY_COMMAND", "./job.sh").env("PRE_DEPLOY_REPO_URL", bed.path("nowhere"));
+    let ran = call.run().exits(3);
+    assert!(ran.said().contains("can't be read"), "{}", ran.stderr);
+    assert_eq!(bed.log(), [""; 0]);
+}
