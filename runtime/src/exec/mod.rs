@@ -21,7 +21,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
-/// Takes a job's output, line by line, while it runs.
+/// Takes a job's output, line by line, while it runs; on any thread, the one that polls the execution included, so it must not wait for that.
 pub trait OutputSink: Send + Sync {
     /// One line without its end. Never longer than [`output::MAX_LINE`] bytes: longer ones come in pieces.
     fn line(&self, stream: Stream, line: &str);

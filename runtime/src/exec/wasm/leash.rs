@@ -97,14 +97,9 @@ impl Leash {
         Self { desk: Mutex::new(Some(desk)), ..self }
     }
 
-    /// The guest runs on `thread` from now on.
-    pub(super) fn runs_on(&self, thread: ThreadId) {
+    /// The guest runs on `thread` from now on, or will: it is the one that is interrupted.
+    pub(super) fn lives_on(&self, thread: ThreadId) {
         self.thread.store(thread, Ordering::Release);
-    }
-
-    /// The signal to send, if there is one.
-    pub(super) fn interrupt(&self) -> Option<Interrupt> {
-        self.interrupt
     }
 
     /// Pulls it. Only the first pull counts, and none after the guest's end.
@@ -185,7 +180,8 @@ impl Alarm for Leash {
         }
         let thread = self.thread.load(Ordering::Acquire);
         match self.interrupt {
-            Some(interrupt) if thread != 0 => {
+            // What is loaded for it isn't the guest's to be interrupted.
+            Some(interrupt) if thread != 0 && self.tally.has_started() => {
                 interrupt.send(thread);
                 Some(now + if is_over { SIGNAL_RARELY } else { SIGNAL_EVERY })
             }

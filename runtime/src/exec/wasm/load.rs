@@ -116,6 +116,11 @@ impl Loader {
         &self.engine
     }
 
+    /// Whether the hook with this digest is loaded.
+    pub(super) fn has(&self, digest: &Digest) -> bool {
+        self.memo.get(digest).is_some()
+    }
+
     /// The hook of `source`: remembered, from the cache, or compiled.
     pub(super) fn load(&self, source: &Source<'_>) -> Result<Arc<Hook>, Refusal> {
         let kind = sniff::sniff(source.file, source.bytes, source.limit)?;

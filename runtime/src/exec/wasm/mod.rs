@@ -22,6 +22,7 @@ mod state;
 mod tally;
 #[cfg(test)]
 mod tests;
+mod timers;
 mod watch;
 
 pub use cache::{Cache, CacheEntry, CacheError};
@@ -30,7 +31,7 @@ pub use held::HeldDirs;
 use super::dirs::{Guard, Protected};
 use super::{ExecError, Executor, Running, Surroundings};
 use crate::model::id::Digest;
-use crate::model::job::{Execution, Job};
+use crate::model::job::{Execution, Guest, Job};
 use crate::model::limits::Limits;
 use crate::model::outcome::{Cause, Outcome};
 use held::Held;
@@ -41,10 +42,9 @@ use load::{Loader, Refusal, Source};
 use run::{Core, Request};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, Once, PoisonError};
+use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
 use tally::Tally;
-use tokio::runtime::Runtime;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use watch::Watch;
 
@@ -119,7 +119,6 @@ impl WasmExecutorBuilder {
         Ok(WasmExecutor {
             core: Arc::new(Core { loader, watch, guard: Guard::new(protected), scratch_root, swept: Once::new() }),
             threads: HookThreads::default(),
-            runtimes: Mutex::default(),
             places: self.pool.map(|hooks| Arc::new(Semaphore::new(hooks.get() as usize))),
             interrupt,
             held: Arc::default(),
@@ -131,8 +130,6 @@ impl WasmExecutorBuilder {
 pub struct WasmExecutor {
     core: Arc<Core>,
     threads: HookThreads,
-    /// Those of [`run_blocking`](Self::run_blocking) that nobody uses just now.
-    runtimes: Mutex<Vec<Runtime>>,
     places: Option<Arc<Semaphore>>,
     interrupt: Option<Interrupt>,
     held: Arc<Held>,
@@ -174,36 +171,42 @@ impl WasmExecutor {
         if tokio::runtime::Handle::try_current().is_ok() {
             return Err(ExecError::new(format!("running {}", job.name), "this thread drives an async runtime: use `execute` there"));
         }
-        let runtime = match self.lock_runtimes().pop() {
-            Some(runtime) => runtime,
-            None => hook_thread::runtime()?,
-        };
-        let ran =
-            if can_get_stuck(job) { runtime.block_on(self.execute(job, around.clone())) } else { self.run_here(&runtime, job, around) };
-        self.lock_runtimes().push(runtime);
-        ran
+        if can_get_stuck(job) { pollster::block_on(self.execute(job, around.clone())) } else { self.run_here(job, around) }
     }
 
-    fn run_here(&self, runtime: &Runtime, job: &Job, around: &Surroundings) -> Result<Execution, ExecError> {
-        let _place = match &self.places {
-            None => None,
-            Some(_) => match runtime.block_on(self.place(around)) {
-                Some(place) => place,
-                None => return Ok(Execution::not_started(Outcome::Cancelled)),
-            },
-        };
+    fn run_here(&self, job: &Job, around: &Surroundings) -> Result<Execution, ExecError> {
+        let Some(_place) = pollster::block_on(self.place(around)) else { return Ok(Execution::not_started(Outcome::Cancelled)) };
         let leash = Arc::new(self.leash(job, around));
-        let ran = self.core.run(runtime, Request { job, around, leash: &leash });
+        leash.lives_on(interrupt::this_thread());
+        let timers = self.threads.timers()?;
+        let ran = timers.block_on(self.core.run(Request { job, around, leash: &leash }));
         leash.end();
+        self.threads.give_back(timers);
         ran
-    }
-
-    fn lock_runtimes(&self) -> std::sync::MutexGuard<'_, Vec<Runtime>> {
-        self.runtimes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn leash(&self, job: &Job, around: &Surroundings) -> Leash {
         Leash::new(Tally::new(Arc::clone(&around.output), job.limits.output_bytes), self.interrupt)
+    }
+
+    /// The execution of `job`, which has to outlive whoever asked for it.
+    fn task(&self, job: &Job, around: Surroundings, leash: &Arc<Leash>) -> Result<Task, ExecError> {
+        let work = {
+            let (core, job, leash) = (Arc::clone(&self.core), job.clone(), Arc::clone(leash));
+            async move { core.run(Request { job: &job, around: &around, leash: &leash }).await }
+        };
+        Ok(Task {
+            name: job.name.clone(),
+            work: Box::pin(work),
+            timers: self.threads.timers()?,
+            leash: Arc::clone(leash),
+            held: Arc::clone(&self.held),
+        })
+    }
+
+    /// Whether the first slice of `job` may run on the thread that asks for it: the guest is compiled and mapped, and its calls can't block.
+    fn may_begin_here(&self, job: &Job) -> bool {
+        !can_get_stuck(job) && matches!(&job.guest, Guest::Wasm(guest) if self.core.loader.has(&guest.digest))
     }
 
     /// A place among those that may run at once; `None` if the job was cancelled before there was one.
@@ -254,13 +257,11 @@ impl Executor for WasmExecutor {
             let leash = Arc::new(self.leash(job, &around).awaited(desk));
             let mut unwanted = Unwanted { core: Arc::clone(&self.core), leash: Some(Arc::clone(&leash)) };
             let cancel = around.cancel.clone();
-            self.threads.run(Task {
-                core: Arc::clone(&self.core),
-                job: job.clone(),
-                around,
-                leash: Arc::clone(&leash),
-                held: Arc::clone(&self.held),
-            })?;
+            let task = self.task(job, around, &leash)?;
+            let task = if self.may_begin_here(job) { task.begin(&self.threads) } else { Some(task) };
+            if let Some(task) = task {
+                self.threads.run(task)?;
+            }
             let answer = tokio::select! {
                 biased;
                 answer = &mut answered => answer,

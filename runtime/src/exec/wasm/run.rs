@@ -1,9 +1,8 @@
-//! One execution on the current thread: load, prepare, run on the leash, say how it ended. The composition and nothing else.
+//! One execution: load, prepare, run on the leash, say how it ended. The composition and nothing else.
 
 use super::classify::{Ending, Stopped, ending};
 use super::config::YIELD_INTERVAL;
 use super::facility::{self, fs::Sight, fs::Unprepared};
-use super::interrupt;
 use super::leash::{Leash, Pull};
 use super::load::{Hook, Loader, Refusal, Source};
 use super::meter::Meter;
@@ -19,7 +18,6 @@ use crate::model::outcome::{Cause, Outcome, TimeLimit};
 use std::path::PathBuf;
 use std::sync::{Arc, Once};
 use std::time::Instant;
-use tokio::runtime::Runtime;
 use wasmtime::{CallHook, Store};
 use wasmtime_wasi::{I32Exit, WasiCtxBuilder, WasiView};
 
@@ -52,8 +50,9 @@ struct Prepared {
 }
 
 impl Core {
-    /// Runs the job to its end, or until its leash is pulled. Blocks the thread, whose runtime `runtime` is.
-    pub(super) fn run(&self, runtime: &Runtime, request: Request<'_>) -> Result<Execution, ExecError> {
+    /// Runs the job to its end, or until its leash is pulled. Loading and preparing it block the thread that polls this first; then the guest yields
+    /// after each slice of fuel, but its calls into the kernel block, too.
+    pub(super) async fn run(&self, request: Request<'_>) -> Result<Execution, ExecError> {
         let Request { job, leash, .. } = request;
         let Guest::Wasm(guest) = &job.guest else {
             return Err(ExecError::new(format!("running {}", job.name), "the wasm executor was given a native command"));
@@ -64,7 +63,7 @@ impl Core {
             return Ok(Execution::not_started(pull.outcome(false)));
         }
         match ready {
-            Ok((hook, prepared)) => self.drive(runtime, &hook, prepared, request),
+            Ok((hook, prepared)) => self.drive(&hook, prepared, request).await,
             Err(Refusal::Machinery(error)) => Err(error),
             Err(Refusal::Cause { cause, denials }) => Ok(Execution { denials, ..Execution::not_started(Outcome::Failed { cause }) }),
         }
@@ -116,24 +115,19 @@ impl Core {
     }
 
     /// Starts the clock and the guest, and waits for whichever ends it.
-    fn drive(&self, runtime: &Runtime, hook: &Hook, mut prepared: Prepared, request: Request<'_>) -> Result<Execution, ExecError> {
+    async fn drive(&self, hook: &Hook, mut prepared: Prepared, request: Request<'_>) -> Result<Execution, ExecError> {
         let Request { job, around, leash } = request;
-        if leash.interrupt().is_some() {
-            leash.runs_on(interrupt::this_thread());
-        }
         let started = leash.tally.start();
         around.begun.cancel();
         let deadline = job.limits.timeout().and_then(|timeout| started.checked_add(timeout));
         let alarm = deadline.map(|deadline| self.watch.set(deadline, Arc::clone(leash) as _));
         let store = &mut prepared.store;
-        let ended = runtime.block_on(async {
-            tokio::select! {
-                biased;
-                result = call(hook, store) => ending(result),
-                () = leash.pulled() => Ending::Stopped,
-                () = around.cancel.cancelled() => { leash.pull(Pull::Cancelled); Ending::Stopped }
-            }
-        });
+        let ended = tokio::select! {
+            biased;
+            result = call(hook, store) => ending(result),
+            () = leash.pulled() => Ending::Stopped,
+            () = around.cancel.cancelled() => { leash.pull(Pull::Cancelled); Ending::Stopped }
+        };
         if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             leash.pull(Pull::Deadline);
         }

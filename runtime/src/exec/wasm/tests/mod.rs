@@ -8,6 +8,7 @@ mod files;
 mod limits;
 mod refused;
 mod rights;
+mod slices;
 mod stopped;
 
 use super::WasmExecutor;
