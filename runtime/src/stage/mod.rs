@@ -199,7 +199,7 @@ struct Part {
 /// The staged tree.
 #[derive(Debug)]
 enum Staged {
-    Overlay { layers: Layers, mount: OwnedFd, owner: overlay::Owner, begun: Time },
+    Overlay { layers: Layers, mounted: overlay::Mounted, owner: overlay::Owner, begun: Time },
     Copy { snapshot: Snapshot },
 }
 
@@ -210,11 +210,11 @@ impl Stage {
     /// What the system says when it is mounted.
     pub fn view(&self, index: usize) -> Result<View, StageError> {
         let part = self.parts.get(index).ok_or(Errno::INVAL).at("view directory", index.to_string())?;
-        let Staged::Overlay { layers, mount, owner, .. } = &part.tree else {
+        let Staged::Overlay { layers, mounted, owner, .. } = &part.tree else {
             return Ok(View { dir: part.staged()?, user_namespace: None, backend: Backend::Copy });
         };
         let serial = self.views.fetch_add(1, Ordering::Relaxed) + 1;
-        let dir = overlay::view(layers, mount.as_fd(), owner, serial).map_err(|failure| part.refused(failure))?;
+        let dir = overlay::view(layers, mounted, owner, serial).map_err(|failure| part.refused(failure))?;
         let user_namespace = match owner {
             overlay::Owner::Caller => None,
             overlay::Owner::Namespace(fd) => Some(rustix::io::dup(fd).at("view", &part.base)?),

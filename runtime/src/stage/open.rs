@@ -179,7 +179,7 @@ fn stage_all(request: &Request<'_>, begun: &[Begun], why_not: &mut Vec<WhyNot>) 
 
 /// A tree, or why this back end doesn't work here; an error where no back end would.
 type Made = Result<Result<(Staged, Meta), String>, StageError>;
-type Mounted = (Result<OwnedFd, Failure>, overlay::Owner);
+type Mounted = (overlay::Made, overlay::Owner);
 
 fn overlays(todo: &[&Begun], mount: impl FnOnce(&[&Layers]) -> Vec<Mounted>) -> Vec<Made> {
     // Without a place beside it, a commit couldn't rename.
@@ -196,7 +196,7 @@ fn overlays(todo: &[&Begun], mount: impl FnOnce(&[&Layers]) -> Vec<Mounted>) -> 
             let Some(layers) = layers.next() else { return Ok(Err(String::new())) };
             let (layers, meta, begun_at) = layers?;
             match mounted.next() {
-                Some((Ok(mount), owner)) => Ok(Ok((Staged::Overlay { layers, mount, owner, begun: begun_at }, meta))),
+                Some((Ok(mounted), owner)) => Ok(Ok((Staged::Overlay { layers, mounted, owner, begun: begun_at }, meta))),
                 Some((Err(Failure::Mount(errno)), _)) => {
                     clear(begun)?;
                     Ok(Err(std::io::Error::from(errno).to_string()))

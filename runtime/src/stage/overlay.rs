@@ -11,6 +11,7 @@ use rustix::mount::{fsconfig_create, fsconfig_set_flag, fsconfig_set_string, fsm
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 /// What one overlay is made of.
 #[derive(Debug)]
@@ -60,18 +61,31 @@ pub(super) enum Owner {
     Namespace(OwnedFd),
 }
 
+/// A mounted overlay.
+#[derive(Debug)]
+pub(super) struct Mounted {
+    mount: OwnedFd,
+    /// The first view of it, where it was made in a namespace: to enter that again costs as much as to make it.
+    first_view: Mutex<Option<OwnedFd>>,
+}
+
+/// An overlay, or why there is none.
+pub(super) type Made = std::result::Result<Mounted, Failure>;
+
 /// Mounts overlays as the caller.
-pub(super) fn mount_as_caller(layers: &Layers) -> std::result::Result<OwnedFd, Failure> {
-    mount(layers, 0, false)
+pub(super) fn mount_as_caller(layers: &Layers) -> Made {
+    mount(layers, 0, false).map(|mount| Mounted { mount, first_view: Mutex::default() })
 }
 
 /// Mounts overlays as the owner of a new user namespace, which is one for all of them.
-pub(super) fn mount_in_namespace(all: &[&Layers]) -> Result<(OwnedFd, Vec<std::result::Result<OwnedFd, Failure>>)> {
+pub(super) fn mount_in_namespace(all: &[&Layers]) -> Result<(OwnedFd, Vec<Made>)> {
     let mut mounts = Vec::with_capacity(all.len());
     let mut namespace = None;
     sys::in_user_namespace(None, &mut || {
         namespace = Some(sys::this_user_namespace()?);
-        mounts.extend(all.iter().map(|layers| mount(layers, 0, true)));
+        // Where what is attached nowhere can't be copied, the first view is made as the others are.
+        let viewed = |mount: OwnedFd| Mounted { first_view: Mutex::new(clone(mount.as_fd()).ok()), mount };
+        mounts.extend(all.iter().map(|layers| mount(layers, 0, true).map(viewed)));
         Ok(())
     })?;
     Ok((namespace.ok_or(Errno::INVAL)?, mounts))
@@ -81,8 +95,11 @@ pub(super) fn mount_in_namespace(all: &[&Layers]) -> Result<(OwnedFd, Vec<std::r
 ///
 /// Linux before 6.15 doesn't copy what is attached nowhere. There the layers are mounted anew, as the `serial`th mount, and whoever uses two
 /// at a time may not see in one what was written through the other.
-pub(super) fn view(layers: &Layers, mount: BorrowedFd<'_>, owner: &Owner, serial: u32) -> std::result::Result<OwnedFd, Failure> {
-    let again = |user| match clone(mount) {
+pub(super) fn view(layers: &Layers, mounted: &Mounted, owner: &Owner, serial: u32) -> std::result::Result<OwnedFd, Failure> {
+    if let Some(first) = mounted.first_view.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        return Ok(first);
+    }
+    let again = |user| match clone(mounted.mount.as_fd()) {
         Err(Errno::INVAL) => self::mount(layers, serial, user),
         cloned => Ok(cloned?),
     };
