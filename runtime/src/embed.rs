@@ -47,10 +47,10 @@ use crate::ledger::lock::{Holder, Lock, LockError, NotEnded};
 use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{Ledger, LedgerError, Target};
 use crate::load::{self, Declared, LoadError, Previous, Probe, Request, Settled};
-use crate::model::event::Status;
+use crate::model::event::{Status, What};
 use crate::model::id::{Digest, RunId, StepName};
 use crate::model::policy::OnLocked;
-use crate::report::Report;
+use crate::report::{Folder, Report};
 use ledgers::Ledgers;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
@@ -299,13 +299,17 @@ fn settled(ledger: Option<&dyn Ledger>, target: &Target) -> Result<Settled, Ledg
     Ok(Settled::At(ledger.last_success(target)?.and_then(|run| run.commit)))
 }
 
-/// The version that is live, as the newest run left it: a run that failed half-way may have checked a tree out that isn't.
+/// The version that is live, as the newest run left it.
 fn previous_version(ledger: Option<&dyn Ledger>, target: &Target) -> Result<Option<String>, LedgerError> {
     let Some(ledger) = ledger else { return Ok(None) };
     let Some(last) = ledger.runs(target, 1)?.pop() else { return Ok(None) };
-    let report = Report::fold(&ledger.events(&last.run)?);
-    let is_live = report.new_version_live.unwrap_or(report.status == Status::Success);
-    Ok(if is_live { report.tag.map(|tag| tag.to_string()) } else { report.previous_version })
+    if let What::RunFinished { live_version, .. } = ledger.last_event(&last.run)?.what {
+        return Ok(live_version);
+    }
+    // It died, or somebody said something of it since.
+    let mut folder = Folder::new();
+    ledger.events(&last.run)?.iter().for_each(|event| folder.push(event));
+    Ok(folder.live_version(last.status.unwrap_or(Status::Interrupted)))
 }
 
 /// The state directory as an embedder sees it: what runs there were.

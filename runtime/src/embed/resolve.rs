@@ -202,7 +202,7 @@ impl Failed {
         let Some(record) = runs.into_iter().find(|record| record.run == *run) else {
             return not(format!("is none of {} in {}", target.app, target.environment));
         };
-        let plan = plan_of(&record).map_err(Error::from)?;
+        let plan = plan_of(ledger, &record.run).map_err(Error::from)?;
         let owed = undo::owed(&plan, &ledger.events(run).map_err(Error::from)?);
         match record.status {
             Some(Status::Success) => Ok(Self { plan, owed, is_news: true }),

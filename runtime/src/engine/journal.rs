@@ -1,7 +1,7 @@
 //! The journal of one run: numbers events, writes them to the ledger first, then folds them and hands them to whoever listens.
 
 use crate::ledger::{Durability, Key, Ledger, LedgerError, Target};
-use crate::model::event::{Event, SCHEMA, What};
+use crate::model::event::{Event, SCHEMA, Status, What};
 use crate::model::id::{Digest, RunId};
 use crate::report::{Folder, Report};
 use std::sync::Arc;
@@ -31,12 +31,14 @@ pub struct Journal<'a> {
     run: RunId,
     seq: u64,
     folder: Folder,
+    /// Whether something was recorded that has to survive the death of this process before anything else happens.
+    owes: bool,
 }
 
 impl<'a> Journal<'a> {
     /// A journal whose next event has the number `seq`.
     pub fn new(writers: &'a mut Writers, run: RunId, seq: u64) -> Self {
-        Self { writers, run, seq, folder: Folder::default() }
+        Self { writers, run, seq, folder: Folder::default(), owes: false }
     }
 
     /// Opens the run: the ledger keeps `plan` with it.
@@ -61,8 +63,37 @@ impl<'a> Journal<'a> {
         if let Some(ledger) = &mut self.writers.ledger {
             ledger.append(&event, key, durability)?;
         }
+        self.owes &= durability != Durability::Now;
         self.publish(&event);
         Ok(())
+    }
+
+    /// Records an event that has to survive the death of this process before anything else happens: with the next that is durable, or at
+    /// [`settle`](Self::settle).
+    ///
+    /// # Errors
+    /// As [`record`](Self::record).
+    pub fn record_soon(&mut self, what: What, key: Option<(&Key, &Digest)>) -> Result<(), LedgerError> {
+        self.record(what, key, Durability::Later)?;
+        self.owes = true;
+        Ok(())
+    }
+
+    /// Before anything else happens: what has to survive the death of this process does from here on.
+    ///
+    /// # Errors
+    /// [`LedgerError`] if it could not be recorded: the run stops then.
+    pub fn settle(&mut self) -> Result<(), LedgerError> {
+        match &mut self.writers.ledger {
+            Some(ledger) if std::mem::take(&mut self.owes) => ledger.write(),
+            _ => Ok(()),
+        }
+    }
+
+    /// The version that is live if the run ends with `status`; `None` if nobody knows of one.
+    #[must_use]
+    pub fn live_version(&self, status: Status) -> Option<String> {
+        self.folder.live_version(status)
     }
 
     /// Makes everything recorded so far durable.

@@ -34,7 +34,7 @@ pub use trigger::{Idle, LastCommit};
 
 use crate::diagnostic::codes;
 use crate::exec::{Executor, Hold};
-use crate::ledger::{LedgerError, RunRecord, Target};
+use crate::ledger::{Ledger, LedgerError, Target};
 use crate::model::event::{Earlier, Place, RunHeader, Status, Trigger, What};
 use crate::model::grant::{EnvSource, OutputRef};
 use crate::model::id::{Commit, Digest, RunId};
@@ -283,7 +283,7 @@ impl Runner {
         let Some(dead) = ledger.unfinished(&target(&prepared.plan))? else {
             return salvage::salvage(&prepared.plan, None, &self.stages)?.forget().map_err(Error::NotRecovered);
         };
-        let plan = plan_of(&dead)?;
+        let plan = plan_of(&**ledger, &dead.run)?;
         let events = ledger.events(&dead.run)?;
         let mut remains = replay::remains(&plan, &events);
         let decisions = Decisions { by_step: replay::everything_runs(&plan), ..Decisions::default() };
@@ -414,9 +414,9 @@ fn refused(prepared: &Prepared, reasons: Vec<Notice>) -> Report {
 /// The plan that a run was begun with.
 ///
 /// # Errors
-/// [`Error::OldPlan`] if it isn't one.
-pub fn plan_of(record: &RunRecord) -> Result<Plan, Error> {
-    serde_json::from_str(&record.plan).map_err(|source| Error::OldPlan { run: record.run.clone(), source })
+/// [`Error::OldPlan`] if it isn't one, or if the ledger can't be read.
+pub fn plan_of(ledger: &dyn Ledger, run: &RunId) -> Result<Plan, Error> {
+    serde_json::from_str(&ledger.plan(run)?).map_err(|source| Error::OldPlan { run: run.clone(), source })
 }
 
 fn nothing_to_resume(plan: &Plan) -> Notice {

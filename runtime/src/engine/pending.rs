@@ -37,7 +37,7 @@ pub fn of(ledger: &dyn Ledger, target: &Target) -> Result<Pending, Error> {
     if !open.is_empty() {
         for record in ledger.runs(target, usize::MAX)? {
             if open.iter().any(|(_, memory)| memory.run == record.run) {
-                plans.insert(record.run.clone(), plan_of(&record)?);
+                plans.insert(record.run.clone(), plan_of(ledger, &record.run)?);
             }
         }
     }
@@ -47,7 +47,7 @@ pub fn of(ledger: &dyn Ledger, target: &Target) -> Result<Pending, Error> {
     };
     let unresolved = open.into_iter().map(|(key, memory)| Unresolved { waits: waits(&key, &memory).unwrap_or(false), key, memory });
     let owed = match ledger.unfinished(target)? {
-        Some(dead) => replay::owed(&plan_of(&dead)?, &ledger.events(&dead.run)?),
+        Some(dead) => replay::owed(&plan_of(ledger, &dead.run)?, &ledger.events(&dead.run)?),
         None => Vec::new(),
     };
     Ok(Pending { unresolved: unresolved.collect(), owed, resumable: resume::base(ledger, target, false)?.map(|base| base.run) })

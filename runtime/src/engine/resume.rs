@@ -37,7 +37,7 @@ pub struct Base {
 /// [`Error`] if the ledger can't be read.
 pub fn base(ledger: &dyn Ledger, target: &Target, partial: bool) -> Result<Option<Base>, Error> {
     for record in ledger.runs(target, LOOKED_AT)?.into_iter().filter(|record| !record.dry_run) {
-        let plan = super::plan_of(&record)?;
+        let plan = super::plan_of(ledger, &record.run)?;
         if plan.partial != partial {
             continue;
         }

@@ -21,6 +21,7 @@ struct Run {
     target: Target,
     record: RunRecord,
     cursor: Cursor,
+    plan: String,
     events: Vec<Event>,
 }
 
@@ -29,6 +30,11 @@ impl MemoryLedger {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    fn run(&self, run: &RunId) -> Result<&Run, LedgerError> {
+        let found = self.runs.iter().find(|known| known.record.run == *run);
+        found.ok_or_else(|| LedgerError::NoSuchRun { run: run.clone() })
     }
 
     /// The runs of a target, newest first.
@@ -54,9 +60,8 @@ impl Ledger for MemoryLedger {
             started: started.at,
             status: None,
             dry_run: header.dry_run,
-            plan: plan.to_owned(),
         };
-        self.runs.push(Run { target: target.clone(), record, cursor, events: vec![started.clone()] });
+        self.runs.push(Run { target: target.clone(), record, cursor, plan: plan.to_owned(), events: vec![started.clone()] });
         Ok(())
     }
 
@@ -78,6 +83,10 @@ impl Ledger for MemoryLedger {
                 *memory = recall::without(memory);
             }
         }
+        Ok(())
+    }
+
+    fn write(&mut self) -> Result<(), LedgerError> {
         Ok(())
     }
 
@@ -117,9 +126,16 @@ impl Ledger for MemoryLedger {
         Ok(self.runs.iter().map(|run| run.target.clone()).collect::<BTreeSet<_>>().into_iter().collect())
     }
 
+    fn plan(&self, run: &RunId) -> Result<String, LedgerError> {
+        self.run(run).map(|run| run.plan.clone())
+    }
+
     fn events(&self, run: &RunId) -> Result<Vec<Event>, LedgerError> {
-        let found = self.runs.iter().find(|known| known.record.run == *run);
-        found.map(|run| run.events.clone()).ok_or_else(|| LedgerError::NoSuchRun { run: run.clone() })
+        self.run(run).map(|run| run.events.clone())
+    }
+
+    fn last_event(&self, run: &RunId) -> Result<Event, LedgerError> {
+        self.run(run)?.events.last().cloned().ok_or_else(|| LedgerError::NoSuchRun { run: run.clone() })
     }
 
     fn commit_of_tag(&self, target: &Target, tag: &Tag) -> Result<Option<Commit>, LedgerError> {

@@ -59,9 +59,7 @@ impl Target {
 pub enum Durability {
     /// Synced before `append` returns (with everything appended before it).
     Now,
-    /// Survives the death of this process before `append` returns; survives power loss with the next durable append.
-    Written,
-    /// Written with the next event that is, or when the run is finished.
+    /// Written with the next event that is, at the next [`write`](Ledger::write), or when the run is finished.
     Later,
 }
 
@@ -104,8 +102,6 @@ pub struct RunRecord {
     pub status: Option<crate::model::event::Status>,
     /// Whether it was a dry run, which leaves nothing behind but its journal.
     pub dry_run: bool,
-    /// The plan as JSON, as it was decided.
-    pub plan: String,
 }
 
 /// The durable memory behind a run. The embedded default is [`sqlite::SqliteLedger`]; platforms with many machines bring their own.
@@ -133,6 +129,12 @@ pub trait Ledger: Send {
     /// # Errors
     /// [`LedgerError`]; this event was not recorded then, and the run must stop.
     fn append(&mut self, event: &Event, key: Option<(&Key, &Digest)>, durability: Durability) -> Result<(), LedgerError>;
+
+    /// Lets everything appended so far survive the death of this process; power loss only with the next durable append.
+    ///
+    /// # Errors
+    /// [`LedgerError`]; what wasn't written before may still be written by the next call that does.
+    fn write(&mut self) -> Result<(), LedgerError>;
 
     /// Makes everything appended so far durable.
     ///
@@ -177,11 +179,23 @@ pub trait Ledger: Send {
     /// [`LedgerError`] if the ledger can't be read.
     fn targets(&self) -> Result<Vec<Target>, LedgerError>;
 
+    /// The plan of a run as JSON, as it was decided.
+    ///
+    /// # Errors
+    /// [`LedgerError::NoSuchRun`], or if the ledger can't be read.
+    fn plan(&self, run: &RunId) -> Result<String, LedgerError>;
+
     /// The events of a run, in order.
     ///
     /// # Errors
     /// [`LedgerError::NoSuchRun`], or if the ledger can't be read.
     fn events(&self, run: &RunId) -> Result<Vec<Event>, LedgerError>;
+
+    /// The last event of a run.
+    ///
+    /// # Errors
+    /// As [`events`](Self::events).
+    fn last_event(&self, run: &RunId) -> Result<Event, LedgerError>;
 
     /// The commit that a tag pointed to when it was last deployed.
     ///

@@ -295,7 +295,9 @@ fn what(kind: usize) -> BoxedStrategy<What> {
             let diff = (text(), text()).prop_map(|(path, diff)| TextDiff { path, diff });
             (files(), vec(diff, 0..3)).prop_map(|(files, diffs)| What::WouldChange { files, diffs }).boxed()
         }
-        _ => (status, of(text())).prop_map(|(status, detail)| What::RunFinished { status, detail }).boxed(),
+        _ => (status, of(text()), of(text()))
+            .prop_map(|(status, detail, live_version)| What::RunFinished { status, detail, live_version })
+            .boxed(),
     }
 }
 
@@ -329,7 +331,7 @@ proptest! {
         let target = super::Target { app: header.app.clone(), environment: header.environment.clone() };
         let mut expected: Vec<Event> = events.into_iter().zip(0..).map(|(event, seq)| Event { seq, run: run.clone(), ..event }).collect();
         expected[0].what = What::RunStarted { header: Box::new(header), steps: Vec::new() };
-        expected[13].what = What::RunFinished { status: Status::Success, detail: None };
+        expected[13].what = What::RunFinished { status: Status::Success, detail: None, live_version: None };
         prop_assert!(expected.iter().map(|event| index(&event.what)).eq(0..KINDS));
 
         let mut ledger = SqliteLedger::open(state.path()).unwrap();
@@ -340,7 +342,9 @@ proptest! {
         }
         drop(ledger);
         let ledger = SqliteLedger::open_readonly(state.path()).unwrap().unwrap();
+        prop_assert_eq!(&ledger.last_event(&run).unwrap(), expected.last().unwrap());
         prop_assert_eq!(ledger.events(&run).unwrap(), expected);
+        prop_assert_eq!(ledger.plan(&run).unwrap(), "{}");
         let record = &ledger.runs(&target, 1).unwrap()[0];
         prop_assert_eq!(&record.run, &run);
     }

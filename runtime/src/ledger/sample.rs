@@ -70,7 +70,7 @@ pub(super) fn finished(key: &Key, outcome: Outcome) -> What {
 }
 
 pub(super) fn run_finished(status: Status) -> What {
-    What::RunFinished { status, detail: None }
+    What::RunFinished { status, detail: None, live_version: None }
 }
 
 pub(super) fn warning(message: &str) -> What {

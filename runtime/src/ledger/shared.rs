@@ -19,6 +19,10 @@ impl<L: Ledger> Ledger for Arc<Mutex<L>> {
         lock(self).append(event, key, durability)
     }
 
+    fn write(&mut self) -> Result<(), LedgerError> {
+        lock(self).write()
+    }
+
     fn flush(&mut self) -> Result<(), LedgerError> {
         lock(self).flush()
     }
@@ -47,8 +51,16 @@ impl<L: Ledger> Ledger for Arc<Mutex<L>> {
         lock(self).targets()
     }
 
+    fn plan(&self, run: &RunId) -> Result<String, LedgerError> {
+        lock(self).plan(run)
+    }
+
     fn events(&self, run: &RunId) -> Result<Vec<Event>, LedgerError> {
         lock(self).events(run)
+    }
+
+    fn last_event(&self, run: &RunId) -> Result<Event, LedgerError> {
+        lock(self).last_event(run)
     }
 
     fn commit_of_tag(&self, target: &Target, tag: &Tag) -> Result<Option<Commit>, LedgerError> {

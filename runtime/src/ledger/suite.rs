@@ -186,7 +186,7 @@ pub(super) fn runs_are_listed_newest_first(ledger: &mut dyn Ledger) {
     let runs = ledger.runs(&target("shop"), 2).unwrap();
     assert_eq!(runs.iter().map(|run| run.run.as_str()).collect::<Vec<_>>(), ["r3", "r2"]);
     assert_eq!((runs[0].status, runs[1].status), (None, Some(Status::Failed)));
-    assert_eq!((runs[0].release.as_str(), runs[0].plan.as_str(), runs[0].commit.as_ref()), ("v1", "{}", Some(&commit('a'))));
+    assert_eq!((runs[0].release.as_str(), runs[0].commit.as_ref()), ("v1", Some(&commit('a'))));
     assert_eq!(ledger.unfinished(&target("shop")).unwrap().map(|run| run.run), Some(run_id("r3")));
     assert_eq!(ledger.last_success(&target("shop")).unwrap().map(|run| run.run), Some(run_id("r1")));
     assert_eq!(ledger.last_success(&target("other")).unwrap(), None);
@@ -242,6 +242,20 @@ pub(super) fn the_journal_has_an_order(ledger: &mut dyn Ledger) {
     assert!(matches!(ledger.events(&run_id("r9")), Err(LedgerError::NoSuchRun { .. })));
 }
 
+pub(super) fn a_run_keeps_its_plan_and_its_last_event(ledger: &mut dyn Ledger) {
+    let (key, mut shop) = (key("a"), Journal::begin(ledger, "r1"));
+    shop.add(&key, started(&key));
+    shop.ledger.write().unwrap();
+    assert_eq!(shop.ledger.last_event(&run_id("r1")).unwrap(), event("r1", 1, started(&key)));
+    shop.add(&key, finished(&key, Outcome::Succeeded)).add(&key, warning("one\nmore"));
+    begin(shop.ledger, &target("other"), "r2");
+    assert_eq!(shop.ledger.last_event(&run_id("r1")).unwrap(), event("r1", 3, warning("one\nmore")), "also before it is written");
+    assert_eq!(shop.ledger.events(&run_id("r1")).unwrap().len(), 4);
+    assert_eq!(shop.ledger.plan(&run_id("r1")).unwrap(), "{}");
+    assert!(matches!(shop.ledger.plan(&run_id("r9")), Err(LedgerError::NoSuchRun { .. })));
+    assert!(matches!(shop.ledger.last_event(&run_id("r9")), Err(LedgerError::NoSuchRun { .. })));
+}
+
 /// One test for each expectation; `$make` hands it a new ledger.
 macro_rules! expectations {
     ($make:path) => {
@@ -258,6 +272,7 @@ macro_rules! expectations {
             a_dry_run_leaves_only_its_journal
             a_tag_points_where_it_was_last_deployed
             the_journal_has_an_order
+            a_run_keeps_its_plan_and_its_last_event
         }
     };
     ($make:path; $($name:ident)*) => {

@@ -150,6 +150,8 @@ pub enum What {
         status: Status,
         /// What the run means in the profile's words, when it was aborted half-way.
         detail: Option<String>,
+        /// The version that is live from here on: the run's, or the one before it. `None` if the engine knows of none.
+        live_version: Option<String>,
     },
 }
 

@@ -30,6 +30,7 @@ use crate::model::wait::WaitPlan;
 use crate::profile::{Fact, HostPolicy, PhasePolicy};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// The version of the plan format.
 pub const SCHEMA: u32 = 1;
@@ -332,14 +333,30 @@ impl Plan {
     pub fn written(&self) -> serde_json::Result<(String, Digest)> {
         let json = serde_json::to_string(self)?;
         // A plan is megabytes with a thousand hooks: it is written once where that will do.
-        let digest = if self.says_nothing() { Digest::of(json.as_bytes()) } else { self.digest() };
+        let digest = self.without_words(&json).map_or_else(|| self.digest(), |json| Digest::of(json.as_bytes()));
         Ok((json, digest))
+    }
+
+    /// The plan's JSON without its notices and warnings, which stand at its end; `None` if that isn't all that is only said.
+    fn without_words<'j>(&self, json: &'j str) -> Option<Cow<'j, str>> {
+        if !self.found_nothing() {
+            return None;
+        }
+        if self.says_nothing() {
+            return Some(Cow::Borrowed(json));
+        }
+        let words = |notices: &[Notice], warnings: &[Notice]| {
+            let (notices, warnings) = (serde_json::to_string(notices).ok()?, serde_json::to_string(warnings).ok()?);
+            Some(format!(r#","notices":{notices},"warnings":{warnings}}}"#))
+        };
+        let decides = json.strip_suffix(&words(&self.notices, &self.warnings)?)?;
+        Some(Cow::Owned(format!("{decides}{}", words(&[], &[])?)))
     }
 
     /// The digest over everything that decides what runs; what is only said along with it doesn't count.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        if self.says_nothing() {
+        if self.says_nothing() && self.found_nothing() {
             return Digest::of_json(self);
         }
         let mut plan = Self { notices: Vec::new(), warnings: Vec::new(), ..self.clone() };
@@ -356,9 +373,17 @@ impl Plan {
         Digest::of_json(&plan)
     }
 
-    /// Whether nothing in it is only said along with what runs.
+    /// Whether nothing is said along with what runs.
     fn says_nothing(&self) -> bool {
-        let found_nothing = |step: &PlanStep| !matches!(&step.kind, PlanStepKind::Fact { found, .. } if !found.is_empty());
-        self.notices.is_empty() && self.warnings.is_empty() && self.steps.iter().all(found_nothing)
+        self.notices.is_empty() && self.warnings.is_empty()
+    }
+
+    /// Whether its steps tell nothing that doesn't decide what runs.
+    fn found_nothing(&self) -> bool {
+        self.steps.iter().all(|step| match &step.kind {
+            PlanStepKind::Fact { found, .. } => found.is_empty(),
+            PlanStepKind::Phase { hooks, .. } => hooks.iter().all(|hook| hook.source.as_ref().is_none_or(|source| source.commit.is_none())),
+            PlanStepKind::Host { .. } => true,
+        })
     }
 }

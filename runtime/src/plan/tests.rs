@@ -375,7 +375,11 @@ fn a_plan_survives_the_way_through_json_with_its_digest() {
     let plan = world(HOOK).plan().unwrap();
     let back: Plan = serde_json::from_str(&serde_json::to_string(&plan).unwrap()).unwrap();
     assert_eq!((back.digest(), &back), (plan.digest(), &plan));
-    assert_eq!(plan.written().unwrap(), (serde_json::to_string(&plan).unwrap(), plan.digest()));
+    let said = || vec![Notice { code: "target".into(), message: "said \"so\"".into() }];
+    for (notices, warnings) in [(vec![], vec![]), (said(), vec![]), (vec![], said()), (said(), said())] {
+        let plan = Plan { notices, warnings, ..plan.clone() };
+        assert_eq!(plan.written().unwrap(), (serde_json::to_string(&plan).unwrap(), back.digest()));
+    }
     assert_eq!(Plan { warnings: vec![Notice { code: "target".into(), message: "said".into() }], ..back.clone() }.digest(), plan.digest());
 }
 

@@ -87,7 +87,7 @@ impl Folder {
                 self.report.notices.push(Notice { code: codes::UNLOCKED.to_owned(), message });
             }
             What::Interrupted { signal } => self.report.signal = *signal,
-            What::RunFinished { status, detail } => {
+            What::RunFinished { status, detail, .. } => {
                 self.report.status = *status;
                 self.detail(detail.as_ref());
                 self.report.left_half_way.clone_from(detail);
@@ -101,6 +101,14 @@ impl Folder {
         self.break_off();
         self.report.hooks_executed = self.report.hooks.iter().map(HookReport::executed).collect();
         self.report
+    }
+
+    /// The version that is live if the run ends with `status`: a run that failed half-way may have checked a tree out that isn't.
+    #[must_use]
+    pub fn live_version(&self, status: Status) -> Option<String> {
+        let report = &self.report;
+        let is_live = report.new_version_live.unwrap_or(status == Status::Success);
+        if is_live { report.tag.as_ref().map(ToString::to_string) } else { report.previous_version.clone() }
     }
 
     fn start(&mut self, header: &RunHeader, steps: &[PlannedStep]) {

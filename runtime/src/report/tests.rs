@@ -121,7 +121,7 @@ impl Journal {
     }
 
     fn over(self, status: Status) -> Report {
-        self.then(What::RunFinished { status, detail: None }).report()
+        self.then(What::RunFinished { status, detail: None, live_version: None }).report()
     }
 
     fn report(self) -> Report {
@@ -269,7 +269,8 @@ fn s3_68_a_new_version_stays_live_when_the_health_check_fails() {
 #[test]
 fn s3_69_what_a_half_way_abort_means_is_said_in_the_profiles_words() {
     let words = "services run the new tree with the old version record".to_owned();
-    let report = until_post_pull().then(What::RunFinished { status: Status::Failed, detail: Some(words.clone()) }).report();
+    let report =
+        until_post_pull().then(What::RunFinished { status: Status::Failed, detail: Some(words.clone()), live_version: None }).report();
     assert_eq!(report.details.last(), Some(&words));
     assert_eq!(report.left_half_way, Some(words));
 }

@@ -74,11 +74,7 @@ impl Bench {
         let digest = Digest::of(b"hook");
         let all = || {
             for (event, key) in &events[1..] {
-                let durability = match event.what {
-                    _ if !live => Durability::Later,
-                    What::Started { .. } => Durability::Now,
-                    _ => Durability::Written,
-                };
+                let durability = if live && matches!(event.what, What::Started { .. }) { Durability::Now } else { Durability::Later };
                 ledger.append(event, key.as_ref().map(|key| (key, &digest)), durability).unwrap();
             }
             ledger.flush().unwrap();

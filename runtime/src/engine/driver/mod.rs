@@ -106,9 +106,13 @@ pub async fn drive(machine: Machine, setting: Setting<'_>, journal: &mut Journal
                 if let Effect::Finish(status) = effect {
                     return Ok(status);
                 }
+                if !matches!(effect, Effect::Record(_)) {
+                    driver.journal.settle()?;
+                }
                 inputs.extend(driver.perform(effect)?);
             }
         }
+        driver.journal.settle()?;
         let input = tokio::select! {
             biased;
             signal = driver.setting.stop.asked(), if !cancelled => {

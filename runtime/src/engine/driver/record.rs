@@ -42,7 +42,11 @@ impl Driver<'_, '_> {
                 if let Some(would_change) = self.setting.keep.would_change() {
                     self.journal.record(would_change, None, Durability::Later)?;
                 }
-                self.journal.record(What::RunFinished { status, detail }, None, Durability::Now)?;
+                self.journal.record(
+                    What::RunFinished { status, detail, live_version: self.journal.live_version(status) },
+                    None,
+                    Durability::Now,
+                )?;
                 self.let_go(Durability::Now)
             }
         }
@@ -75,10 +79,14 @@ impl Driver<'_, '_> {
             ..Finished::of(outcome, verdict)
         };
         let (key, digest) = key(&self.setting, at);
-        // What a live hook did must be known even if the engine is killed next; the next intent makes it survive power loss.
-        let durability = if live || committed { Durability::Written } else { Durability::Later };
         let remembered = if holds_back { None } else { Some((&key, &digest)) };
-        self.journal.record(What::Finished { place, result: Box::new(finished) }, remembered, durability)?;
+        let what = What::Finished { place, result: Box::new(finished) };
+        // What a live hook did must be known even if the engine is killed next; the next intent makes it survive power loss.
+        if live || committed {
+            self.journal.record_soon(what, remembered)?;
+        } else {
+            self.journal.record(what, remembered, Durability::Later)?;
+        }
         if holds_back {
             self.held.hold_back(at.step, key, digest);
         }

@@ -21,8 +21,9 @@ use super::{Durability, Key, Ledger, LedgerError, Memory, Refusal, RunRecord, Ta
 use crate::model::event::Event;
 use crate::model::id::{Commit, Digest, RunId, Tag};
 use pending::{Entry, Pending};
-use rusqlite::{Connection, Transaction, TransactionBehavior};
-use std::cell::RefCell;
+use read::{Chunk, Known};
+use rusqlite::Connection;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::io;
 use std::path::Path;
@@ -35,7 +36,9 @@ pub struct SqliteLedger {
     /// Read through too: whoever reads sees what was appended.
     pending: RefCell<Pending>,
     /// The runs that were begun or continued here.
-    open: HashMap<RunId, (Target, Cursor)>,
+    open: HashMap<RunId, Known>,
+    /// What the connection is set to.
+    sync: Cell<Sync>,
     point: Option<Point>,
 }
 
@@ -83,7 +86,7 @@ impl SqliteLedger {
     }
 
     fn on(path: String, connection: Connection) -> Self {
-        Self { path, connection, pending: RefCell::default(), open: HashMap::new(), point: None }
+        Self { path, connection, pending: RefCell::default(), open: HashMap::new(), sync: Cell::new(Sync::Full), point: None }
     }
 
     /// The same, with `point` before and after each write.
@@ -105,7 +108,7 @@ impl SqliteLedger {
     }
 
     /// Runs `work` in one transaction, synced when this returns. What was pending goes along, first.
-    fn commit<T>(&self, doing: &'static str, work: impl FnOnce(&Transaction) -> rusqlite::Result<T>) -> Result<T, LedgerError> {
+    fn commit<T>(&self, doing: &'static str, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, LedgerError> {
         self.transact(doing, Sync::Full, work)
     }
 
@@ -114,22 +117,28 @@ impl SqliteLedger {
         &self,
         doing: &'static str,
         sync: Sync,
-        work: impl FnOnce(&Transaction) -> rusqlite::Result<T>,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, LedgerError> {
         self.point()?;
         let mut pending = self.pending.borrow_mut();
-        let written = (|| {
-            self.connection.pragma_update(None, "synchronous", sync.word())?;
-            let transaction = Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate)?;
-            write::entries(&transaction, pending.entries())?;
-            let value = work(&transaction)?;
-            transaction.commit()?;
-            Ok(value)
-        })();
+        let written = self.set(sync).and_then(|()| {
+            write::atomically(&self.connection, |connection| {
+                write::entries(connection, pending.entries())?;
+                work(connection)
+            })
+        });
         let value = written.map_err(self.failed(doing))?;
         pending.clear();
         self.point()?;
         Ok(value)
+    }
+
+    fn set(&self, sync: Sync) -> rusqlite::Result<()> {
+        if self.sync.get() != sync {
+            self.connection.pragma_update(None, "synchronous", sync.word())?;
+            self.sync.set(sync);
+        }
+        Ok(())
     }
 
     fn write_pending(&self, sync: Sync) -> Result<(), LedgerError> {
@@ -140,12 +149,17 @@ impl SqliteLedger {
         self.transact("recording events", sync, |_| Ok(()))
     }
 
-    /// The target of a run and where its journal stands: remembered, or read for a run of a dead engine.
-    fn cursor(&self, run: &RunId) -> Result<(Target, Cursor), LedgerError> {
+    /// A run that events may follow: remembered, or read for a run of a dead engine.
+    fn known(&self, run: &RunId) -> Result<Known, LedgerError> {
         if let Some(known) = self.open.get(run) {
             return Ok(known.clone());
         }
-        let found = read::cursor(&self.connection, run).map_err(self.failed("looking for a run"))?;
+        let found = read::known(&self.connection, run).map_err(self.failed("looking for a run"))?;
+        found.ok_or_else(|| LedgerError::NoSuchRun { run: run.clone() })
+    }
+
+    fn number(&self, run: &RunId) -> Result<i64, LedgerError> {
+        let found = self.read("looking for a run", |connection| read::number(connection, run))?;
         found.ok_or_else(|| LedgerError::NoSuchRun { run: run.clone() })
     }
 
@@ -160,34 +174,29 @@ impl Ledger for SqliteLedger {
     fn begin(&mut self, target: &Target, release: &str, plan: &str, started: &Event) -> Result<(), LedgerError> {
         let (cursor, header) = Cursor::start(target, started)?;
         let line = pending::line(started)?;
-        let new = self.commit("recording the start of a run", |transaction| {
-            let run = write::NewRun { target, release, plan, started, header };
-            if !write::run(transaction, &run)? {
-                return Ok(false);
-            }
-            write::event(transaction, &started.run, started.seq, &line)?;
-            Ok(true)
-        })?;
-        if !new {
-            return Err(journal::refused(started, Refusal::Known));
-        }
-        self.open.insert(started.run.clone(), (target.clone(), cursor));
+        let run = write::NewRun { target, release, plan, started, line: &line, header };
+        let number = self.commit("recording the start of a run", |connection| write::run(connection, &run))?;
+        let Some(number) = number else { return Err(journal::refused(started, Refusal::Known)) };
+        self.open.insert(started.run.clone(), Known { target: target.clone(), number, cursor });
         Ok(())
     }
 
     fn append(&mut self, event: &Event, key: Option<(&Key, &Digest)>, durability: Durability) -> Result<(), LedgerError> {
-        let (target, cursor) = self.cursor(&event.run)?;
+        let Known { target, number, cursor } = self.known(&event.run)?;
         let after = cursor.after(event)?;
-        let entry = Entry::new(&target, event, key.filter(|_| !cursor.dry_run))?;
+        let entry = Entry::new(&target, number, event, key.filter(|_| !cursor.dry_run))?;
         let full = self.pending.get_mut().push(entry);
         let sync = if durability == Durability::Now || (after.is_over() && !cursor.is_over()) { Sync::Full } else { Sync::Later };
-        let due = full || sync == Sync::Full || durability == Durability::Written;
-        if let Err(error) = if due { self.write_pending(sync) } else { Ok(()) } {
+        if let Err(error) = if full || sync == Sync::Full { self.write_pending(sync) } else { Ok(()) } {
             self.pending.get_mut().pop();
             return Err(error);
         }
-        self.open.insert(event.run.clone(), (target, after));
+        self.open.insert(event.run.clone(), Known { target, number, cursor: after });
         Ok(())
+    }
+
+    fn write(&mut self) -> Result<(), LedgerError> {
+        self.write_pending(Sync::Later)
     }
 
     fn flush(&mut self) -> Result<(), LedgerError> {
@@ -220,12 +229,22 @@ impl Ledger for SqliteLedger {
         self.read("listing targets", read::targets)
     }
 
+    fn plan(&self, run: &RunId) -> Result<String, LedgerError> {
+        let number = self.number(run)?;
+        self.read("reading a plan", |connection| read::plan(connection, number))
+    }
+
     fn events(&self, run: &RunId) -> Result<Vec<Event>, LedgerError> {
-        let lines = self.read("reading a journal", |connection| read::lines(connection, run))?;
-        if lines.is_empty() {
-            return Err(LedgerError::NoSuchRun { run: run.clone() });
-        }
-        lines.into_iter().map(|(seq, line)| pending::parse(run, seq, &line)).collect()
+        let number = self.number(run)?;
+        let chunks = self.read("reading a journal", |connection| read::chunks(connection, number))?;
+        chunks.iter().flat_map(Chunk::lines).map(|(seq, line)| pending::parse(run, seq, line)).collect()
+    }
+
+    fn last_event(&self, run: &RunId) -> Result<Event, LedgerError> {
+        let number = self.number(run)?;
+        let chunk = self.read("reading the end of a journal", |connection| read::last_chunk(connection, number))?;
+        let last = chunk.as_ref().and_then(|chunk| chunk.lines().last());
+        last.map_or_else(|| Err(LedgerError::NoSuchRun { run: run.clone() }), |(seq, line)| pending::parse(run, seq, line))
     }
 
     fn commit_of_tag(&self, target: &Target, tag: &Tag) -> Result<Option<Commit>, LedgerError> {

@@ -15,6 +15,8 @@ const MAX_AGE: jiff::SignedDuration = jiff::SignedDuration::from_secs(1);
 pub(super) struct Entry {
     /// Whose it is.
     pub(super) target: Target,
+    /// The number of its run.
+    pub(super) number: i64,
     /// The event.
     pub(super) event: Event,
     /// The event as JSON.
@@ -24,9 +26,9 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    pub(super) fn new(target: &Target, event: &Event, key: Option<(&Key, &Digest)>) -> Result<Self, LedgerError> {
+    pub(super) fn new(target: &Target, number: i64, event: &Event, key: Option<(&Key, &Digest)>) -> Result<Self, LedgerError> {
         let key = key.map(|(key, digest)| (key.clone(), digest.clone()));
-        Ok(Self { target: target.clone(), event: event.clone(), line: line(event)?, key })
+        Ok(Self { target: target.clone(), number, event: event.clone(), line: line(event)?, key })
     }
 }
 
@@ -73,11 +75,15 @@ pub(super) fn line(event: &Event) -> Result<String, LedgerError> {
     serde_json::to_string(event).map_err(|error| unreadable(&event.run, event.seq, &error))
 }
 
-/// The event of a line.
+/// The event of a line that stands at `seq`.
 pub(super) fn parse(run: &RunId, seq: u64, line: &str) -> Result<Event, LedgerError> {
-    serde_json::from_str(line).map_err(|error| unreadable(run, seq, &error))
+    let event: Event = serde_json::from_str(line).map_err(|error| unreadable(run, seq, &error))?;
+    if event.seq != seq {
+        return Err(unreadable(run, seq, &format!("it says that it is event {}", event.seq)));
+    }
+    Ok(event)
 }
 
-fn unreadable(run: &RunId, seq: u64, error: &serde_json::Error) -> LedgerError {
+fn unreadable(run: &RunId, seq: u64, error: &dyn std::fmt::Display) -> LedgerError {
     LedgerError::Entry { run: run.to_string(), seq, message: error.to_string() }
 }

@@ -7,6 +7,17 @@ use crate::model::id::{Commit, NameError, RunId, Tag};
 use rusqlite::types::Type;
 use rusqlite::{Connection, Error, OptionalExtension, Row, params};
 
+/// A run that is in the ledger.
+#[derive(Clone)]
+pub(super) struct Known {
+    /// Whose it is.
+    pub(super) target: Target,
+    /// Its number.
+    pub(super) number: i64,
+    /// Where its journal stands.
+    pub(super) cursor: Cursor,
+}
+
 /// Which runs of a target.
 #[derive(Clone, Copy)]
 pub(super) enum Which {
@@ -32,7 +43,7 @@ impl Which {
 pub(super) fn runs(connection: &Connection, target: &Target, which: Which, limit: usize) -> rusqlite::Result<Vec<RunRecord>> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let sql = format!(
-        "SELECT run, release, tag, commit_id, started, status, dry_run, plan FROM runs
+        "SELECT run, release, tag, commit_id, started, status, dry_run FROM runs
          WHERE app = ?1 AND environment = ?2 AND {} ORDER BY number DESC LIMIT ?3",
         which.condition()
     );
@@ -48,34 +59,70 @@ fn run_record(row: &Row) -> rusqlite::Result<RunRecord> {
         started: row.get::<_, String>(4)?.parse().map_err(|error: jiff::Error| broken(4, error))?,
         status: row.get::<_, Option<String>>(5)?.map(|word| status(&word)).transpose()?,
         dry_run: row.get(6)?,
-        plan: row.get(7)?,
     })
 }
 
-/// The target of a run, and where its journal stands.
-pub(super) fn cursor(connection: &Connection, run: &RunId) -> rusqlite::Result<Option<(Target, Cursor)>> {
-    let sql = "SELECT app, environment, dry_run, status, (SELECT count(*) FROM events WHERE events.run = runs.run)
-               FROM runs WHERE run = ?1";
-    connection
-        .prepare_cached(sql)?
-        .query_row([run.as_str()], |row| {
-            let target = Target { app: name(row, 0)?, environment: name(row, 1)? };
-            let next = u64::try_from(row.get::<_, i64>(4)?).map_err(|error| broken(4, error))?;
-            let status = row.get::<_, Option<String>>(3)?.map(|word| status(&word)).transpose()?;
-            Ok((target, Cursor { next, status, dry_run: row.get(2)? }))
-        })
-        .optional()
+/// A run that events may follow: whose it is, its number, and where its journal stands.
+pub(super) fn known(connection: &Connection, run: &RunId) -> rusqlite::Result<Option<Known>> {
+    let sql = "SELECT app, environment, dry_run, status, number FROM runs WHERE run = ?1";
+    let found = connection.prepare_cached(sql)?.query_row([run.as_str()], |row| {
+        let target = Target { app: name(row, 0)?, environment: name(row, 1)? };
+        let status = row.get::<_, Option<String>>(3)?.map(|word| status(&word)).transpose()?;
+        Ok(Known { target, number: row.get(4)?, cursor: Cursor { next: 0, status, dry_run: row.get(2)? } })
+    });
+    let Some(known) = found.optional()? else { return Ok(None) };
+    let next = last_chunk(connection, known.number)?.map_or(0, |chunk| chunk.first + chunk.events);
+    Ok(Some(Known { cursor: Cursor { next, ..known.cursor }, ..known }))
 }
 
-/// The lines of a run's journal, in order.
-pub(super) fn lines(connection: &Connection, run: &RunId) -> rusqlite::Result<Vec<(u64, String)>> {
+/// The number of a run.
+pub(super) fn number(connection: &Connection, run: &RunId) -> rusqlite::Result<Option<i64>> {
+    connection.prepare_cached("SELECT number FROM runs WHERE run = ?1")?.query_row([run.as_str()], |row| row.get(0)).optional()
+}
+
+/// The plan of the run with this number.
+pub(super) fn plan(connection: &Connection, number: i64) -> rusqlite::Result<String> {
+    connection.prepare_cached("SELECT plan FROM plans WHERE number = ?1")?.query_row([number], |row| row.get(0))
+}
+
+/// Events of one run that were written at once.
+pub(super) struct Chunk {
+    /// The position of the first.
+    first: u64,
+    events: u64,
+    lines: String,
+}
+
+impl Chunk {
+    fn of(row: &Row) -> rusqlite::Result<Self> {
+        let (id, events): (i64, u32) = (row.get(0)?, row.get(1)?);
+        let lines: String = row.get(2)?;
+        if lines.lines().count() != events as usize {
+            return Err(broken(2, format!("there are {} lines for {events} events", lines.lines().count())));
+        }
+        Ok(Self { first: id.cast_unsigned() & u64::from(u32::MAX), events: events.into(), lines })
+    }
+
+    /// The lines with their positions.
+    pub(super) fn lines(&self) -> impl Iterator<Item = (u64, &str)> {
+        (self.first..).zip(self.lines.lines())
+    }
+}
+
+/// The journal of the run with this number, in order.
+pub(super) fn chunks(connection: &Connection, number: i64) -> rusqlite::Result<Vec<Chunk>> {
     connection
-        .prepare_cached("SELECT seq, line FROM events WHERE run = ?1 ORDER BY seq")?
-        .query_map([run.as_str()], |row| {
-            let seq = u64::try_from(row.get::<_, i64>(0)?).map_err(|error| broken(0, error))?;
-            Ok((seq, row.get(1)?))
-        })?
+        .prepare_cached("SELECT id, events, lines FROM journal WHERE id BETWEEN ?1 << 32 AND (?1 + 1 << 32) - 1 ORDER BY id")?
+        .query_map([number], Chunk::of)?
         .collect()
+}
+
+/// The end of the journal of the run with this number.
+pub(super) fn last_chunk(connection: &Connection, number: i64) -> rusqlite::Result<Option<Chunk>> {
+    connection
+        .prepare_cached("SELECT id, events, lines FROM journal WHERE id BETWEEN ?1 << 32 AND (?1 + 1 << 32) - 1 ORDER BY id DESC LIMIT 1")?
+        .query_row([number], Chunk::of)
+        .optional()
 }
 
 /// The targets that have runs, sorted.
@@ -149,9 +196,9 @@ pub(super) fn memories(connection: &Connection, target: &Target, release: &str) 
 
 /// The newest execution of each place, where nobody knows how it ended.
 pub(super) fn unresolved(connection: &Connection, target: &Target) -> rusqlite::Result<Vec<(Key, Memory)>> {
-    // Found by the index `open_executions` (the `+` lets SQLite see no use in another): a long history costs nothing where nothing is open.
+    // Found by the index: a long history costs nothing where nothing is open (the `+` lets SQLite see no use in another).
     let sql = "SELECT outcome, digest, e.run, attempts, service, instance, step, hook, role, e.release
-               FROM executions AS e JOIN runs ON runs.run = e.run
+               FROM executions AS e INDEXED BY open_executions JOIN runs ON runs.run = e.run
                WHERE e.app = ?1 AND e.environment = ?2 AND (outcome IS NULL OR json_extract(outcome, '$.outcome') = 'unknown')
                  AND NOT EXISTS (SELECT 1 FROM executions AS n JOIN runs AS newer ON newer.run = n.run
                                  WHERE n.app = e.app AND n.environment = e.environment AND n.service = e.service

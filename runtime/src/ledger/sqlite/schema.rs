@@ -21,19 +21,24 @@ CREATE TABLE runs (
     dry_run     INTEGER NOT NULL,
     started     TEXT NOT NULL,
     finished    TEXT,
-    status      TEXT,                                   -- NULL: running, or died
-    plan        TEXT NOT NULL                           -- JSON
+    status      TEXT                                    -- NULL: running, or died
 ) STRICT;
 CREATE INDEX runs_of_target ON runs (app, environment, number);
 
-CREATE TABLE events (
-    run         TEXT NOT NULL REFERENCES runs (run),
-    seq         INTEGER NOT NULL,
-    line        TEXT NOT NULL,                          -- the event as JSON
-    at          TEXT AS (line ->> '$.at') VIRTUAL,
-    event       TEXT AS (line ->> '$.what.event') VIRTUAL,
-    PRIMARY KEY (run, seq)
-) STRICT, WITHOUT ROWID;
+CREATE TABLE plans (                                    -- apart: a plan may be megabytes, and is rarely looked at
+    number      INTEGER PRIMARY KEY REFERENCES runs (number),
+    plan        TEXT NOT NULL                           -- JSON
+) STRICT;
+
+CREATE TABLE journal (                                  -- what was written at once
+    id          INTEGER PRIMARY KEY,                    -- the run's number * 2^32 + the position of the first event
+    events      INTEGER NOT NULL,                       -- how many they are
+    lines       TEXT NOT NULL                           -- each as JSON on a line of its own
+) STRICT;
+
+CREATE VIEW events AS                                   -- for people
+SELECT runs.run, value ->> '$.seq' AS seq, value ->> '$.at' AS at, value ->> '$.what.event' AS event, value AS line
+FROM runs JOIN journal ON journal.id BETWEEN runs.number << 32 AND (runs.number + 1 << 32) - 1, json_each('[' || replace(journal.lines, char(10), ',') || ']');
 
 CREATE TABLE executions (
     app         TEXT NOT NULL,
@@ -49,7 +54,7 @@ CREATE TABLE executions (
     run         TEXT NOT NULL,                          -- of the last attempt
     attempts    INTEGER NOT NULL,
     PRIMARY KEY (app, environment, release, service, instance, step, hook, role)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE INDEX open_executions ON executions (app, environment)
     WHERE outcome IS NULL OR json_extract(outcome, '$.outcome') = 'unknown';
 
@@ -61,6 +66,12 @@ CREATE TABLE tags (
     PRIMARY KEY (app, environment, tag)
 ) STRICT;
 ";
+
+/// Where the events of a run stand in the journal whose first has the position `seq`; `None` if there is no room for them.
+pub(super) fn journal_id(number: i64, seq: u64) -> Option<i64> {
+    let seq = u32::try_from(seq).ok()?;
+    number.checked_mul(1 << 32)?.checked_add(i64::from(seq))
+}
 
 /// What a database file is.
 #[derive(Debug, PartialEq, Eq)]

@@ -206,9 +206,11 @@ fn a_damaged_entry_is_named() {
     let mut ledger = SqliteLedger::open(state.path()).unwrap();
     begin(&mut ledger, &target("shop"), "r1");
     append(&mut ledger, "r1", 1, Durability::Now).unwrap();
-    ledger.connection.execute("UPDATE events SET line = '{}' WHERE seq = 1", []).unwrap();
+    ledger.connection.execute("UPDATE journal SET lines = '{}' WHERE id & 1", []).unwrap();
     let error = error_of(ledger.events(&run_id("r1")));
     assert!(matches!(&error, LedgerError::Entry { run, seq: 1, .. } if run == "r1"), "{error}");
+    ledger.connection.execute("UPDATE journal SET lines = 'one' || char(10) || 'two' WHERE id & 1", []).unwrap();
+    assert!(matches!(ledger.events(&run_id("r1")), Err(LedgerError::Database { .. })), "two lines for one event");
     ledger.connection.execute("UPDATE runs SET status = 'odd'", []).unwrap();
     assert!(matches!(ledger.runs(&target("shop"), 1), Err(LedgerError::Database { .. })));
 }

@@ -79,7 +79,7 @@ impl Dialect {
             | What::Resolved { .. }
             | What::DeployFailed { .. }
             | What::Unlocked { .. } => {}
-            What::RunFinished { status, detail } => {
+            What::RunFinished { status, detail, .. } => {
                 out.maybe(detail.as_ref());
                 let ran = self.said.contains("ran");
                 match status {

@@ -172,7 +172,7 @@ pub mod journal {
         whats.push(What::Finished { place: place("post-migrate", "verify"), result: Box::new(ended(skip, Verdict::Proceed)) });
         whats.extend(host_step("update-version", "Updating the version...", "Version updated"));
         whats.extend(host_step("start-services", "Starting services...", "Services started"));
-        whats.push(What::RunFinished { status: Status::Success, detail: None });
+        whats.push(What::RunFinished { status: Status::Success, detail: None, live_version: None });
         events(whats)
     }
 
@@ -195,7 +195,7 @@ pub mod journal {
         whats.push(What::StepFinished { step: step_name("post-pull"), verdict: Verdict::Abort, detail: None });
         whats.extend(host_step("start-services", "Starting services...", "Services started"));
         let meaning = "Services run the new tree with the old version record.".to_owned();
-        whats.push(What::RunFinished { status: Status::Failed, detail: Some(meaning) });
+        whats.push(What::RunFinished { status: Status::Failed, detail: Some(meaning), live_version: None });
         events(whats)
     }
 
@@ -227,7 +227,7 @@ pub mod journal {
         whats.push(What::Finished { place: place("post-migrate", "verify"), result: Box::new(skipped) });
         whats.push(What::StepFinished { step: step_name("post-pull"), verdict: Verdict::Abort, detail: Some(text()) });
         whats.push(What::Warning { code: text(), message: text() });
-        whats.push(What::RunFinished { status: Status::Failed, detail: Some(text()) });
+        whats.push(What::RunFinished { status: Status::Failed, detail: Some(text()), live_version: None });
         events(whats)
     }
 }

@@ -8,7 +8,7 @@ use super::super::{FILE, SqliteLedger};
 use crate::ledger::memory::MemoryLedger;
 use crate::ledger::sample::{begin, event, finished, header, key, run_finished, run_id, run_started, started, target, warning};
 use crate::ledger::{Durability, Key, Ledger};
-use crate::model::event::{Event, Status};
+use crate::model::event::{Event, Status, What};
 use crate::model::id::Digest;
 use crate::model::outcome::{Cause, Outcome};
 use proptest::prelude::Rng;
@@ -85,6 +85,9 @@ impl Append {
             Self::Event(event, key, durability) => {
                 let digest = Digest::of(b"hook");
                 ledger.append(event, key.as_ref().map(|key| (key, &digest)), *durability).unwrap();
+                if matches!(event.what, What::Finished { .. }) {
+                    ledger.write().unwrap();
+                }
             }
         }
     }
@@ -110,7 +113,7 @@ fn script() -> Vec<Append> {
             add(started(&key), Some(&key), intent);
             add(warning(&"a line of output ".repeat(100)), None, Durability::Later);
             let outcome = if hook == 2 { Outcome::Failed { cause: Cause::Exit { code: 3 } } } else { Outcome::Succeeded };
-            add(finished(&key, outcome), Some(&key), Durability::Written);
+            add(finished(&key, outcome), Some(&key), Durability::Later);
         }
         if run == "r1" {
             add(run_finished(Status::Success), None, Durability::Now);
