@@ -36,9 +36,17 @@ pub fn hook(look: Look, hook: &HookReport) -> Vec<Line> {
             cause,
             usage: hook.usage.clone(),
             denials: hook.denials.as_deref().unwrap_or_default(),
-            tail: &hook.tail,
+            tail: last_words(hook),
         },
     )
+}
+
+/// The last lines of what says why: of a hook that isn't verified, its verify's.
+fn last_words(hook: &HookReport) -> &[String] {
+    match (&hook.verify, &hook.cause) {
+        (Some(verify), Some(Failure { why: Why::Cause(Cause::NotVerified { .. }), .. })) => &verify.tail,
+        _ => &hook.tail,
+    }
 }
 
 /// The text about a failed host step; nothing if it didn't fail.
@@ -85,7 +93,8 @@ fn last_lines(look: Look, failed: &Failed<'_>) -> Vec<Line> {
         ([], false) => Vec::new(),
         ([], true) => paragraph(look, "it wrote nothing"),
         (tail, _) => {
-            let mut lines = paragraph(look, "its last lines:");
+            let whose = if matches!(failed.cause.why, Why::Cause(Cause::NotVerified { .. })) { "its verify's" } else { "its" };
+            let mut lines = paragraph(look, &format!("{whose} last lines:"));
             lines.extend(tail.iter().flat_map(|line| quoted(look, line)));
             lines
         }
