@@ -193,14 +193,6 @@ fn a_newer_ledger_is_refused_untouched() {
 }
 
 #[test]
-fn an_empty_file_becomes_a_ledger() {
-    let state = tempfile::tempdir().unwrap();
-    std::fs::write(state.path().join("ledger.sqlite3"), "").unwrap();
-    assert!(SqliteLedger::open_readonly(state.path()).unwrap().is_none());
-    begin(&mut SqliteLedger::open(state.path()).unwrap(), &target("shop"), "r1");
-}
-
-#[test]
 fn a_damaged_entry_is_named() {
     let state = tempfile::tempdir().unwrap();
     let mut ledger = SqliteLedger::open(state.path()).unwrap();
