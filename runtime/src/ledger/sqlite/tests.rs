@@ -1,6 +1,7 @@
 //! The file: made, shared, refused, full. What every ledger must do is in the suite.
 
 mod power;
+mod under;
 
 use super::*;
 use crate::ledger::StateDirError;
