@@ -129,7 +129,7 @@ impl Engine {
         }
         let ledger = self.ledgers.open().map_err(Error::from)?;
         let Some(prepared) = prepared else {
-            return Ok(Undone { report: Report::fold(&ledger.events(run).map_err(Error::from)?), kept: Vec::new() });
+            return Ok(Undone { report: Report::fold(&ledger.events(run).map_err(Error::from)?), notices: Vec::new() });
         };
         staging::make_scratch(&self.stages).map_err(|source| Error::Scratch { path: self.stages.scratch.clone(), source })?;
         let writers = Writers { ledger: Some(ledger), sinks: self.sinks.clone(), clock: self.clock.clone() };

@@ -12,6 +12,7 @@ pub mod lines;
 pub mod machine;
 pub mod pending;
 pub(crate) mod ready;
+mod recover;
 pub mod replay;
 pub mod resolve;
 pub mod resume;
@@ -219,7 +220,7 @@ impl Runner {
     pub async fn run(&mut self, prepared: &Prepared, stop: &Stop) -> Result<Report, Error> {
         let found = self.recover(prepared, None, stop).await?;
         let keep = Keep::new(&self.stages, target(&prepared.plan), prepared.run.clone());
-        self.carry_out(prepared, stop, keep, found).await
+        self.carry_out(prepared, stop, keep, found.kept).await
     }
 
     /// Tries a plan and leaves nothing behind: what its hooks write is staged, shown and dropped, host steps are skipped, and nothing is
@@ -280,59 +281,6 @@ impl Runner {
             journal.record(keep::left_behind(&error), None, crate::ledger::Durability::Later)?;
         }
         Ok(journal.report())
-    }
-
-    /// Finishes what a dead run owes: its pending `always` steps, journaled as its own. What was in flight becomes `unknown`. What was left in
-    /// staged directories, those of `also` included, is brought to an end before anything else; what lies there for somebody to look at comes
-    /// back as warnings.
-    async fn recover(&mut self, prepared: &Prepared, also: Option<&Plan>, stop: &Stop) -> Result<Vec<What>, Error> {
-        let target = target(&prepared.plan);
-        let plans: Vec<&Plan> = [&prepared.plan].into_iter().chain(also).collect();
-        let Some(ledger) = &self.writers.ledger else { return Ok(Vec::new()) };
-        let Some(dead) = ledger.unfinished(&target)? else {
-            let salvaged = salvage::salvage(&target, &plans, None, &self.stages)?;
-            self.record_afterwards(&target, &salvaged)?;
-            let kept = salvaged.kept();
-            salvaged.forget().map_err(Error::NotRecovered)?;
-            return Ok(kept);
-        };
-        let plan = plan_of(&dead)?;
-        let events = ledger.events(&dead.run)?;
-        let mut remains = replay::remains(&plan, &events);
-        let decisions = Decisions { by_step: replay::everything_runs(&plan), ..Decisions::default() };
-        let salvaged = salvage::salvage(&target, &plans, Some((&dead.run, &plan)), &self.stages)?;
-        self.record_afterwards(&target, &salvaged)?;
-        let kept = salvaged.kept();
-        let mut journal = Journal::new(&mut self.writers, dead.run.clone(), remains.next_seq);
-        for event in &events {
-            journal.replay(event);
-        }
-        let outputs = undo::handed_on(&events);
-        let supplies = Supplies { app_env: &prepared.app_env, blobs: &prepared.blobs, run: &dead.run, outputs };
-        let mut keep = Keep::new(&self.stages, target, dead.run.clone());
-        let checks = &*prepared.checks;
-        let setting = Setting {
-            plan: &plan,
-            decisions: &decisions,
-            executors: &self.executors,
-            supplies,
-            checks,
-            attempts: remains.attempts.clone(),
-            stop,
-            hold: &self.hold,
-            keep: &mut keep,
-            after_hooks: &|| Ok(()),
-            after_success: &|| Ok(()),
-        };
-        driver::bury(&setting, &mut remains, &salvaged, &mut journal)?;
-        salvaged.forget().map_err(Error::NotRecovered)?;
-        if remains.began {
-            journal.record(died(&dead.run, &remains), None, crate::ledger::Durability::Later)?;
-        }
-        let ended = if remains.began { remains.ended } else { replay::all(&plan) };
-        let owed = if remains.reverting { undo::owed(&plan, &events) } else { Vec::new() };
-        driver::drive(Machine::recover(lifecycle::of(&plan, &decisions), ended, owed), setting, &mut journal).await?;
-        Ok(kept)
     }
 
     /// The run to go on with, if that was asked for; or why there is none.
@@ -472,19 +420,6 @@ fn header(prepared: &Prepared, plan_digest: Digest, dry_run: bool) -> RunHeader 
         earlier: Earlier::default(),
         trigger: None,
     }
-}
-
-/// What a person should know before a dead run's pending `always` steps run.
-fn died(run: &RunId, remains: &replay::Remains) -> What {
-    let shown = |place: &Place| {
-        let verifying = if remains.verifying.contains(place) { ", which had ended with success and was being verified" } else { "" };
-        format!("{place}{verifying}")
-    };
-    let during = remains.in_flight.iter().map(shown).collect::<Vec<_>>().join(", ");
-    let during = if during.is_empty() { String::new() } else { format!(" during {during}") };
-    let reverts = if remains.reverting { "what was being taken back, and " } else { "" };
-    let message = format!("run {run} died{during}; {reverts}what always has to run is made up for first");
-    What::Warning { code: "run-died".to_owned(), message }
 }
 
 /// Opens the run in the journal, with everything a person should know about it.

@@ -39,7 +39,7 @@ impl Runner {
     /// # Errors
     /// [`Error`] if the ledger or an executor failed; whatever was recorded by then stays.
     pub async fn undo(&mut self, prepared: &Prepared, run: &RunId, plan: &Plan, stop: &Stop) -> Result<Undone, Error> {
-        let kept = self.recover(prepared, Some(plan), stop).await?;
+        let found = self.recover(prepared, Some(plan), stop).await?;
         let events = match &self.writers.ledger {
             Some(ledger) => ledger.events(run)?,
             None => Vec::new(),
@@ -66,7 +66,8 @@ impl Runner {
             after_success: &|| Ok(()),
         };
         driver::drive(machine, setting, &mut journal).await?;
-        Ok(Undone { report: journal.report(), kept: kept.into_iter().filter_map(notice).collect() })
+        let notices = found.died.into_iter().chain(found.kept).filter_map(notice).collect();
+        Ok(Undone { report: journal.report(), notices })
     }
 
     /// Records in the journals of runs that are over how a revert ended that was cut off after its commit was decided: it succeeded.
@@ -93,8 +94,8 @@ impl Runner {
 pub struct Undone {
     /// Its report, with an entry for each revert.
     pub report: Report,
-    /// What was found beside: stages that are kept for somebody to look at.
-    pub kept: Vec<Notice>,
+    /// What was found before: a run that had died, and was made up for; stages that are kept for somebody to look at.
+    pub notices: Vec<Notice>,
 }
 
 fn notice(what: What) -> Option<Notice> {

@@ -86,7 +86,8 @@ fn what_another_run_that_died_left_in_the_directories_is_brought_to_an_end_befor
     running.signal(Signal::KILL);
     let _ = running.wait();
     assert_eq!(site.stages().len(), 1);
-    let _ = site.call(&["resolve", "--deploy-failed", &run, "--tag", "v1"]).run().exits(0);
+    let undone = site.call(&["resolve", "--deploy-failed", &run, "--tag", "v1"]).run().exits(0);
+    assert!(undone.stdout.contains("died during post-deploy/slow"), "it says what it found: {}", undone.stdout);
     assert_eq!(site.stages(), [""; 0]);
     assert_eq!(site.log(), "made slow made unmade", "what the dead run had staged was dropped");
     let status = site.call(&["status", "--format", "json"]).run().exits(0).json();

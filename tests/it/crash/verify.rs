@@ -40,3 +40,40 @@ fn a_run_killed_in_a_verify_says_so_and_the_next_one_asks_it_again_and_nothing_e
     assert_eq!(report["hooks"][0]["outcome"], "succeeded", "{report:#}");
     assert_eq!((&report["hooks"][0]["verify"]["outcome"], &report["hooks"][0]["verify"]["exit_code"]), (&"succeeded".into(), &0.into()));
 }
+
+/// Kills a run in the verify of a hook that is native, so that nobody knows what else it did, and that wrote to a `txn` directory.
+fn killed(verify: &str) -> (Place, Project) {
+    let work = format!(
+        "run = \"sh -c 'echo new > data/x'\"\ndirs = [{{ path = \"data\" }}, {{ path = \"go\", mode = \"read\" }}]\nverify = {{ run = \"sh -c 'echo looking; {verify} && {{ test -e go/on || sleep 600; }}'\" }}"
+    );
+    let manifest = format!("schema = 1\napp = \"shop\"\n{}", hook("h", "pre-deploy", &work));
+    let (place, project) =
+        (Place::new(), Project::empty().file("app/wasmhook.toml", manifest).file("app/data/old", "").file("app/go/x", ""));
+    let mut running = place.args(["run", "-C", "app", "--tag", "v1"]).current_dir(project.path()).spawn();
+    running.wait_for("(verify) │ looking");
+    running.signal(Signal::KILL);
+    let _ = running.wait();
+    project.write("app/go/on", "");
+    assert!(!project.has("app/data/x"), "nothing was committed");
+    (place, project)
+}
+
+#[test]
+fn a_verify_that_looks_at_what_was_staged_finds_nothing_and_the_hook_runs_again() {
+    let (place, project) = killed("grep -q new data/x");
+    let next = place.args(["run", "-C", "app", "--tag", "v1", "--format", "json"]).current_dir(project.path()).run().exits(0);
+    assert_eq!(project.read("app/data/x"), "new\n");
+    assert_eq!(next.stderr.matches("(verify) │ looking").count(), 2, "before the hook, and after it: {}", next.stderr);
+}
+
+#[test]
+fn a_verify_that_does_not_look_there_cannot_speak_for_what_was_dropped() {
+    let (place, project) = killed("true");
+    let call = |words: &[&str]| place.args(words).arg("-C").arg("app").current_dir(project.path());
+    let next = call(&["run", "--tag", "v1"]).run().exits(1);
+    assert!(next.said().contains("what it wrote to `txn` directories was dropped when the run died"), "{}", next.stderr);
+    assert!(!project.has("app/data/x"));
+    let _ = call(&["resolve", "h", "--retry", "--tag", "v1"]).run().exits(0);
+    let _ = call(&["run", "--tag", "v1"]).run().exits(0);
+    assert_eq!(project.read("app/data/x"), "new\n");
+}

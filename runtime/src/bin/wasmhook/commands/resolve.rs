@@ -26,7 +26,7 @@ struct ResolvedJson<'a> {
     resolution: &'a str,
     /// What took hooks of the run back, in the order in which it ran.
     reverts: Vec<&'a HookReport>,
-    /// What was found beside.
+    /// What was found before: a run that had died, stages that are kept for somebody to look at.
     notices: &'a [Notice],
 }
 
@@ -74,7 +74,7 @@ pub fn run(args: &ResolveArgs, settings: &Settings, ui: &Ui) -> Result<Exit, Cli
 }
 
 /// What the deployment's failure means for the run, with a line for each revert. One that failed leaves something behind: exit code 1.
-fn say_taken_back(format: Format, ui: &Ui, run: &RunId, Undone { report, kept }: &Undone) -> Result<Exit, CliError> {
+fn say_taken_back(format: Format, ui: &Ui, run: &RunId, Undone { report, notices }: &Undone) -> Result<Exit, CliError> {
     let mut reverts: Vec<&HookReport> = Vec::new();
     for revert in report.hooks.iter().filter(|hook| hook.role == Role::Revert) {
         // What was tried again counts as it ended last.
@@ -87,11 +87,11 @@ fn say_taken_back(format: Format, ui: &Ui, run: &RunId, Undone { report, kept }:
         _ => format!("run {run}: deployment not completed"),
     }];
     lines.extend(reverts.iter().map(|revert| revert.executed()));
-    lines.extend(kept.iter().map(|notice| format!("{} [{}]", notice.message, notice.code)));
+    lines.extend(notices.iter().map(|notice| format!("{} [{}]", notice.message, notice.code)));
     if !all_well {
         lines.push("what failed to be taken back is tried again by the same command".to_owned());
     }
-    let told = ResolvedJson { schema: 1, run_id: run, place: None, release: None, resolution: "deploy-failed", reverts, notices: kept };
+    let told = ResolvedJson { schema: 1, run_id: run, place: None, release: None, resolution: "deploy-failed", reverts, notices };
     say(format, ui, &told, &lines.join("\n"))?;
     Ok(if all_well { Exit::Done } else { Exit::HookFailed })
 }

@@ -20,6 +20,8 @@ struct Failed<'a> {
     usage: UsageReport,
     denials: &'a [Denial],
     tail: &'a [String],
+    /// Whether it had itself ended with success, and its verify was under way.
+    verifying: bool,
 }
 
 /// The text about a failed hook; nothing if it didn't fail.
@@ -37,8 +39,14 @@ pub fn hook(look: Look, hook: &HookReport) -> Vec<Line> {
             usage: hook.usage.clone(),
             denials: hook.denials.as_deref().unwrap_or_default(),
             tail: last_words(hook),
+            verifying: is_verifying(hook),
         },
     )
+}
+
+fn is_verifying(hook: &HookReport) -> bool {
+    let asked = hook.verify.as_ref().is_some_and(|verify| verify.hook_ended && verify.outcome == OutcomeWord::Unknown);
+    hook.outcome == OutcomeWord::Unknown && asked
 }
 
 /// The last lines of what says why: of a hook that isn't verified, its verify's.
@@ -63,12 +71,17 @@ pub fn step(look: Look, step: &StepReport) -> Vec<Line> {
             usage: step.usage.clone().unwrap_or_default(),
             denials: &[],
             tail: &step.tail,
+            verifying: false,
         },
     )
 }
 
 fn block(look: Look, failed: &Failed<'_>) -> Vec<Line> {
     let mut lines = heading(look, failed);
+    if failed.verifying {
+        let text = "it had ended with success, and its verify was under way when the engine died: the next run sees what became of it";
+        return [lines, paragraph(look, text)].concat();
+    }
     lines.extend(paragraph(look, &sentence(failed.cause)));
     if let Why::Cause(Cause::Trap { message, backtrace, .. }) = &failed.cause.why {
         lines.extend(message.lines().flat_map(|line| quoted(look, line)));
