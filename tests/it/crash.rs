@@ -4,5 +4,7 @@ mod checks;
 mod clock;
 mod cut;
 mod points;
+mod taken_back;
 mod twice;
+mod verify;
 mod world;

@@ -86,6 +86,7 @@ codes! {
     SINGLE_COMMAND = "single-command": "A command is more than one program with its arguments.";
     SOURCE_PARTS = "source-parts": "A part of a source is not copied as it is.";
     SOURCE_UNREAD = "source-unread": "A repository that hooks come from could not be read.";
+    STAGE_KEPT = "stage-kept": "What a hook wrote could not be committed, and still lies there for somebody to look at.";
     STAGE_LEFT = "stage-left": "A stage could not be removed; the next run in that directory removes it.";
     STALE_RUN = "stale-run": "A run had the lock for too long, and was ended and replaced.";
     STOPPED_EARLY = "stopped-early": "The run was stopped before anything of it ran.";

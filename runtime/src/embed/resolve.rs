@@ -5,7 +5,8 @@ use super::{Engine, Error, beat, target};
 use crate::engine::journal::Journal;
 use crate::engine::machine::At;
 use crate::engine::resolve::{self, Execution};
-use crate::engine::{Error as RunError, Runner, Stop, Writers, plan_of, staging, undo};
+use crate::engine::undo::{self, Undone};
+use crate::engine::{Error as RunError, Runner, Stop, Writers, plan_of, staging};
 use crate::exec::Hold;
 use crate::ledger::lock::{Holder, Lock, Owner};
 use crate::ledger::{Durability, Ledger, Target};
@@ -106,11 +107,11 @@ impl Engine {
 
     /// Records that the deployment which `run` was part of was not completed: the run doesn't count as a success. The `revert`s of its hooks
     /// run, the last first; the effects of hooks without one are kept. What was cut off, or has a revert that failed, is made up for when this
-    /// is said again. The answer is the run's report with an entry for each revert.
+    /// is said again. Where something is to be taken back, what a run that died left behind comes to its end first, as before any run.
     ///
     /// # Errors
     /// [`ResolveError`]. Nothing was recorded then, unless the machinery failed.
-    pub async fn deploy_failed(&self, request: &Request, run: &RunId, stop: &Stop) -> Result<Report, ResolveError> {
+    pub async fn deploy_failed(&self, request: &Request, run: &RunId, stop: &Stop) -> Result<Undone, ResolveError> {
         let request = Request { fetch: None, ..self.complete(request) };
         let declared = load::declare(&request).map_err(Error::from)?;
         let target = target(&declared);
@@ -127,13 +128,15 @@ impl Engine {
             self.afterwards(ledger, run, |journal, by| journal.record(What::DeployFailed { by, detail }, None, Durability::Now))?;
         }
         let ledger = self.ledgers.open().map_err(Error::from)?;
-        let Some(prepared) = prepared else { return Ok(Report::fold(&ledger.events(run).map_err(Error::from)?)) };
+        let Some(prepared) = prepared else {
+            return Ok(Undone { report: Report::fold(&ledger.events(run).map_err(Error::from)?), notices: Vec::new() });
+        };
         staging::make_scratch(&self.stages).map_err(|source| Error::Scratch { path: self.stages.scratch.clone(), source })?;
         let writers = Writers { ledger: Some(ledger), sinks: self.sinks.clone(), clock: self.clock.clone() };
         let heart = Arc::downgrade(&lock);
         let mut runner = Runner::new(self.executors.clone(), writers, self.stages.clone()).holding(Hold::of(lock));
         tokio::select! {
-            report = runner.undo(&prepared, run, &failed.plan, failed.owed, stop) => Ok(report.map_err(Error::from)?),
+            report = runner.undo(&prepared, run, &failed.plan, stop) => Ok(report.map_err(Error::from)?),
             never = beat(heart) => match never {},
         }
     }

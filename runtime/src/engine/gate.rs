@@ -1,5 +1,6 @@
 //! The gate: plan × what is remembered → which hooks run, and why the others don't. `plan` and `run` decide by this one function.
 
+use super::job::Reported;
 use super::machine::{At, Decision};
 use crate::diagnostic::codes;
 use crate::ledger::{Key, Memory};
@@ -8,7 +9,7 @@ use crate::model::id::{Commit, HookId, RunId, StepName};
 use crate::model::outcome::{Outcome, SkipReason};
 use crate::model::policy::{Gate, OnChange, OnFailure, OnUnknown, Resume};
 use crate::plan::{Notice, Plan, PlanHook, PlanStep, PlanStepKind};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// What is remembered when a run begins.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub struct Snapshot {
     pub memories: BTreeMap<Place, Memory>,
     /// Executions of any release that were running when an engine died, and are still unresolved.
     pub unresolved: BTreeMap<Place, (String, Memory)>,
+    /// Those of them that had themselves ended with success, with what they reported: their verify was still under way.
+    pub ended: BTreeMap<Place, Reported>,
     /// The commit of the last successful run.
     pub last_success: Option<Commit>,
     /// Whether the release's marker file exists.
@@ -32,8 +35,9 @@ pub struct Decisions {
     pub by_step: Vec<Vec<Decision>>,
     /// What a person should know about them.
     pub notices: Vec<Notice>,
-    /// Hooks that were running when an engine died, and whose `verify` says whether they have to run again.
-    pub verify_first: BTreeSet<Place>,
+    /// Hooks that were running when an engine died, and whose `verify` says whether they have to run again; with what they reported, if they
+    /// had themselves ended with success.
+    pub verify_first: BTreeMap<Place, Option<Reported>>,
 }
 
 /// A finished hook that changed since, where the manifest says that this is an error.
@@ -84,8 +88,24 @@ pub fn waits(plan: &Plan, at: At) -> bool {
     }
 }
 
+/// Whether the verify of what stands at `at` is asked if it was running when the engine died.
+#[must_use]
+pub fn asks(plan: &Plan, at: At) -> bool {
+    match &plan.steps[at.step].kind {
+        PlanStepKind::Phase { hooks, .. } => hook_asks(plan, &hooks[at.slot]),
+        PlanStepKind::Host { .. } | PlanStepKind::Fact { .. } => false,
+    }
+}
+
 fn hook_waits(plan: &Plan, hook: &PlanHook) -> bool {
     plan.on_unknown == OnUnknown::Stop && hook.is_live() && !hook.idempotent && hook.verify.is_none()
+}
+
+/// Whether its verify is asked what became of a hook that was running when an engine died. Of what was only staged nothing is there, so it
+/// runs again whatever its verify thinks of how things stood before; and so does what lost a part of its writes and may run twice.
+fn hook_asks(plan: &Plan, hook: &PlanHook) -> bool {
+    let may_run_twice = hook.idempotent || plan.on_unknown == OnUnknown::Rerun;
+    hook.verify.is_some() && hook.is_live() && !(hook.commits() && may_run_twice)
 }
 
 /// Decides for every hook and host step of the plan.
@@ -93,7 +113,7 @@ fn hook_waits(plan: &Plan, hook: &PlanHook) -> bool {
 /// # Errors
 /// Every finished hook that changed, where its `on_change` is `error`.
 pub fn decide(plan: &Plan, snapshot: &Snapshot) -> Result<Decisions, Vec<Changed>> {
-    let mut gate = Judge { plan, snapshot, notices: Vec::new(), changed: Vec::new(), verify_first: BTreeSet::new() };
+    let mut gate = Judge { plan, snapshot, notices: Vec::new(), changed: Vec::new(), verify_first: BTreeMap::new() };
     let by_step = plan.steps.iter().map(|step| gate.step(step)).collect();
     if gate.changed.is_empty() {
         Ok(Decisions { by_step, notices: gate.notices, verify_first: gate.verify_first })
@@ -125,7 +145,7 @@ struct Judge<'a> {
     snapshot: &'a Snapshot,
     notices: Vec<Notice>,
     changed: Vec<Changed>,
-    verify_first: BTreeSet<Place>,
+    verify_first: BTreeMap<Place, Option<Reported>>,
 }
 
 impl Judge<'_> {
@@ -188,14 +208,16 @@ impl Judge<'_> {
         if hook_waits(self.plan, hook) {
             return Some(Decision::Unresolved);
         }
-        // Of what was only staged nothing is there: it runs again whatever its verify thinks of how things stood before.
-        let asks = hook.verify.is_some() && hook.is_live();
-        self.verify_first.extend(asks.then(|| place.clone()));
+        let ended = self.snapshot.ended.get(place);
+        let asks = hook_asks(self.plan, hook);
+        self.verify_first.extend(asks.then(|| (place.clone(), ended.cloned())));
+        let was = match ended {
+            Some(_) => "had ended with success, and its verify was under way",
+            None => "was running",
+        };
         let then = if asks { "it runs again unless its verify says that it took" } else { "it runs again" };
-        self.notices.push(Notice {
-            code: "rerun-after-crash".to_owned(),
-            message: format!("{place} was running when run {} died; {then}", memory.run),
-        });
+        self.notices
+            .push(Notice { code: "rerun-after-crash".to_owned(), message: format!("{place} {was} when run {} died; {then}", memory.run) });
         Some(Decision::Run)
     }
 

@@ -17,8 +17,11 @@ use std::sync::Arc;
 /// The planned bytes, by digest.
 pub type Blobs = BTreeMap<Digest, Arc<[u8]>>;
 
-/// What hooks reported, by phase and id, in the order in which it came.
-pub type Outputs = BTreeMap<(StepName, HookId), Vec<(String, String)>>;
+/// What one hook reported: keys and values, in the order in which they came.
+pub type Reported = Vec<(String, String)>;
+
+/// What hooks reported, by phase and id.
+pub type Outputs = BTreeMap<(StepName, HookId), Reported>;
 
 /// What the plan doesn't hold because it is secret, large, or only known now.
 #[derive(Debug)]
@@ -69,14 +72,14 @@ pub fn job(plan: &Plan, at: At, place: &Place, attempt: u32, supplies: &Supplies
     }
 }
 
-/// The job that says whether what ran at `at` took; `None` if there is none.
+/// The job that says whether what ran at `at` took, called after `place`, its own; `None` if there is none.
 ///
 /// # Errors
 /// Everything that is missing.
 pub fn verify(plan: &Plan, at: At, place: &Place, attempt: u32, supplies: &Supplies<'_>) -> Result<Option<Job>, Vec<JobError>> {
     let Some(hook) = lifecycle::verify(plan, at) else { return Ok(None) };
     let job = hook_job(&hook, place, attempt, supplies)?;
-    Ok(Some(Job { name: format!("{place} (verify)"), collect_outputs: false, ..job }))
+    Ok(Some(Job { collect_outputs: false, ..job }))
 }
 
 /// What a hook lacks, found out without starting it.

@@ -4,6 +4,7 @@ use super::gate::Decisions;
 use super::journal::Journal;
 use super::machine::{At, Decision};
 use super::staging::{Label, NotCommitted, Observed, Of, Stages, Staging};
+use super::verify::{Verify, verified};
 use super::{dry, lifecycle};
 use crate::diagnostic::codes;
 use crate::exec::{ExecError, Executor, Surroundings};
@@ -256,6 +257,12 @@ impl Held {
         self.applied.extend(applied);
     }
 
+    /// Whether no commit waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.applied.is_empty()
+    }
+
     /// Keeps an execution until its phase is over.
     pub fn hold_back(&mut self, step: usize, key: Key, digest: Digest) {
         self.back.entry(step).or_default().push((key, digest));
@@ -274,42 +281,6 @@ impl Held {
     pub fn let_go(&mut self) -> Vec<StageError> {
         self.applied.drain(..).filter_map(|applied| applied.forget().err()).collect()
     }
-}
-
-/// What says whether a job took.
-pub struct Verify {
-    /// What runs it.
-    pub executor: Arc<dyn Executor>,
-    /// The same directories, to be read only: where they are staged, it sees what was written before that is committed.
-    pub job: Job,
-    /// Whether it is asked first: nobody knows how the attempt before ended.
-    pub before: bool,
-}
-
-impl Verify {
-    async fn says(&self, around: &Surroundings) -> Result<Outcome, ExecError> {
-        Ok(self.executor.execute(&self.job, around.clone()).await?.outcome)
-    }
-}
-
-/// Runs `job`, and asks whether it took.
-async fn verified(executor: &dyn Executor, job: &Job, around: Surroundings, verify: Option<&Verify>) -> Result<Execution, ExecError> {
-    let Some(verify) = verify else { return executor.execute(job, around).await };
-    if verify.before && verify.says(&around).await? == Outcome::Succeeded {
-        let tail = vec!["it took, says its verify: it was not run again".to_owned()];
-        return Ok(Execution { tail, ..Execution::not_started(Outcome::Succeeded) });
-    }
-    let execution = executor.execute(job, around.clone()).await?;
-    if execution.said_outcome() != Outcome::Succeeded {
-        return Ok(execution);
-    }
-    let outcome = match verify.says(&around).await? {
-        Outcome::Succeeded => return Ok(execution),
-        Outcome::Cancelled => Outcome::Cancelled,
-        said => Outcome::Failed { cause: Cause::NotVerified { message: said.to_string() } },
-    };
-    // What it reports is believed only if it took.
-    Ok(Execution { outcome, outputs: Vec::new(), ..execution })
 }
 
 /// Runs `job` over its stages, asks whether it took, and ends the stages that are its own.

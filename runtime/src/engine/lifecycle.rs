@@ -98,9 +98,12 @@ pub fn identity(plan: &Plan, at: At) -> (Gate, Digest) {
     }
 }
 
-/// Where the thing called `place` stands in the plan.
+/// Where the thing called `place` stands in the plan. What says whether a hook took has no place of its own in it.
 #[must_use]
 pub fn find(plan: &Plan, place: &Place) -> Option<At> {
+    if place.role == Role::Verify {
+        return None;
+    }
     let step = plan.steps.iter().position(|step| step.name == place.step)?;
     let slot = match &plan.steps[step].kind {
         PlanStepKind::Phase { hooks, .. } => {
@@ -133,6 +136,7 @@ fn planned_step(step: &PlanStep) -> PlannedStep {
                     && matches!(hook.guest, PlanGuest::Native { sandbox: Sandbox::None, .. }),
                 limits: hook.limits.clone(),
                 revert: hook.revert.as_ref().map(planned_sibling),
+                verify: hook.verify.as_ref().map(planned_sibling),
             });
             (StepKind::Phase, policy.always, false, hooks.collect())
         }

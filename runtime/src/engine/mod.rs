@@ -12,6 +12,7 @@ pub mod lines;
 pub mod machine;
 pub mod pending;
 pub(crate) mod ready;
+mod recover;
 pub mod replay;
 pub mod resolve;
 pub mod resume;
@@ -20,6 +21,7 @@ pub mod staging;
 pub mod stop;
 pub mod trigger;
 pub mod undo;
+mod verify;
 pub mod watch;
 
 #[cfg(test)]
@@ -216,9 +218,9 @@ impl Runner {
     /// # Errors
     /// [`Error`] if the ledger or an executor failed; whatever was recorded by then stays.
     pub async fn run(&mut self, prepared: &Prepared, stop: &Stop) -> Result<Report, Error> {
-        self.recover(prepared, stop).await?;
+        let found = self.recover(prepared, None, stop).await?;
         let keep = Keep::new(&self.stages, target(&prepared.plan), prepared.run.clone());
-        self.carry_out(prepared, stop, keep).await
+        self.carry_out(prepared, stop, keep, found.kept).await
     }
 
     /// Tries a plan and leaves nothing behind: what its hooks write is staged, shown and dropped, host steps are skipped, and nothing is
@@ -228,10 +230,11 @@ impl Runner {
     /// [`Error`] if the ledger can't be read, or an executor failed.
     pub async fn dry_run(&mut self, prepared: &Prepared, stop: &Stop) -> Result<Report, Error> {
         let keep = Keep::dry(&self.stages, target(&prepared.plan), prepared.run.clone(), &prepared.plan).map_err(Error::NotStaged)?;
-        self.carry_out(prepared, stop, keep).await
+        self.carry_out(prepared, stop, keep, Vec::new()).await
     }
 
-    async fn carry_out(&mut self, prepared: &Prepared, stop: &Stop, mut keep: Keep) -> Result<Report, Error> {
+    /// Runs a plan that nothing from before stands in the way of; what was `found` is told first.
+    async fn carry_out(&mut self, prepared: &Prepared, stop: &Stop, mut keep: Keep, found: Vec<What>) -> Result<Report, Error> {
         let base = match self.base(prepared)? {
             Ok(base) => base,
             Err(reason) => return Ok(refused(prepared, vec![reason])),
@@ -253,6 +256,9 @@ impl Runner {
         let header = header(prepared, digest, keep.is_dry());
         let header = RunHeader { resumes, earlier: earlier.unwrap_or_default(), trigger: Some(trigger), ..header };
         open(&mut journal, prepared, header, &json, &decisions)?;
+        for what in found {
+            journal.record(what, None, crate::ledger::Durability::Later)?;
+        }
         let machine = Machine::new(lifecycle::of(&prepared.plan, &decisions));
         let is_dry = keep.is_dry();
         let marker = || if is_dry { Ok(()) } else { write_marker(prepared, &decisions) };
@@ -277,49 +283,6 @@ impl Runner {
         Ok(journal.report())
     }
 
-    /// Finishes what a dead run owes: its pending `always` steps, journaled as its own. What was in flight becomes `unknown`.
-    async fn recover(&mut self, prepared: &Prepared, stop: &Stop) -> Result<(), Error> {
-        let Some(ledger) = &self.writers.ledger else { return Ok(()) };
-        let Some(dead) = ledger.unfinished(&target(&prepared.plan))? else {
-            return salvage::salvage(&prepared.plan, None, &self.stages)?.forget().map_err(Error::NotRecovered);
-        };
-        let plan = plan_of(&**ledger, &dead.run)?;
-        let events = ledger.events(&dead.run)?;
-        let mut remains = replay::remains(&plan, &events);
-        let decisions = Decisions { by_step: replay::everything_runs(&plan), ..Decisions::default() };
-        let mut journal = Journal::new(&mut self.writers, dead.run.clone(), remains.next_seq);
-        for event in &events {
-            journal.replay(event);
-        }
-        let salvaged = salvage::salvage(&prepared.plan, Some((&dead.run, &plan)), &self.stages)?;
-        let outputs = undo::handed_on(&events);
-        let supplies = Supplies { app_env: &prepared.app_env, blobs: &prepared.blobs, run: &dead.run, outputs };
-        let mut keep = Keep::new(&self.stages, target(&prepared.plan), dead.run.clone());
-        let checks = &*prepared.checks;
-        let setting = Setting {
-            plan: &plan,
-            decisions: &decisions,
-            executors: &self.executors,
-            supplies,
-            checks,
-            attempts: remains.attempts.clone(),
-            stop,
-            hold: &self.hold,
-            keep: &mut keep,
-            after_hooks: &|| Ok(()),
-            after_success: &|| Ok(()),
-        };
-        driver::bury(&setting, &mut remains, &salvaged, &mut journal)?;
-        salvaged.forget().map_err(Error::NotRecovered)?;
-        if remains.began {
-            journal.record(died(&dead.run, &remains), None, crate::ledger::Durability::Later)?;
-        }
-        let ended = if remains.began { remains.ended } else { replay::all(&plan) };
-        let owed = if remains.reverting { undo::owed(&plan, &events) } else { Vec::new() };
-        driver::drive(Machine::recover(lifecycle::of(&plan, &decisions), ended, owed), setting, &mut journal).await?;
-        Ok(())
-    }
-
     /// The run to go on with, if that was asked for; or why there is none.
     fn base(&self, prepared: &Prepared) -> Result<Result<Option<Base>, Notice>, Error> {
         let Some(ledger) = self.writers.ledger.as_ref().filter(|_| prepared.resume) else { return Ok(Ok(None)) };
@@ -337,6 +300,9 @@ impl Runner {
         let release = gate::release_of(plan, crate::model::policy::Gate::Once, &prepared.run);
         snapshot.memories = ledger.memories(&target, &release)?.into_iter().map(|(key, memory)| (key.place, memory)).collect();
         snapshot.unresolved = ledger.unresolved(&target)?.into_iter().map(|(key, memory)| (key.place, (key.release, memory))).collect();
+        for (place, (_, memory)) in snapshot.unresolved.iter().filter(|(place, _)| has_verify(plan, place)) {
+            snapshot.ended.extend(replay::ended(&ledger.events(&memory.run)?, place).map(|reported| (place.clone(), reported)));
+        }
         snapshot.last_success = self.last_success(prepared)?;
         snapshot.release_known = !snapshot.memories.is_empty();
         Ok(snapshot)
@@ -378,6 +344,10 @@ impl Runner {
             message: format!("tag {tag} pointed to {known} when it was deployed, and now points to {commit}: deploy a new tag, or take it with --accept-moved-tag"),
         }))
     }
+}
+
+fn has_verify(plan: &Plan, place: &Place) -> bool {
+    lifecycle::find(plan, place).is_some_and(|at| lifecycle::verify(plan, at).is_some())
 }
 
 /// Whether anything of the plan names an output of the hook at `place`.
@@ -450,15 +420,6 @@ fn header(prepared: &Prepared, plan_digest: Digest, dry_run: bool) -> RunHeader 
         earlier: Earlier::default(),
         trigger: None,
     }
-}
-
-/// What a person should know before a dead run's pending `always` steps run.
-fn died(run: &RunId, remains: &replay::Remains) -> What {
-    let during = remains.in_flight.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    let during = if during.is_empty() { String::new() } else { format!(" during {during}") };
-    let reverts = if remains.reverting { "what was being taken back, and " } else { "" };
-    let message = format!("run {run} died{during}; {reverts}what always has to run is made up for first");
-    What::Warning { code: "run-died".to_owned(), message }
 }
 
 /// Opens the run in the journal, with everything a person should know about it.

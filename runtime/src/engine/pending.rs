@@ -2,6 +2,7 @@
 
 use super::{Error, gate, lifecycle, plan_of, replay, resume};
 use crate::ledger::{Key, Ledger, Memory, Target};
+use crate::model::event::Role;
 use crate::model::id::{RunId, StepName};
 use std::collections::BTreeMap;
 
@@ -23,8 +24,14 @@ pub struct Unresolved {
     pub key: Key,
     /// What is remembered of it.
     pub memory: Memory,
+    /// Whether it had itself ended with success, and its verify was under way.
+    pub verifying: bool,
+    /// Whether its run is over: it is a revert that was cut off when it was said that the deployment failed, and is tried again when that is.
+    pub afterwards: bool,
     /// Whether nothing runs before a person said what became of it; otherwise it runs again by itself. By the plan it was started under.
     pub waits: bool,
+    /// Whether the next run asks its verify, and runs it again only if that doesn't say that it took.
+    pub asks: bool,
 }
 
 /// What is pending for a target. The caller knows that no run is on.
@@ -37,18 +44,27 @@ pub fn of(ledger: &dyn Ledger, target: &Target) -> Result<Pending, Error> {
     if !open.is_empty() {
         for record in ledger.runs(target, usize::MAX)? {
             if open.iter().any(|(_, memory)| memory.run == record.run) {
-                plans.insert(record.run.clone(), plan_of(ledger, &record.run)?);
+                plans.insert(record.run.clone(), (plan_of(ledger, &record.run)?, record.status.is_some()));
             }
         }
     }
-    let waits = |key: &Key, memory: &Memory| {
-        let plan = plans.get(&memory.run)?;
-        Some(gate::waits(plan, lifecycle::find(plan, &key.place)?))
-    };
-    let unresolved = open.into_iter().map(|(key, memory)| Unresolved { waits: waits(&key, &memory).unwrap_or(false), key, memory });
+    let mut unresolved = Vec::new();
+    for (key, memory) in open {
+        // What takes a hook back waits for nobody: it is tried again with the rest of what is owed.
+        let known = plans.get(&memory.run).filter(|_| key.place.role == Role::Main);
+        let found = known.and_then(|(plan, _)| Some((plan, lifecycle::find(plan, &key.place)?)));
+        unresolved.push(Unresolved {
+            afterwards: key.place.role == Role::Revert && plans.get(&memory.run).is_some_and(|(_, is_over)| *is_over),
+            verifying: replay::ended(&ledger.events(&memory.run)?, &key.place).is_some(),
+            waits: found.is_some_and(|(plan, at)| gate::waits(plan, at)),
+            asks: found.is_some_and(|(plan, at)| gate::asks(plan, at)),
+            key,
+            memory,
+        });
+    }
     let owed = match ledger.unfinished(target)? {
         Some(dead) => replay::owed(&plan_of(ledger, &dead.run)?, &ledger.events(&dead.run)?),
         None => Vec::new(),
     };
-    Ok(Pending { unresolved: unresolved.collect(), owed, resumable: resume::base(ledger, target, false)?.map(|base| base.run) })
+    Ok(Pending { unresolved, owed, resumable: resume::base(ledger, target, false)?.map(|base| base.run) })
 }

@@ -1,8 +1,9 @@
 //! What a dead run's journal says: how far it came, and what it owes.
 
+use super::job::Reported;
 use super::lifecycle;
 use super::machine::{At, Decision};
-use crate::model::event::{Event, Place, What};
+use crate::model::event::{Event, Place, Role, What};
 use crate::model::id::StepName;
 use crate::model::outcome::{Outcome, SkipReason, Verdict};
 use crate::model::policy::OnFailure;
@@ -18,6 +19,8 @@ pub struct Remains {
     pub succeeded: BTreeSet<At>,
     /// What was running when the engine died.
     pub in_flight: Vec<Place>,
+    /// What of that had itself ended with success, its verify being under way.
+    pub verifying: BTreeSet<Place>,
     /// Whether anything had been launched: only then are `always` steps owed.
     pub began: bool,
     /// Whether it had failed where a failure is taken back, and was at it.
@@ -39,6 +42,10 @@ pub fn remains(plan: &Plan, events: &[Event]) -> Remains {
                 remains.began = true;
                 remains.attempts.insert(place.clone(), *attempt);
                 remains.in_flight.push(place.clone());
+                remains.verifying.remove(place);
+            }
+            What::Verifying { place, reported: Some(_), .. } => {
+                remains.verifying.insert(place.in_role(Role::Main));
             }
             What::Finished { place, result } => {
                 remains.in_flight.retain(|other| other != place);
@@ -58,6 +65,21 @@ pub fn remains(plan: &Plan, events: &[Event]) -> Remains {
         }
     }
     remains
+}
+
+/// What the hook at `place` reported when it had itself ended with success, if a run died before it was known whether it took.
+#[must_use]
+pub fn ended(events: &[Event], place: &Place) -> Option<Reported> {
+    let mut ended = None;
+    for event in events {
+        match &event.what {
+            What::Started { place: other, .. } if other == place => ended = None,
+            What::Verifying { place: other, reported, .. } if other.in_role(Role::Main) == *place => ended.clone_from(reported),
+            What::Finished { place: other, result } if other == place && result.outcome != Outcome::Unknown => ended = None,
+            _ => {}
+        }
+    }
+    ended
 }
 
 fn reverts(kind: &PlanStepKind) -> bool {

@@ -1,9 +1,11 @@
 //! What runs that died left in staged directories: finished where it was decided, dropped where it wasn't, before anything else touches them.
 
+use super::Error;
 use super::keep;
-use super::staging::{self, Label, Stages};
-use super::{Error, target};
-use crate::model::event::Place;
+use super::staging::{self, Label, Of, Stages};
+use crate::diagnostic::codes;
+use crate::ledger::Target;
+use crate::model::event::{Place, What};
 use crate::model::files::FileChanges;
 use crate::model::grant::DirGrant;
 use crate::model::id::RunId;
@@ -15,6 +17,9 @@ use std::collections::BTreeMap;
 #[derive(Default)]
 pub struct Salvaged {
     committed: BTreeMap<Place, FileChanges>,
+    /// What was committed of other runs of the target: they are over, and something that came after their end was cut off.
+    afterwards: Vec<(RunId, Place, FileChanges)>,
+    kept: Vec<What>,
     found: Vec<Recovered>,
 }
 
@@ -30,6 +35,17 @@ impl Salvaged {
         self.committed.keys()
     }
 
+    /// What was committed of runs that are over: after their end, of what takes them back.
+    pub fn afterwards(&self) -> impl Iterator<Item = (&RunId, &Place, &FileChanges)> {
+        self.afterwards.iter().map(|(run, place, files)| (run, place, files))
+    }
+
+    /// What lies there for somebody to look at, as warnings.
+    #[must_use]
+    pub fn kept(&self) -> Vec<What> {
+        self.kept.clone()
+    }
+
     /// Removes what was found; only once it is recorded.
     ///
     /// # Errors
@@ -39,26 +55,29 @@ impl Salvaged {
     }
 }
 
-/// Ends what was left in the directories of `next` and of the run that died, if one did. Under the lock.
+/// Ends what was left in the directories of `plans`, all of one target, and of the run that died, if one did. Under the lock.
 ///
 /// # Errors
 /// [`Error::NotRecovered`] if that isn't possible now.
-pub fn salvage(next: &Plan, dead: Option<(&RunId, &Plan)>, stages: &Stages) -> Result<Salvaged, Error> {
-    let plans = [Some(next), dead.map(|(_, plan)| plan)];
-    let bases = staging::bases(plans.into_iter().flatten().flat_map(dirs));
+pub fn salvage(target: &Target, plans: &[&Plan], dead: Option<(&RunId, &Plan)>, stages: &Stages) -> Result<Salvaged, Error> {
+    let plans = plans.iter().copied().chain(dead.map(|(_, plan)| plan));
+    let bases = staging::bases(plans.flat_map(dirs));
     if bases.is_empty() {
         return Ok(Salvaged::default());
     }
     let mut salvaged = Salvaged::default();
     for (label, found) in staging::recover(&bases, stages).map_err(Error::NotRecovered)? {
-        let is_dead_runs = dead.is_some_and(|(run, _)| label.run.as_ref() == Some(run));
         match &found.ending {
-            Ending::Kept(_) => {}
-            // Of another application that shares the directory: its own next run records it.
-            Ending::Committed(_) if label.run.is_some() && !label.is_of(&target(next)) => {}
+            // Of another application that shares the directory: its own next run says and records it.
+            Ending::Kept(_) | Ending::Committed(_) if label.run.is_some() && !label.is_of(target) => {}
+            Ending::Kept(why) => salvaged.kept.push(kept(&found, why)),
             Ending::Committed(changes) => {
-                if let Some((_, plan)) = dead.filter(|_| is_dead_runs) {
-                    salvaged.record(plan, &label, changes);
+                match (dead.filter(|(run, _)| label.run.as_ref() == Some(run)), &label) {
+                    (Some((_, plan)), _) => salvaged.record(plan, &label, changes),
+                    (None, Label { run: Some(run), of: Of::Hook { place }, .. }) => {
+                        salvaged.afterwards.push((run.clone(), place.clone(), staging::shown(changes)));
+                    }
+                    (None, _) => {}
                 }
                 salvaged.found.push(found);
             }
@@ -73,6 +92,12 @@ impl Salvaged {
         let files = staging::shown(changes);
         self.committed.extend(keep::places(plan, label).into_iter().map(|place| (place, files.clone())));
     }
+}
+
+fn kept(found: &Recovered, why: &str) -> What {
+    let paths: Vec<String> = found.paths().map(|path| path.display().to_string()).collect();
+    let message = format!("{} holds what a hook wrote and could not be committed: {why}; look at it, then remove it", paths.join(", "));
+    What::Warning { code: codes::STAGE_KEPT.to_owned(), message }
 }
 
 fn dirs(plan: &Plan) -> impl Iterator<Item = &DirGrant> {

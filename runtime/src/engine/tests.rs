@@ -267,6 +267,10 @@ async fn s3_39_what_a_hook_tolerated_is_a_warning_of_the_run() {
 
 /// An executor under which the engine dies: its future never ends, and the run is dropped.
 async fn die_in(bench: &mut Bench, steps: Vec<PlanStep>, place: &str) {
+    die_in_run(bench, "dead", steps, place).await;
+}
+
+async fn die_in_run(bench: &mut Bench, run: &str, steps: Vec<PlanStep>, place: &str) {
     struct Dies(Arc<MockExecutor>, String);
     impl Executor for Dies {
         fn execute<'a>(&'a self, job: &'a crate::model::job::Job, around: crate::exec::Surroundings) -> crate::exec::Running<'a> {
@@ -275,7 +279,7 @@ async fn die_in(bench: &mut Bench, steps: Vec<PlanStep>, place: &str) {
     }
     let dies: Arc<dyn Executor> = Arc::new(Dies(bench.executor.clone(), place.to_owned()));
     let living = std::mem::replace(&mut bench.runner.executors, Executors { wasm: dies.clone(), native: dies.clone(), in_code: dies });
-    let run = bench.runner.run(&prepared("dead", steps), &Stop::new()).await_for(std::time::Duration::from_millis(200)).await;
+    let run = bench.runner.run(&prepared(run, steps), &Stop::new()).await_for(std::time::Duration::from_millis(200)).await;
     assert!(run.is_none(), "the run was to die in {place}");
     bench.runner.executors = living;
 }

@@ -6,12 +6,14 @@ use super::job::{Outputs, Supplies};
 use super::journal::Journal;
 use super::keep::Keep;
 use super::machine::{At, Machine};
-use super::{Error, Prepared, Runner, Stop, lifecycle, replay, target};
-use crate::model::event::{Event, Place, Role, What};
+use super::salvage::Salvaged;
+use super::{Error, Prepared, Runner, Stop, gate, lifecycle, plan_of, replay, target};
+use crate::ledger::{Durability, Target};
+use crate::model::event::{Event, Finished, Place, Role, What};
 use crate::model::id::RunId;
-use crate::model::outcome::Outcome;
+use crate::model::outcome::{Outcome, Verdict};
 use crate::plan::Plan;
-use crate::report::Report;
+use crate::report::{Notice, Report};
 
 /// What succeeded in a run, has a `revert`, and wasn't taken back yet; in the order in which it succeeded.
 #[must_use]
@@ -30,12 +32,14 @@ pub fn owed(plan: &Plan, events: &[Event]) -> Vec<At> {
 }
 
 impl Runner {
-    /// Runs the reverts of what a run, which is over, did: `owed`, from its last to its first. A revert that fails is said, and the others
-    /// run. `prepared` gives the bytes and the values; what runs, and with which rights, is the run's own plan. The caller holds the lock.
+    /// Runs the reverts of what a run, which is over, did: those that are [`owed`], from its last to its first. A revert that fails is said, and
+    /// the others run. `prepared` gives the bytes and the values; what runs, and with which rights, is the run's own plan. The caller holds the
+    /// lock. What a run that died left behind is brought to an end first, as before any run: it may lie in the same directories.
     ///
     /// # Errors
     /// [`Error`] if the ledger or an executor failed; whatever was recorded by then stays.
-    pub async fn undo(&mut self, prepared: &Prepared, run: &RunId, plan: &Plan, owed: Vec<At>, stop: &Stop) -> Result<Report, Error> {
+    pub async fn undo(&mut self, prepared: &Prepared, run: &RunId, plan: &Plan, stop: &Stop) -> Result<Undone, Error> {
+        let found = self.recover(prepared, Some(plan), stop).await?;
         let events = match &self.writers.ledger {
             Some(ledger) => ledger.events(run)?,
             None => Vec::new(),
@@ -47,7 +51,7 @@ impl Runner {
         for event in &events {
             journal.replay(event);
         }
-        let machine = Machine::undo(lifecycle::of(plan, &decisions), owed);
+        let machine = Machine::undo(lifecycle::of(plan, &decisions), owed(plan, &events));
         let setting = Setting {
             plan,
             decisions: &decisions,
@@ -62,8 +66,40 @@ impl Runner {
             after_success: &|| Ok(()),
         };
         driver::drive(machine, setting, &mut journal).await?;
-        Ok(journal.report())
+        let notices = found.died.into_iter().chain(found.kept).filter_map(notice).collect();
+        Ok(Undone { report: journal.report(), notices })
     }
+
+    /// Records in the journals of runs that are over how a revert ended that was cut off after its commit was decided: it succeeded.
+    pub(super) fn record_afterwards(&mut self, target: &Target, salvaged: &Salvaged) -> Result<(), Error> {
+        for (run, place, files) in salvaged.afterwards() {
+            let Some(ledger) = &self.writers.ledger else { return Ok(()) };
+            // A run that this ledger doesn't know has nothing to be recorded in.
+            let Some(record) = ledger.runs(target, usize::MAX)?.into_iter().find(|record| record.run == *run) else { continue };
+            let (plan, events) = (plan_of(&**ledger, &record.run)?, ledger.events(run)?);
+            let remains = replay::remains(&plan, &events);
+            let Some(at) = lifecycle::find(&plan, place).filter(|_| remains.in_flight.contains(place)) else { continue };
+            let (gate, digest) = lifecycle::identity(&plan, at);
+            let key = gate::key_of(&plan, gate, place.clone(), run);
+            let result = Finished { files: Some(files.clone()), ..Finished::of(Outcome::Succeeded, Verdict::Proceed) };
+            let finished = What::Finished { place: place.clone(), result: Box::new(result) };
+            Journal::new(&mut self.writers, run.clone(), remains.next_seq).record(finished, Some((&key, &digest)), Durability::Now)?;
+        }
+        Ok(())
+    }
+}
+
+/// What became of a run that was taken back.
+#[derive(Debug)]
+pub struct Undone {
+    /// Its report, with an entry for each revert.
+    pub report: Report,
+    /// What was found before: a run that had died, and was made up for; stages that are kept for somebody to look at.
+    pub notices: Vec<Notice>,
+}
+
+fn notice(what: What) -> Option<Notice> {
+    if let What::Warning { code, message } = what { Some(Notice { code, message }) } else { None }
 }
 
 /// What the run's hooks handed on: a revert may name it as its hook did.

@@ -91,6 +91,12 @@ pub enum LedgerError {
 }
 
 impl LedgerError {
+    /// The damage that its size alone shows, before SQLite looked.
+    pub(super) fn damaged(path: String, why: String) -> Self {
+        let corrupt = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+        Self::Damaged { path, source: rusqlite::Error::SqliteFailure(corrupt, Some(why)) }
+    }
+
     /// What SQLite said while something was `doing` (`being opened`).
     pub(super) fn of_sqlite(path: String, doing: &'static str, source: rusqlite::Error) -> Self {
         match source.sqlite_error_code() {

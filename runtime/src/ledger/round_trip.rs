@@ -5,7 +5,7 @@ use super::{Durability, Ledger, sample};
 use crate::model::backup::BackupContents;
 use crate::model::event::{
     Earlier, Event, Finished, GuestKind, Place, PlannedHook, PlannedSibling, PlannedStep, Resolution, Role, RunHeader, SCHEMA, Status,
-    StepKind, Trigger, What,
+    StepKind, Trigger, Verified, What,
 };
 use crate::model::files::{FileChanges, TextDiff};
 use crate::model::grant::{Capability, Denial};
@@ -34,11 +34,13 @@ fn index(what: &What) -> usize {
         What::Unlocked { .. } => 10,
         What::GettingReady { .. } => 11,
         What::BackedUp { .. } => 12,
-        What::RunFinished { .. } => 13,
-        What::DeployFailed { .. } => 14,
+        What::Verifying { .. } => 13,
+        What::Verified { .. } => 14,
+        What::RunFinished { .. } => 15,
+        What::DeployFailed { .. } => 16,
     }
 }
-const KINDS: usize = 15;
+const KINDS: usize = 17;
 
 fn name<T: TryFrom<String, Error = NameError> + std::fmt::Debug>() -> impl Strategy<Value = T> {
     "[a-zA-Z0-9_äß€'\"%:][a-zA-Z0-9_+@:'\"%äß€🎉-]{0,12}".prop_map(|text| T::try_from(text).unwrap())
@@ -61,7 +63,7 @@ fn one_of<T: Clone + std::fmt::Debug + 'static>(all: &'static [T]) -> impl Strat
 }
 
 fn place() -> impl Strategy<Value = Place> {
-    let role = one_of(&[Role::Main, Role::Revert]);
+    let role = one_of(&[Role::Main, Role::Revert, Role::Verify]);
     (name::<StepName>(), of(name::<HookId>()), of(name()), of(name()), role).prop_map(|(step, hook, service, instance, role)| Place {
         step,
         hook,
@@ -194,6 +196,11 @@ fn result() -> impl Strategy<Value = Finished> {
     )
 }
 
+fn verified(finished: Finished) -> Verified {
+    let Finished { outcome, exit_code, usage, denials, unenforced, tail, .. } = finished;
+    Verified { outcome, exit_code, usage, denials, unenforced, tail }
+}
+
 fn files() -> impl Strategy<Value = FileChanges> {
     let paths = || vec(text(), 0..3);
     (paths(), paths(), paths()).prop_map(|(created, modified, deleted)| FileChanges { created, modified, deleted })
@@ -236,6 +243,7 @@ fn planned_hook() -> impl Strategy<Value = PlannedHook> {
     (place(), text(), text(), guest, of(text()), of(source()), any::<bool>(), limits()).prop_map(
         |(place, label, file, guest, fallback, source, unconfined, limits)| PlannedHook {
             revert: fallback.clone().map(|file| PlannedSibling { file, guest, limits: limits.clone() }),
+            verify: fallback.clone().map(|file| PlannedSibling { file, guest, limits: limits.clone() }),
             place,
             label,
             file,
@@ -290,7 +298,11 @@ fn what(kind: usize) -> BoxedStrategy<What> {
                 contents: BackupContents { files, bytes, databases },
             })
             .boxed(),
-        14 => (text(), text()).prop_map(|(by, detail)| What::DeployFailed { by, detail }).boxed(),
+        13 => (place(), any::<u32>(), of(vec((text(), text()), 0..3)))
+            .prop_map(|(place, attempt, reported)| What::Verifying { place, attempt, reported })
+            .boxed(),
+        14 => (place(), result()).prop_map(|(place, result)| What::Verified { place, result: Box::new(verified(result)) }).boxed(),
+        16 => (text(), text()).prop_map(|(by, detail)| What::DeployFailed { by, detail }).boxed(),
         8 => {
             let diff = (text(), text()).prop_map(|(path, diff)| TextDiff { path, diff });
             (files(), vec(diff, 0..3)).prop_map(|(files, diffs)| What::WouldChange { files, diffs }).boxed()
@@ -331,7 +343,7 @@ proptest! {
         let target = super::Target { app: header.app.clone(), environment: header.environment.clone() };
         let mut expected: Vec<Event> = events.into_iter().zip(0..).map(|(event, seq)| Event { seq, run: run.clone(), ..event }).collect();
         expected[0].what = What::RunStarted { header: Box::new(header), steps: Vec::new() };
-        expected[13].what = What::RunFinished { status: Status::Success, detail: None, live_version: None };
+        expected[15].what = What::RunFinished { status: Status::Success, detail: None, live_version: None };
         prop_assert!(expected.iter().map(|event| index(&event.what)).eq(0..KINDS));
 
         let mut ledger = SqliteLedger::open(state.path()).unwrap();

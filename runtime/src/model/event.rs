@@ -74,6 +74,23 @@ pub enum What {
         /// How much it is.
         contents: BackupContents,
     },
+    /// What says whether a hook took is asked: recorded before it starts.
+    Verifying {
+        /// Its place: the hook's, in the role `verify`.
+        place: Place,
+        /// Which attempt at the hook it belongs to.
+        attempt: u32,
+        /// What the hook reported (`KEY=value`) when it had itself ended with success; null if nobody knows how it ended, and it is asked
+        /// before the hook.
+        reported: Option<Vec<(String, String)>>,
+    },
+    /// What it said. What that means stands in the hook's outcome.
+    Verified {
+        /// Its place: the hook's, in the role `verify`.
+        place: Place,
+        /// All about it.
+        result: Box<Verified>,
+    },
     /// A line of output.
     Output {
         /// Of what.
@@ -320,6 +337,9 @@ pub struct PlannedHook {
     /// What takes it back, if anything does.
     #[serde(default)]
     pub revert: Option<PlannedSibling>,
+    /// What says whether it took, if anything does.
+    #[serde(default)]
+    pub verify: Option<PlannedSibling>,
 }
 
 /// What runs beside a hook, as planned.
@@ -359,6 +379,12 @@ pub struct Place {
 }
 
 impl Place {
+    /// The same place in another part.
+    #[must_use]
+    pub fn in_role(&self, role: Role) -> Self {
+        Self { role, ..self.clone() }
+    }
+
     /// A host step's place.
     #[must_use]
     pub fn step(step: StepName) -> Self {
@@ -375,10 +401,7 @@ impl std::fmt::Display for Place {
         if let Some(instance) = &self.instance {
             write!(f, "@{instance}")?;
         }
-        match self.role {
-            Role::Main => Ok(()),
-            Role::Revert => f.write_str(" (revert)"),
-        }
+        f.write_str(self.role.suffix())
     }
 }
 
@@ -390,6 +413,37 @@ pub enum Role {
     Main,
     /// As the revert of a hook that succeeded before the run was aborted.
     Revert,
+    /// As what says whether a hook took: a part of the hook's attempt.
+    Verify,
+}
+
+impl Role {
+    /// What tells its place from that of the hook itself, for people.
+    #[must_use]
+    pub const fn suffix(self) -> &'static str {
+        match self {
+            Self::Main => "",
+            Self::Revert => " (revert)",
+            Self::Verify => " (verify)",
+        }
+    }
+}
+
+/// What a hook's verify said, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Verified {
+    /// How it ended: that the hook took, if it succeeded.
+    pub outcome: Outcome,
+    /// The exit code, if it exited.
+    pub exit_code: Option<i32>,
+    /// What it used.
+    pub usage: Usage,
+    /// What it was refused; null where nobody could see.
+    pub denials: Option<Vec<Denial>>,
+    /// What the policy asked for and this machine could not enforce.
+    pub unenforced: Vec<String>,
+    /// Its last lines.
+    pub tail: Vec<String>,
 }
 
 /// How something ended.

@@ -242,6 +242,12 @@ impl PlanHook {
         dirs.map(|dir| DirGrant { host: Some(dir.clone()), guest: dir.clone(), mode: DirMode::Read })
     }
 
+    /// Whether some of what it writes is there only once it is committed.
+    #[must_use]
+    pub fn commits(&self) -> bool {
+        self.grants.dirs.iter().any(|dir| dir.mode == DirMode::Txn)
+    }
+
     /// Whether something comes before its start.
     #[must_use]
     pub fn gets_ready(&self) -> bool {

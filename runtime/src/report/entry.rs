@@ -1,7 +1,7 @@
 //! One hook and one step of a report.
 
 use super::failure::{Failure, Skip};
-use crate::model::event::{GuestKind, PlannedHook, PlannedStep, Role, StepKind};
+use crate::model::event::{GuestKind, PlannedHook, PlannedSibling, PlannedStep, Role, StepKind, Verified};
 use crate::model::files::FileChanges;
 use crate::model::grant::Denial;
 use crate::model::id::{HookId, InstanceName, ServiceName, StepName};
@@ -164,6 +164,67 @@ pub struct HookReport {
     /// The backup that was taken before it started; null if it has none.
     #[serde(default)]
     pub backup_path: Option<String>,
+    /// What its verify said; null if none was asked.
+    #[serde(default)]
+    pub verify: Option<VerifyReport>,
+}
+
+/// What says whether a hook took, the last time it was asked in this attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct VerifyReport {
+    /// The file that ran, or the command line; null if the journal doesn't say.
+    pub file: Option<String>,
+    /// What runs it; null if the journal doesn't say.
+    pub guest: Option<GuestKind>,
+    /// How it ended: `succeeded` if it says that the hook took, `unknown` if it was under way when the engine died.
+    pub outcome: OutcomeWord,
+    /// Why it ended badly.
+    pub cause: Option<Failure>,
+    /// The code it exited with, if it did.
+    pub exit_code: Option<i32>,
+    /// What it used and might have used.
+    pub usage: UsageReport,
+    /// What it was refused; null where nobody could see.
+    pub denials: Option<Vec<Denial>>,
+    /// What the policy asked for and this machine could not enforce.
+    pub unenforced: Vec<String>,
+    /// Its last lines.
+    pub tail: Vec<String>,
+    /// When it started, in UTC.
+    #[schemars(with = "String")]
+    pub started_at: jiff::Timestamp,
+    /// Whether the hook itself had ended with success by then; otherwise nobody knew how it had ended, and its verify was asked before it.
+    pub hook_ended: bool,
+}
+
+impl VerifyReport {
+    /// It starts, and hasn't said anything yet.
+    pub(super) fn asked(planned: Option<&PlannedSibling>, started_at: jiff::Timestamp, hook_ended: bool) -> Self {
+        Self {
+            file: planned.map(|planned| planned.file.clone()),
+            guest: planned.map(|planned| planned.guest),
+            outcome: OutcomeWord::Unknown,
+            cause: None,
+            exit_code: None,
+            usage: planned.map_or_else(UsageReport::default, |planned| UsageReport::within(&planned.limits)),
+            denials: None,
+            unenforced: Vec::new(),
+            tail: Vec::new(),
+            started_at,
+            hook_ended,
+        }
+    }
+
+    /// What it said.
+    pub(super) fn said(&mut self, verified: &Verified) {
+        self.outcome = OutcomeWord::of(&verified.outcome);
+        self.cause = Failure::of(&verified.outcome);
+        self.exit_code = verified.exit_code;
+        self.usage.measure(&verified.usage);
+        self.denials.clone_from(&verified.denials);
+        self.unenforced.clone_from(&verified.unenforced);
+        self.tail.clone_from(&verified.tail);
+    }
 }
 
 impl HookReport {
@@ -183,17 +244,13 @@ impl HookReport {
     /// Its line in `hooks_executed`: what the marker says is done counts as done.
     #[must_use]
     pub fn executed(&self) -> String {
-        let phase = match self.role {
-            Role::Main => self.phase.to_string(),
-            Role::Revert => format!("{} (revert)", self.phase),
-        };
         let skip = self.skip_reason.as_ref().filter(|skip| !matches!(skip.why, SkipReason::Marker { .. }));
         let end = match (skip, &self.cause) {
             (Some(skip), _) => format!("SKIPPED ({})", skip.text),
             (None, Some(cause)) => format!("FAILED ({})", cause.text),
             (None, None) => "OK".to_owned(),
         };
-        format!("{phase}: {} - {end}", self.file)
+        format!("{}{}: {} - {end}", self.phase, self.role.suffix(), self.file)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The fold itself: one event at a time. A journal may break off anywhere; what was in flight then is `unknown`.
 
-use super::entry::{HookReport, OutcomeWord, StepReport, UsageReport};
+use super::entry::{HookReport, OutcomeWord, StepReport, UsageReport, VerifyReport};
 use super::failure::{Failure, FirstError, Skip};
 use super::{Notice, Report, WouldChange};
 use crate::diagnostic::codes;
@@ -57,6 +57,12 @@ impl Folder {
             }
             What::Started { place, attempt } => self.started(event.at, place, *attempt),
             What::BackedUp { place, path, .. } => self.backed_up(place, path.as_ref()),
+            What::Verifying { place, reported, .. } => self.verifying(event.at, place, reported.is_some()),
+            What::Verified { place, result } => {
+                if let Some(verify) = self.verify(place) {
+                    verify.said(result);
+                }
+            }
             What::Output { place, line, .. } => self.output(place, line),
             What::Finished { place, result } => self.finished(place, result),
             What::StepFinished { step, verdict, detail } => {
@@ -141,13 +147,28 @@ impl Folder {
         self.in_flight.insert(place.clone(), index);
     }
 
+    fn verifying(&mut self, at: jiff::Timestamp, place: &Place, hook_ended: bool) {
+        let main = place.in_role(Role::Main);
+        let Some(&index) = self.in_flight.get(&main) else { return };
+        let planned = self.planned.get(&main).and_then(|planned| planned.verify.as_ref());
+        self.report.hooks[index].verify = Some(VerifyReport::asked(planned, at, hook_ended));
+    }
+
+    /// The verify at `place`, whose hook is in flight.
+    fn verify(&mut self, place: &Place) -> Option<&mut VerifyReport> {
+        let index = *self.in_flight.get(&place.in_role(Role::Main))?;
+        self.report.hooks.get_mut(index)?.verify.as_mut()
+    }
+
     /// Lines are kept for what is in flight only: a finished execution brings its own last lines.
     fn output(&mut self, place: &Place, line: &str) {
-        let Some(&index) = self.in_flight.get(place) else { return };
-        let tail = match place.hook {
-            Some(_) => &mut self.report.hooks[index].tail,
-            None => &mut self.report.steps[index].tail,
+        let tail = match (place.role, &place.hook, self.in_flight.get(place)) {
+            (Role::Verify, ..) => self.verify(place).map(|verify| &mut verify.tail),
+            (_, Some(_), Some(&index)) => Some(&mut self.report.hooks[index].tail),
+            (_, None, Some(&index)) => Some(&mut self.report.steps[index].tail),
+            (.., None) => None,
         };
+        let Some(tail) = tail else { return };
         if tail.len() == TAIL_LINES {
             tail.remove(0);
         }
@@ -214,7 +235,7 @@ impl Folder {
                 step.not_run.remove(index);
             }
         }
-        let planned = self.planned.get(&Place { role: Role::Main, ..place.clone() });
+        let planned = self.planned.get(&place.in_role(Role::Main));
         // A revert runs under its hook's plan, but for what it is.
         let revert = planned.and_then(|planned| planned.revert.as_ref()).filter(|_| place.role == Role::Revert);
         self.report.hooks.push(HookReport {
@@ -237,6 +258,7 @@ impl Folder {
             denials: None,
             files: None,
             backup_path: self.backups.remove(place),
+            verify: None,
             attempt: None,
             started_at: None,
             source: planned.and_then(|planned| planned.source.clone()),

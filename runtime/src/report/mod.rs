@@ -8,7 +8,7 @@ mod fold;
 mod tests;
 
 pub use crate::model::files::{FileChanges, TextDiff};
-pub use entry::{HookReport, OutcomeWord, StepReport, UsageReport};
+pub use entry::{HookReport, OutcomeWord, StepReport, UsageReport, VerifyReport};
 pub use failure::{End, Failure, FirstError, Skip, Why};
 pub use fold::Folder;
 

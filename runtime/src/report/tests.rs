@@ -27,6 +27,7 @@ fn hook(phase: &str, id: &str, file: &str) -> PlannedHook {
         unconfined: false,
         limits: Limits::default(),
         revert: None,
+        verify: None,
     }
 }
 

@@ -78,8 +78,8 @@ pub(super) enum Seen<'a> {
     Point,
     /// A file or a directory was made durable.
     Synced(BorrowedFd<'a>),
-    /// A file system was.
-    SyncedAll,
+    /// The file system that this lies on was.
+    SyncedAll(BorrowedFd<'a>),
 }
 
 impl Disk {
@@ -157,9 +157,9 @@ impl Disk {
     /// Everything on the file system that `dir` lies on: what can't be opened can't be synced alone.
     pub(super) fn sync_all(&self, dir: impl AsFd) -> Result<()> {
         self.point()?;
-        rustix::fs::syncfs(dir)?;
+        rustix::fs::syncfs(&dir)?;
         #[cfg(test)]
-        self.saw(Seen::SyncedAll);
+        self.saw(Seen::SyncedAll(dir.as_fd()));
         Ok(())
     }
 

@@ -105,7 +105,9 @@ fn a_change_by_somebody_else_meanwhile_is_a_conflict_and_what_the_hook_wrote_is_
     let work = "run = \"sh -c 'echo mine > data/old.txt; echo written; while ! test -e go/on; do sleep 0.05; done'\"\n\
                 dirs = [{ path = \"data\" }, { path = \"go\", mode = \"read\" }]";
     let project = project(&hook("h", "pre-deploy", work)).file("app/go/x", "");
-    let mut running = Place::new().args(["run", "-C", "app", "--tag", "v1", "--format", "json"]).current_dir(project.path()).spawn();
+    let place = Place::new();
+    let call = || place.args(["run", "-C", "app", "--tag", "v1", "--format", "json"]).current_dir(project.path());
+    let mut running = call().spawn();
     running.wait_for("│ written");
     project.write("app/data/old.txt", "theirs\n");
     project.write("app/go/on", "");
@@ -118,6 +120,12 @@ fn a_change_by_somebody_else_meanwhile_is_a_conflict_and_what_the_hook_wrote_is_
     let written =
         std::fs::read_to_string(format!("{kept}/upper/old.txt")).or_else(|_| std::fs::read_to_string(format!("{kept}/tree/old.txt")));
     assert_eq!(written.unwrap(), "mine\n", "it is kept for somebody to look at");
+
+    let next = call().run().exits(0);
+    assert!(next.stderr.contains("[stage-kept]") && next.stderr.contains("then remove it"), "no run leaves it unsaid: {}", next.stderr);
+    std::fs::remove_dir_all(kept).unwrap();
+    assert!(!call().run().exits(0).stderr.contains("stage-kept"));
+    assert_nothing_left(&project);
 }
 
 #[test]

@@ -2,18 +2,19 @@
 
 use super::{Driver, News};
 use crate::engine::job;
-use crate::engine::keep::{self, Done, Verify};
+use crate::engine::keep::{self, Done};
 use crate::engine::lifecycle;
 use crate::engine::machine::{At, Decision};
 use crate::engine::ready::StartBy;
+use crate::engine::verify::{First, Verify};
 use crate::exec::{Executor, OutputSink, Surroundings};
-use crate::model::event::Place;
+use crate::model::event::{Place, Role};
 use crate::model::grant::{Capability, Denial};
 use crate::model::job::{Execution, Guest, Job, Stream};
 use crate::model::outcome::{Cause, Outcome};
 use crate::plan::{PlanHook, PlanStepKind};
 use std::sync::Arc;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
@@ -62,7 +63,8 @@ impl Driver<'_, '_> {
         let executor = self.executor(&job);
         let start_by = self.start_by.remove(&at).unwrap_or_else(|| StartBy::of(self.setting.plan, at));
         let news = self.news.clone();
-        let around = Surroundings::new(Arc::new(Forward { at, news: news.clone() }), cancel.clone()).holding(self.setting.hold.clone());
+        let around = Surroundings::new(Arc::new(Forward { place: place.clone(), news: news.clone() }), cancel.clone())
+            .holding(self.setting.hold.clone());
         let around = if self.setting.keep.is_dry() { around.dry() } else { around };
         let span = tracing::info_span!("attempt", place = %place, attempt, outcome = tracing::field::Empty);
         let task = async move {
@@ -85,10 +87,21 @@ impl Driver<'_, '_> {
         if !findings.is_empty() {
             return Err(findings.into_iter().map(|finding| format!("its verify: {finding}")).collect());
         }
-        let job = job::verify(self.setting.plan, at, place, attempt, &self.setting.supplies)
+        let first = self.setting.decisions.verify_first.get(place);
+        let lost = self.hook(at).is_some_and(|hook| hook.commits());
+        let first = first.map(|reported| First { reported: reported.clone(), lost });
+        let place = place.in_role(Role::Verify);
+        let job = job::verify(self.setting.plan, at, &place, attempt, &self.setting.supplies)
             .map_err(|errors| errors.iter().map(|error| format!("its verify: {error}")).collect::<Vec<_>>())?;
-        let before = self.setting.decisions.verify_first.contains(place);
-        Ok(job.map(|job| Verify { executor: self.executor(&job), job, before }))
+        let output = Arc::new(Forward { place: place.clone(), news: self.news.clone() });
+        let news = self.news.clone();
+        let say = Box::new(move |what| {
+            let (recorded, waits) = oneshot::channel();
+            // The receiver is gone only when the run ended with an error: who waits is told by that.
+            let _ = news.send(News::Said(what, Some(recorded)));
+            waits
+        });
+        Ok(job.map(|job| Verify { executor: self.executor(&job), job, place, attempt, output, say, first }))
     }
 
     pub(super) fn ended(&self, at: At, execution: Execution) {
@@ -115,13 +128,13 @@ fn abandoned_writer() -> Denial {
 
 /// Hands a guest's lines to the driver.
 struct Forward {
-    at: At,
+    place: Place,
     news: mpsc::UnboundedSender<News>,
 }
 
 impl OutputSink for Forward {
     fn line(&self, stream: Stream, line: &str) {
         // A line that comes after the end of its execution has nowhere to go.
-        let _ = self.news.send(News::Output(self.at, stream, line.to_owned()));
+        let _ = self.news.send(News::Output(self.place.clone(), stream, line.to_owned()));
     }
 }

@@ -26,7 +26,7 @@ use crate::model::outcome::Outcome;
 use crate::plan::{Plan, PlanHook};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -70,8 +70,9 @@ pub struct Setting<'a> {
 
 /// Something that happened outside.
 enum News {
-    Output(At, Stream, String),
-    Said(What),
+    Output(Place, Stream, String),
+    /// Something to record, and who waits for that.
+    Said(What, Option<oneshot::Sender<()>>),
     GotReady(At, Result<Readiness, ExecError>),
     Ended(At, Box<Result<Done, ExecError>>),
     Committed(usize, Box<Result<Done, ExecError>>),
@@ -104,6 +105,7 @@ pub async fn drive(machine: Machine, setting: Setting<'_>, journal: &mut Journal
         while let Some(input) = inputs.pop_front() {
             for effect in machine.handle(input) {
                 if let Effect::Finish(status) = effect {
+                    driver.leave_nothing()?;
                     return Ok(status);
                 }
                 if !matches!(effect, Effect::Record(_)) {
@@ -178,13 +180,14 @@ impl Driver<'_, '_> {
 
     fn take(&mut self, news: News) -> Result<Option<Input>, DriveError> {
         match news {
-            News::Output(at, stream, line) => {
-                let place = lifecycle::place(self.setting.plan, at);
+            News::Output(place, stream, line) => {
                 self.journal.record(What::Output { place, stream, line }, None, Durability::Later)?;
                 Ok(None)
             }
-            News::Said(what) => {
+            News::Said(what, waits) => {
                 self.said(what)?;
+                // Who waits no longer was cancelled.
+                let _ = waits.map(|waits| waits.send(()));
                 Ok(None)
             }
             News::GotReady(at, readiness) => Ok(Some(match readiness? {
@@ -223,6 +226,19 @@ impl Driver<'_, '_> {
         if !at.revert {
             self.setting.supplies.outputs.entry((step, hook)).or_default().extend(execution.outputs.iter().cloned());
         }
+    }
+
+    /// What still waits for something durable: what takes back a run that is over has no end of its own that would be.
+    fn leave_nothing(&mut self) -> Result<(), LedgerError> {
+        if self.held.is_empty() {
+            return Ok(());
+        }
+        self.journal.sync()?;
+        for error in self.held.let_go() {
+            // Its outcome is recorded, so the next run removes it; and nothing more can be said in a journal that has its end.
+            tracing::warn!(%error, "a stage could not be removed");
+        }
+        Ok(())
     }
 
     fn drop_stage(&mut self, step: usize) -> Result<(), LedgerError> {

@@ -22,7 +22,7 @@ impl Driver<'_, '_> {
         if self.setting.keep.is_dry() {
             if let Some(what) = would_back_up(&hook, &place) {
                 // The receiver lives as long as this driver.
-                let _ = self.news.send(News::Said(what));
+                let _ = self.news.send(News::Said(what, None));
             }
             return self.ready(at);
         }
@@ -35,15 +35,22 @@ impl Driver<'_, '_> {
         self.tasks.spawn(async move {
             let told = news.clone();
             // The receiver is gone only when the run ended with an error: nobody is left to tell.
-            let say = Box::new(move |what| drop(told.send(News::Said(what))));
+            let say = Box::new(move |what| drop(told.send(News::Said(what, None))));
             let _ = news.send(News::GotReady(at, before.get_ready(cancel, hold, start_by, say).await));
         });
     }
 
     pub(super) fn said(&mut self, what: What) -> Result<(), LedgerError> {
-        // Where the backup lies must be known whatever comes next.
-        let durability = if matches!(what, What::BackedUp { path: Some(_), .. }) { Durability::Now } else { Durability::Later };
-        self.journal.record(what, None, durability)
+        match what {
+            // Where the backup lies must be known whatever comes next.
+            What::BackedUp { path: Some(_), .. } => self.journal.record(what, None, Durability::Now),
+            // That a hook itself ended must be known even if the engine is killed next; after power loss its verify is asked without knowing.
+            What::Verifying { .. } => {
+                self.journal.record_soon(what, None)?;
+                self.journal.settle()
+            }
+            _ => self.journal.record(what, None, Durability::Later),
+        }
     }
 
     fn ready(&self, at: At) {

@@ -5,7 +5,7 @@ use crate::model::grant::{DirGrant, DirMode, Grants};
 use crate::model::id::{AppName, Digest, EnvironmentName, StepName, Tag};
 use crate::model::limits::Limits;
 use crate::model::policy::OnLocked;
-use crate::plan::{PlanGuest, SCHEMA};
+use crate::plan::{PlanGuest, PlanSibling, SCHEMA};
 use crate::profile::PhasePolicy;
 
 fn phase(gate: Gate) -> PhasePolicy {
@@ -165,6 +165,31 @@ fn what_was_running_when_the_engine_died_waits_for_a_person_only_if_it_was_live(
     }
     let other_release = Snapshot { unresolved: BTreeMap::from([(place(&stop), ("v0".to_owned(), memory(None)))]), ..Snapshot::default() };
     assert_eq!(decision(&stop, &other_release), Decision::Run, "under once another release's crash is another execution");
+}
+
+#[test]
+fn the_verify_of_what_died_is_asked_where_its_word_can_decide() {
+    let guest = PlanGuest::Wasm { file: "v.wasm".into(), digest: Digest::of(b"v"), args: vec![] };
+    let verified = |hook: PlanHook| PlanHook { verify: Some(PlanSibling { guest: guest.clone(), limits: Limits::default() }), ..hook };
+    let txn = DirGrant { host: Some("/data".into()), guest: "/data".into(), mode: DirMode::Txn };
+    let mixed = |idempotent| {
+        let mut hook = PlanHook { idempotent, ..verified(live(hook())) };
+        hook.grants.dirs.push(txn.clone());
+        hook
+    };
+    for (hook, asks) in [(verified(live(hook())), true), (verified(hook()), false), (mixed(false), true), (mixed(true), false)] {
+        let plan = plan(Gate::Once, hook);
+        let reported = vec![("rows".to_owned(), "7".to_owned())];
+        let snapshot = Snapshot {
+            unresolved: BTreeMap::from([(place(&plan), ("v1".to_owned(), memory(None)))]),
+            ended: BTreeMap::from([(place(&plan), reported.clone())]),
+            ..Snapshot::default()
+        };
+        let decisions = decide(&plan, &snapshot).unwrap();
+        assert_eq!(decisions.by_step[0][0], Decision::Run);
+        assert_eq!(decisions.verify_first, BTreeMap::from_iter(asks.then(|| (place(&plan), Some(reported)))));
+        assert!(decisions.notices[0].message.starts_with("deploy/h had ended with success, and its verify was under way when run r1 died"));
+    }
 }
 
 #[test]

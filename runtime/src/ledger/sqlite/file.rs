@@ -1,5 +1,6 @@
 //! The file of the ledger: made, recognised and opened, or refused untouched.
 
+use super::make;
 use super::schema::{self, Found};
 use crate::ledger::{LedgerError, state_dir};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
@@ -7,7 +8,6 @@ use rustix::fs::FlockOperation;
 use std::fmt::Write as _;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -26,13 +26,11 @@ pub(super) fn open(state_dir: &Path) -> Result<(String, Connection), LedgerError
     // Until the tables are there, one process at a time: SQLite doesn't wait while another switches the journal's mode.
     rustix::io::retry_on_intr(|| rustix::fs::flock(&dir, FlockOperation::LockExclusive))
         .map_err(|error| io("wait for the directory of", error.into()))?;
+    is_whole(&path, &shown)?;
     if size_of_file(&path)?.is_none() {
-        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(|error| io("create the ledger", error))?;
+        make::make(state_dir, &path)?;
     }
-    let (connection, found) = recognise(&path, &shown).map_err(|error| read_only(error, &shown))?;
-    if found == Found::Empty {
-        schema::create(&connection).map_err(|source| LedgerError::Database { path: shown.clone(), doing: "making its tables", source })?;
-    }
+    let connection = recognise(&path, &shown).map_err(|error| read_only(error, &shown))?;
     let mode: String = connection
         .pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))
         .map_err(|source| LedgerError::Database { path: shown.clone(), doing: "switching its log on", source })?;
@@ -42,9 +40,14 @@ pub(super) fn open(state_dir: &Path) -> Result<(String, Connection), LedgerError
     Ok((shown, connection))
 }
 
-fn recognise(path: &Path, shown: &str) -> Result<(Connection, Found), LedgerError> {
+/// Refuses what was a ledger and lost everything, before SQLite makes a new one of it and throws away what lies beside it.
+fn is_whole(path: &Path, shown: &str) -> Result<(), LedgerError> {
+    make::lost(path)?.map_or(Ok(()), |why| Err(LedgerError::damaged(shown.to_owned(), why)))
+}
+
+fn recognise(path: &Path, shown: &str) -> Result<Connection, LedgerError> {
     let connection = prepare(connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE), shown)?;
-    let found = inspect(&connection, shown)?;
+    inspect(&connection, shown)?;
     // SQLite is content to open for reading what can't be written.
     if connection.is_readonly("main").map_err(|source| failed(shown, source))? {
         return Err(LedgerError::Io {
@@ -53,7 +56,7 @@ fn recognise(path: &Path, shown: &str) -> Result<(Connection, Found), LedgerErro
             source: io::ErrorKind::PermissionDenied.into(),
         });
     }
-    Ok((connection, found))
+    Ok(connection)
 }
 
 /// What SQLite says of a directory or file that it can't write to, in the system's words.
@@ -76,7 +79,8 @@ fn is_permission(error: &rusqlite::Error) -> bool {
 pub(super) fn open_readonly(state_dir: &Path) -> Result<Option<(String, Connection)>, LedgerError> {
     let path = state_dir.join(FILE);
     let shown = path.display().to_string();
-    if size_of_file(&path)?.unwrap_or(0) == 0 {
+    is_whole(&path, &shown)?;
+    if size_of_file(&path)?.is_none() {
         return Ok(None);
     }
     // Opened for writing where that is possible, since reading beside a writer needs the shared index of the log; `query_only` keeps it at that.
@@ -84,21 +88,18 @@ pub(super) fn open_readonly(state_dir: &Path) -> Result<Option<(String, Connecti
         Err(error) if needs_a_quiet_file(&error) && is_quiet(&path)? => read_quiet(&path, &shown)?,
         other => other?,
     };
-    match connection {
-        (_, Found::Empty) => Ok(None),
-        (connection, _) => Ok(Some((shown, connection))),
-    }
+    Ok(Some((shown, connection)))
 }
 
-fn read_with(path: &Path, shown: &str, flags: OpenFlags) -> Result<(Connection, Found), LedgerError> {
+fn read_with(path: &Path, shown: &str, flags: OpenFlags) -> Result<Connection, LedgerError> {
     let connection = prepare(connect(path, flags), shown)?;
     connection.pragma_update(None, "query_only", true).map_err(|source| failed(shown, source))?;
-    let found = inspect(&connection, shown)?;
-    Ok((connection, found))
+    inspect(&connection, shown)?;
+    Ok(connection)
 }
 
 /// A file without a log can be read where not even SQLite's own companion files can be made.
-fn read_quiet(path: &Path, shown: &str) -> Result<(Connection, Found), LedgerError> {
+fn read_quiet(path: &Path, shown: &str) -> Result<Connection, LedgerError> {
     let mut uri = String::from("file:");
     for byte in path.as_os_str().as_bytes() {
         // Writing to a string can't fail.
@@ -116,13 +117,18 @@ fn needs_a_quiet_file(error: &LedgerError) -> bool {
 }
 
 fn is_quiet(path: &Path) -> Result<bool, LedgerError> {
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    Ok(size_of_file(&PathBuf::from(log))?.unwrap_or(0) == 0)
+    Ok(size_of_file(&beside(path, "-wal"))?.unwrap_or(0) == 0)
+}
+
+/// What SQLite keeps beside a file, by the end of its name.
+pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
 }
 
 /// The size of a regular file in bytes; `None` if nothing is there. Anything else is no ledger, a link included.
-fn size_of_file(path: &Path) -> Result<Option<u64>, LedgerError> {
+pub(super) fn size_of_file(path: &Path) -> Result<Option<u64>, LedgerError> {
     match path.symlink_metadata() {
         Ok(found) if found.is_file() => Ok(Some(found.len())),
         Ok(_) => Err(LedgerError::NotALedger { path: path.display().to_string(), why: "it is no regular file".to_owned() }),
@@ -149,8 +155,8 @@ fn prepare(connection: rusqlite::Result<Connection>, shown: &str) -> Result<Conn
     Ok(connection)
 }
 
-/// What the file is, refusing what isn't ours or can't be understood.
-fn inspect(connection: &Connection, shown: &str) -> Result<Found, LedgerError> {
+/// Refuses what isn't ours or can't be understood.
+fn inspect(connection: &Connection, shown: &str) -> Result<(), LedgerError> {
     let not_ours = |why: String| Err(LedgerError::NotALedger { path: shown.to_owned(), why });
     match schema::inspect(connection) {
         Ok(Found::Foreign(id)) => not_ours(format!("it is the database of another program (application id {id})")),
@@ -158,7 +164,8 @@ fn inspect(connection: &Connection, shown: &str) -> Result<Found, LedgerError> {
             Err(LedgerError::Newer { path: shown.to_owned(), found, known: schema::VERSION })
         }
         Ok(Found::Ours(found)) if found < 1 => not_ours(format!("its version is {found}, which no wasmhook ever wrote")),
-        Ok(found) => Ok(found),
+        Ok(Found::Empty) => Err(LedgerError::damaged(shown.to_owned(), "it is empty, and no ledger ever was".to_owned())),
+        Ok(Found::Ours(_)) => Ok(()),
         Err(error) => Err(failed(shown, error)),
     }
 }

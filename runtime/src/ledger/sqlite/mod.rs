@@ -4,6 +4,7 @@
 //! need not be durable yet wait in memory and go along with the next that does, or when they are many, large or old.
 
 mod file;
+mod make;
 mod pending;
 mod read;
 mod schema;

@@ -160,6 +160,7 @@ pub(super) fn place_columns(place: &Place) -> PlaceColumns<'_> {
         role: match place.role {
             Role::Main => "main",
             Role::Revert => "revert",
+            Role::Verify => "verify",
         },
     }
 }
@@ -240,6 +241,7 @@ fn role(word: &str) -> rusqlite::Result<Role> {
     match word {
         "main" => Ok(Role::Main),
         "revert" => Ok(Role::Revert),
+        "verify" => Ok(Role::Verify),
         _ => Err(broken(8, format!("`{word}` is no role"))),
     }
 }

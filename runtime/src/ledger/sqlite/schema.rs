@@ -97,7 +97,7 @@ pub(super) fn inspect(connection: &Connection) -> rusqlite::Result<Found> {
     pragma(connection, "user_version").map(Found::Ours)
 }
 
-/// Makes a ledger of an empty file: wholly, or not at all.
+/// Makes a ledger of an empty file.
 pub(super) fn create(connection: &Connection) -> rusqlite::Result<()> {
     let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
     transaction.execute_batch(TABLES)?;

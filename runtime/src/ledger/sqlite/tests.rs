@@ -1,6 +1,7 @@
 //! The file: made, shared, refused, full. What every ledger must do is in the suite.
 
 mod power;
+mod under;
 
 use super::*;
 use crate::ledger::StateDirError;
@@ -190,14 +191,6 @@ fn a_newer_ledger_is_refused_untouched() {
     for error in errors {
         assert!(matches!(error, LedgerError::Newer { found: 2, known: 1, .. }), "{error}");
     }
-}
-
-#[test]
-fn an_empty_file_becomes_a_ledger() {
-    let state = tempfile::tempdir().unwrap();
-    std::fs::write(state.path().join("ledger.sqlite3"), "").unwrap();
-    assert!(SqliteLedger::open_readonly(state.path()).unwrap().is_none());
-    begin(&mut SqliteLedger::open(state.path()).unwrap(), &target("shop"), "r1");
 }
 
 #[test]

@@ -15,7 +15,8 @@ const HOUSE: &str = "WASMHOOK_TEST_STAGE_HOUSE";
 const BACKEND: &str = "WASMHOOK_TEST_STAGE_BACKEND";
 const FAULT: &str = "WASMHOOK_TEST_STAGE_FAULT";
 
-const FILES: &[(&str, &str)] = &[("a", "old"), ("gone", "g"), ("dir/b", "old"), ("dir/sub/c", "c"), ("swap", "file"), ("back/x", "x")];
+pub(super) const FILES: &[(&str, &str)] =
+    &[("a", "old"), ("gone", "g"), ("dir/b", "old"), ("dir/sub/c", "c"), ("swap", "file"), ("back/x", "x")];
 
 pub(super) fn house() -> House {
     let house = House::in_memory().with(FILES);
@@ -72,17 +73,23 @@ fn live(house: &Path, backend: Backend, disk: &Disk) -> Result<(), String> {
 
 pub(super) type Trees = BTreeMap<PathBuf, String>;
 
+/// Both directories, without what a stage keeps in one until it is forgotten.
 pub(super) fn both(house: &House) -> (Trees, Trees) {
-    (tree(&house.app()), tree(&house.path().join("other")))
+    let of_others = |path: &Path| path.iter().next().is_none_or(|first| !super::super::place::is_ours(first));
+    let tree = |dir: PathBuf| tree(&dir).into_iter().filter(|(path, _)| of_others(path)).collect();
+    (tree(house.app()), tree(house.path().join("other")))
 }
 
 /// What the directories are before and after, and how many points lie between.
 fn old_new_points(backend: Backend) -> ((Trees, Trees), (Trees, Trees), u64) {
-    let house = house();
-    let old = both(&house);
+    old_new_points_of(&house(), backend)
+}
+
+fn old_new_points_of(house: &House, backend: Backend) -> ((Trees, Trees), (Trees, Trees), u64) {
+    let old = both(house);
     let disk = Disk::default();
     live(&house.path(), backend, &disk).unwrap();
-    let new = both(&house);
+    let new = both(house);
     assert_ne!(old, new);
     assert_ne!(old.1, new.1);
     (old, new, disk.points())
@@ -140,20 +147,25 @@ fn a_kill_at_any_point_leaves_old_or_new() {
 #[test]
 fn an_error_at_any_point_leaves_old_or_new() {
     for backend in backends() {
-        let (old, new, points) = old_new_points(backend);
-        for point in 0..points {
-            for fault in [Fault::Io, Fault::NoSpace] {
-                let house = house();
-                let _told = live(&house.path(), backend, &Disk::new(FaultPlan::at(point, fault)));
-                check(&house, &old, &new, &format!("{backend}, {fault:?} at {point} of {points}"));
-            }
-        }
+        let _points = errors_at_any_point(backend, house);
     }
 }
 
+/// Says how many points there are.
+pub(super) fn errors_at_any_point(backend: Backend, house: fn() -> House) -> u64 {
+    let (old, new, points) = old_new_points_of(&house(), backend);
+    for point in 0..points {
+        for fault in [Fault::Io, Fault::NoSpace] {
+            let house = house();
+            let _told = live(&house.path(), backend, &Disk::new(FaultPlan::at(point, fault)));
+            check(&house, &old, &new, &format!("{backend}, {fault:?} at {point} of {points}"));
+        }
+    }
+    points
+}
+
 /// A stage whose owner died just after the decision.
-pub(super) fn decided(backend: Backend) -> House {
-    let house = house();
+pub(super) fn decided(house: House, backend: Backend) -> House {
     let stage = open(&house.path(), backend, &Disk::default()).unwrap();
     hook(&stage);
     drop(stage.prepare().unwrap());
@@ -170,9 +182,9 @@ fn an_error_at_any_point_of_a_recovery_is_made_good_by_the_next() {
             recover(&bases, &house.scratch(), disk)?.into_iter().try_for_each(super::super::Recovered::forget)
         };
         let disk = Disk::default();
-        recovery(&decided(backend), &disk).unwrap();
+        recovery(&decided(house(), backend), &disk).unwrap();
         for point in 0..disk.points() {
-            let house = decided(backend);
+            let house = decided(house(), backend);
             let failed = recovery(&house, &Disk::new(FaultPlan::at(point, Fault::Io)));
             assert!(failed.is_err(), "{backend}, {point}: each point counts");
             let what = format!("{backend}, recovery failed at {point} of {}", disk.points());

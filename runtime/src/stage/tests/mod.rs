@@ -27,6 +27,16 @@ pub(super) fn backends() -> Vec<Backend> {
 /// A directory `app` beside which stages lie, and one for scratch.
 pub(super) struct House {
     dir: TempDir,
+    /// Whether something is mounted over the app.
+    is_mounted: bool,
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        if self.is_mounted {
+            let _ = rustix::mount::unmount(self.app(), rustix::mount::UnmountFlags::DETACH);
+        }
+    }
 }
 
 pub(super) const LIMITS: Limits = Limits { bytes: 1 << 30, files: 100_000 };
@@ -49,7 +59,14 @@ impl House {
     fn at(dir: TempDir) -> Self {
         fs::create_dir(dir.path().join("app")).unwrap();
         fs::create_dir(dir.path().join("scratch")).unwrap();
-        Self { dir }
+        Self { dir, is_mounted: false }
+    }
+
+    /// The same, with the app on a file system of its own. In a mount namespace of the test's own only.
+    pub(super) fn mounted(mut self) -> Self {
+        rustix::mount::mount("none", self.app(), "tmpfs", rustix::mount::MountFlags::empty(), None).unwrap();
+        self.is_mounted = true;
+        self
     }
 
     pub(super) fn path(&self) -> PathBuf {
@@ -91,12 +108,7 @@ impl House {
     /// Waits until nobody holds its stages any more. A process that another test is just starting has all descriptors until its program runs.
     pub(super) fn let_go(&self) {
         let begun = std::time::Instant::now();
-        // Not asked by trying: such a process would then have the lock of the trial.
-        let is_held = |stage: &PathBuf| {
-            let inode = fs::metadata(stage.join("owner")).map(|meta| format!(":{} ", meta.ino()));
-            inode.is_ok_and(|inode| fs::read_to_string("/proc/locks").unwrap().lines().any(|line| line.contains(&inode)))
-        };
-        while self.rubbish().iter().any(is_held) {
+        while self.rubbish().iter().any(|stage| is_held(&stage.join("owner"))) {
             assert!(begun.elapsed() < std::time::Duration::from_mins(1), "nobody lets go of the stage");
             std::thread::sleep(std::time::Duration::from_millis(1));
         }
@@ -111,6 +123,17 @@ impl House {
             .filter(|path| super::place::is_ours(path.file_name().unwrap()))
             .collect()
     }
+}
+
+/// Whether somebody has a lock on a file. Asked by trying: `/proc/locks` tells files of different file systems apart by their devices only, and a
+/// lock that goes while it is read hides another.
+fn is_held(owner: &Path) -> bool {
+    use rustix::fs::FlockOperation::{NonBlockingLockExclusive, Unlock};
+    let Ok(file) = fs::File::open(owner) else { return false };
+    let tried = rustix::fs::flock(&file, NonBlockingLockExclusive);
+    // In words: a copy of this descriptor in a process that is just being started would keep the lock after it is closed here.
+    let _ = rustix::fs::flock(&file, Unlock);
+    tried.is_err()
 }
 
 pub(super) fn write(path: &Path, text: &str) {

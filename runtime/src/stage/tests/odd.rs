@@ -90,13 +90,13 @@ fn what_is_only_called_like_a_stage_is_left_alone() {
     }
 }
 
-/// Runs one of the ignored tests below in namespaces of its own.
-fn elsewhere(unshare: &[&str], test: &str) {
+/// Runs one of the ignored tests of this suite (`odd::…`) in namespaces of its own.
+pub(super) fn elsewhere(unshare: &[&str], test: &str) {
     let can = Command::new("unshare").args(unshare).arg("true").output();
     if !can.as_ref().is_ok_and(|can| can.status.success()) {
         return println!("not shown here: unshare {unshare:?} doesn't work: {can:?}");
     }
-    let test = format!("stage::tests::odd::{test}");
+    let test = format!("stage::tests::{test}");
     let ran = Command::new("unshare")
         .args(unshare)
         .arg(std::env::current_exe().unwrap())
@@ -105,10 +105,11 @@ fn elsewhere(unshare: &[&str], test: &str) {
         .unwrap();
     let out = format!("{}{}", String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
     assert!(ran.status.success() && out.contains("1 passed"), "{out}");
+    println!("{out}");
 }
 
 /// With mounts that nobody else sees.
-fn among_mounts() -> &'static [&'static str] {
+pub(super) fn among_mounts() -> &'static [&'static str] {
     if rustix::process::geteuid().is_root() { &["--mount"] } else { &["--user", "--map-root-user", "--mount"] }
 }
 
@@ -123,7 +124,7 @@ fn mount_memory(at: &Path) {
 
 #[test]
 fn a_mount_inside_is_refused_by_name() {
-    elsewhere(among_mounts(), "with_a_mount_inside");
+    elsewhere(among_mounts(), "odd::with_a_mount_inside");
 }
 
 #[test]
@@ -141,14 +142,13 @@ fn with_a_mount_inside() {
 
 #[test]
 fn what_is_read_only_is_refused_or_dropped() {
-    elsewhere(among_mounts(), "on_a_read_only_file_system");
+    elsewhere(among_mounts(), "odd::on_a_read_only_file_system");
 }
 
 #[test]
 #[ignore = "started by `what_is_read_only_is_refused_or_dropped`"]
 fn on_a_read_only_file_system() {
-    let house = House::new();
-    mount_memory(&house.app());
+    let house = House::new().mounted();
     fs::write(house.app().join("a"), "old").unwrap();
     rustix::mount::mount_remount(house.app(), MountFlags::RDONLY, c"").unwrap();
     let refused = open(&house, Ends::Txn, Backend::ALL).unwrap_err();
@@ -163,14 +163,13 @@ fn on_a_read_only_file_system() {
 
 #[test]
 fn a_mount_itself_is_copied_landed_and_committed() {
-    elsewhere(among_mounts(), "on_a_file_system_of_its_own");
+    elsewhere(among_mounts(), "odd::on_a_file_system_of_its_own");
 }
 
 #[test]
 #[ignore = "started by `a_mount_itself_is_copied_landed_and_committed`"]
 fn on_a_file_system_of_its_own() {
-    let house = House::new();
-    mount_memory(&house.app());
+    let house = House::new().mounted();
     write(&house.app().join("d/a"), "old");
     let refused = open(&house, Ends::Txn, &[Backend::Overlay, Backend::UserOverlay]).unwrap_err();
     assert!(matches!(refused, StageError::NoBackend { .. }), "{refused}");
@@ -190,7 +189,7 @@ fn on_a_file_system_of_its_own() {
 #[test]
 fn without_overlays_and_user_namespaces_it_is_copied_and_said() {
     // A user of a namespace that maps nobody may neither mount nor make another one.
-    elsewhere(&["--user"], "with_nothing_but_copies");
+    elsewhere(&["--user"], "odd::with_nothing_but_copies");
 }
 
 #[test]

@@ -10,9 +10,10 @@ use crate::settings::Settings;
 use crate::ui::Ui;
 use serde::Serialize;
 use wasmhook::engine::Stop;
+use wasmhook::engine::undo::Undone;
 use wasmhook::model::event::{Place, Resolution, Role};
 use wasmhook::model::id::RunId;
-use wasmhook::report::{HookReport, Report};
+use wasmhook::report::{HookReport, Notice};
 
 /// What was recorded, and where.
 #[derive(Serialize)]
@@ -25,6 +26,8 @@ struct ResolvedJson<'a> {
     resolution: &'a str,
     /// What took hooks of the run back, in the order in which it ran.
     reverts: Vec<&'a HookReport>,
+    /// What was found before: a run that had died, stages that are kept for somebody to look at.
+    notices: &'a [Notice],
 }
 
 pub fn run(args: &ResolveArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliError> {
@@ -41,14 +44,14 @@ pub fn run(args: &ResolveArgs, settings: &Settings, ui: &Ui) -> Result<Exit, Cli
     let runtime = runtime()?;
     if let Some(run) = &args.deploy_failed {
         let run = RunId::new(run.as_str())?;
-        let report = runtime.block_on(async {
+        let undone = runtime.block_on(async {
             let stop = Stop::new();
             let listening = tokio::spawn(stop_on_signals(stop.clone()));
-            let report = engine.deploy_failed(&request, &run, &stop).await;
+            let undone = engine.deploy_failed(&request, &run, &stop).await;
             listening.abort();
-            report
+            undone
         })?;
-        return say_taken_back(args.format, ui, &run, &report);
+        return say_taken_back(args.format, ui, &run, &undone);
     }
     let (resolution, word) = match (args.retry, args.mark_done) {
         (true, _) => (Resolution::Retry, "retry"),
@@ -64,13 +67,14 @@ pub fn run(args: &ResolveArgs, settings: &Settings, ui: &Ui) -> Result<Exit, Cli
         release: Some(&resolved.release),
         resolution: word,
         reverts: Vec::new(),
+        notices: &[],
     };
     let line = format!("{} of release {} is {} (recorded in run {})", resolved.place, resolved.release, resolution.words(), resolved.run);
     say(args.format, ui, &told, &line)
 }
 
 /// What the deployment's failure means for the run, with a line for each revert. One that failed leaves something behind: exit code 1.
-fn say_taken_back(format: Format, ui: &Ui, run: &RunId, report: &Report) -> Result<Exit, CliError> {
+fn say_taken_back(format: Format, ui: &Ui, run: &RunId, Undone { report, notices }: &Undone) -> Result<Exit, CliError> {
     let mut reverts: Vec<&HookReport> = Vec::new();
     for revert in report.hooks.iter().filter(|hook| hook.role == Role::Revert) {
         // What was tried again counts as it ended last.
@@ -83,10 +87,11 @@ fn say_taken_back(format: Format, ui: &Ui, run: &RunId, report: &Report) -> Resu
         _ => format!("run {run}: deployment not completed"),
     }];
     lines.extend(reverts.iter().map(|revert| revert.executed()));
+    lines.extend(notices.iter().map(|notice| format!("{} [{}]", notice.message, notice.code)));
     if !all_well {
         lines.push("what failed to be taken back is tried again by the same command".to_owned());
     }
-    let told = ResolvedJson { schema: 1, run_id: run, place: None, release: None, resolution: "deploy-failed", reverts };
+    let told = ResolvedJson { schema: 1, run_id: run, place: None, release: None, resolution: "deploy-failed", reverts, notices };
     say(format, ui, &told, &lines.join("\n"))?;
     Ok(if all_well { Exit::Done } else { Exit::HookFailed })
 }

@@ -5,7 +5,7 @@ use crate::args::{Format, StatusArgs};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::render::json;
-use crate::render::status::{self, Owner, RunRow, RunState, render};
+use crate::render::status::{self, Open, Owner, RunRow, RunState, Then, render};
 use crate::settings::Settings;
 use crate::ui::Ui;
 use serde::Serialize;
@@ -54,6 +54,12 @@ struct UnresolvedJson {
     attempts: u32,
     /// Whether nothing runs before a person said what became of it; otherwise it runs again by itself.
     waits: bool,
+    /// Whether it had itself ended with success, and its verify was under way.
+    verifying: bool,
+    /// Whether the next run asks its verify, and runs it again only if that doesn't say that it took.
+    asks_verify: bool,
+    /// Whether it takes back what a run did that is over.
+    afterwards: bool,
     resolve: String,
 }
 
@@ -229,20 +235,32 @@ fn unresolved(target: &Target, open: &Unresolved) -> UnresolvedJson {
         run_id: open.memory.run.clone(),
         attempts: open.memory.attempts,
         waits: open.waits,
+        verifying: open.verifying,
+        asks_verify: open.asks,
+        afterwards: open.afterwards,
         resolve: command(target, open),
     }
 }
 
-/// The command that settles it, but for the word that only a person knows.
+/// The command that settles it, where a person says what became of it but for that word.
 fn command(target: &Target, open: &Unresolved) -> String {
+    if open.afterwards {
+        let run = shell_words::quote(open.memory.run.as_str());
+        return format!("wasmhook resolve --deploy-failed {run} --env-name {}", shell_words::quote(target.environment.as_str()));
+    }
     let name = open.key.place.to_string();
     format!("wasmhook resolve {} --env-name {}", shell_words::quote(&name), shell_words::quote(target.environment.as_str()))
 }
 
 fn shown(target: &Target, compared: &Compared, pending: &Pending) -> status::Pending {
     let unresolved = pending.unresolved.iter().map(|open| {
-        let command = open.waits.then(|| command(target, open));
-        (open.key.place.to_string(), open.memory.run.to_string(), command)
+        let then = match open {
+            Unresolved { afterwards: true, .. } => Then::TakesBack(command(target, open)),
+            Unresolved { waits: true, .. } => Then::Waits(command(target, open)),
+            Unresolved { asks: true, .. } => Then::AsksVerify,
+            Unresolved { .. } => Then::RunsAgain,
+        };
+        Open { name: open.key.place.to_string(), run: open.memory.run.to_string(), verifying: open.verifying, then }
     });
     let kept = compared.file.as_ref().map_or_else(|| "the ledger".to_owned(), |file| file.display().to_string());
     status::Pending {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use wasmhook::Told;
 use wasmhook::diagnostic::codes;
 use wasmhook::engine::lines::{Words, fill};
-use wasmhook::model::event::{Event, Finished, Place, PlannedHook, PlannedStep, RunHeader, Status, Trigger, What};
+use wasmhook::model::event::{Event, Finished, Place, PlannedHook, PlannedStep, Role, RunHeader, Status, Trigger, What};
 use wasmhook::model::id::StepName;
 use wasmhook::model::outcome::{Cause, Outcome, SkipReason, Verdict};
 use wasmhook::profile::{PhaseDialect, Profile, ProfileStepKind};
@@ -64,6 +64,8 @@ impl Dialect {
                 }
             }
             What::Started { place, .. } => self.started(place, &mut out),
+            // To the platform, what verifies a hook is a part of it.
+            What::Output { place, line, .. } if place.role == Role::Verify => self.output(&place.in_role(Role::Main), line, &mut out),
             What::Output { place, line, .. } => self.output(place, line, &mut out),
             What::Finished { place, result } => self.finished(place, result, &mut out),
             What::StepFinished { step, verdict, detail } => {
@@ -74,6 +76,8 @@ impl Dialect {
             What::Interrupted { .. } => self.interrupted = true,
             // No platform has words for what it never had.
             What::GettingReady { .. }
+            | What::Verifying { .. }
+            | What::Verified { .. }
             | What::BackedUp { .. }
             | What::WouldChange { .. }
             | What::Resolved { .. }

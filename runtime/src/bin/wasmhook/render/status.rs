@@ -49,12 +49,38 @@ pub struct Pending {
     pub last_commit: Option<(String, String)>,
     /// Why the newest run ran.
     pub trigger: Option<String>,
-    /// What nobody knows the end of: its name, the run that died in it, and the command that settles it, if a person has to.
-    pub unresolved: Vec<(String, String, Option<String>)>,
+    /// What nobody knows the end of.
+    pub unresolved: Vec<Open>,
     /// `always` steps that a dead run owes.
     pub owed: Vec<String>,
     /// The run that `run --resume` would go on with.
     pub resumable: Option<String>,
+}
+
+/// Something that was running when a run died.
+#[derive(Debug)]
+pub struct Open {
+    /// Its name.
+    pub name: String,
+    /// The run that died in it.
+    pub run: String,
+    /// Whether it had itself ended with success, and its verify was under way.
+    pub verifying: bool,
+    /// What becomes of it.
+    pub then: Then,
+}
+
+/// What becomes of something that nobody knows the end of.
+#[derive(Debug)]
+pub enum Then {
+    /// Somebody has to say what became of it, with this command.
+    Waits(String),
+    /// The next run asks its verify.
+    AsksVerify,
+    /// The next run runs it again.
+    RunsAgain,
+    /// It is tried again by this command: it takes back what a run did that is over.
+    TakesBack(String),
 }
 
 /// The status of `target` (`shop/prod`), as text: the lock, then the runs, newest first as given, then what is pending.
@@ -97,16 +123,23 @@ fn pending_lines(look: Look, pending: &Pending) -> Vec<Line> {
     if !pending.owed.is_empty() {
         lines.extend(say(Symbol::Warning, &format!("The next run first runs what the dead one owes: {}.", pending.owed.join(", "))));
     }
-    for (name, run, command) in &pending.unresolved {
-        let Some(command) = command else {
-            lines.extend(say(Symbol::Warning, &format!("{name} was running when run {run} died; it runs again by itself.")));
-            continue;
-        };
-        lines
-            .extend(say(Symbol::Failed, &format!("{name} was running when run {run} died. Nothing runs until you say what became of it:")));
-        lines.extend(
-            Line::new(look).space(4).add(Style::Name, &format!("{command} --retry | --mark-done | --mark-not-run")).fold(look.width, 6),
-        );
+    for Open { name, run, verifying, then } in &pending.unresolved {
+        let was = if *verifying { "ended with success, and its verify was under way" } else { "was running" };
+        let was = format!("{name} {was} when run {run} died");
+        match then {
+            Then::AsksVerify => lines.extend(say(Symbol::Warning, &format!("{was}; the next run asks its verify whether it took."))),
+            Then::RunsAgain => lines.extend(say(Symbol::Warning, &format!("{was}; it runs again by itself."))),
+            Then::TakesBack(command) => {
+                lines
+                    .extend(say(Symbol::Failed, &format!("{name} was cut off. What is left to take back of run {run} is tried again by:")));
+                lines.extend(Line::new(look).space(4).add(Style::Name, command).fold(look.width, 6));
+            }
+            Then::Waits(command) => {
+                lines.extend(say(Symbol::Failed, &format!("{was}. Nothing runs until you say what became of it:")));
+                let command = format!("{command} --retry | --mark-done | --mark-not-run");
+                lines.extend(Line::new(look).space(4).add(Style::Name, &command).fold(look.width, 6));
+            }
+        }
     }
     if let Some(run) = &pending.resumable {
         let command = Line::new(look).symbol(Symbol::Arrow).space(1).add(Style::Name, "wasmhook run --resume");
@@ -148,12 +181,15 @@ mod tests {
             RunRow { version: None, ..row("01J9", RunState::Died) },
         ];
         let owner = Owner { who: "deploy", host: "web-1", pid: 4711, since: started, what: "run 01JB" };
+        let open = |name: &str, verifying, then| Open { name: name.into(), run: "01J9".into(), verifying, then };
         let pending = Pending {
             last_commit: Some(("0123456789abcdef".into(), "the ledger".into())),
             trigger: Some("the commit changed from 0123456789ab".into()),
             unresolved: vec![
-                ("post-pull/a".into(), "01J9".into(), Some("wasmhook resolve post-pull/a".into())),
-                ("post-pull/b".into(), "01J9".into(), None),
+                open("post-pull/a", false, Then::Waits("wasmhook resolve post-pull/a".into())),
+                open("post-pull/b", false, Then::RunsAgain),
+                open("post-pull/c", true, Then::AsksVerify),
+                open("post-pull/d (revert)", false, Then::TakesBack("wasmhook resolve --deploy-failed 01J9".into())),
             ],
             owed: vec!["start-services".into()],
             resumable: Some("01J9".into()),
@@ -177,6 +213,11 @@ mod tests {
           became of it:
             wasmhook resolve post-pull/a --retry | --mark-done | --mark-not-run
         ⚠ post-pull/b was running when run 01J9 died; it runs again by itself.
+        ⚠ post-pull/c ended with success, and its verify was under way when run 01J9
+          died; the next run asks its verify whether it took.
+        ✗ post-pull/d (revert) was cut off. What is left to take back of run 01J9 is
+          tried again by:
+            wasmhook resolve --deploy-failed 01J9
         → wasmhook run --resume goes on with run 01J9
         "#);
         insta::assert_snapshot!(shown(wide(ASCII, 40)), @r#"
@@ -200,6 +241,15 @@ mod tests {
               | --mark-done | --mark-not-run
         ! post-pull/b was running when run 01J9
           died; it runs again by itself.
+        ! post-pull/c ended with success, and
+          its verify was under way when run 01J9
+          died; the next run asks its verify
+          whether it took.
+        x post-pull/d (revert) was cut off. What
+          is left to take back of run 01J9 is
+          tried again by:
+            wasmhook resolve --deploy-failed
+              01J9
         -> wasmhook run --resume goes on with
           run 01J9
         "#);

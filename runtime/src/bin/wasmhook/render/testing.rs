@@ -65,6 +65,7 @@ pub mod journal {
             unconfined: false,
             limits: Limits::default(),
             revert: None,
+            verify: None,
         }
     }
 

@@ -17,17 +17,17 @@ use std::fs;
 use std::path::Path;
 
 /// In bytes: what a disk writes whole, and what SQLite reads whole.
-const SECTOR: usize = 512;
+pub(super) const SECTOR: usize = 512;
 const PAGE: usize = 4096;
 /// Torn states of each moment; more with `WASMHOOK_TEST_ROUNDS`.
 const TORN: u64 = 4;
 
-fn rounds() -> u64 {
+pub(super) fn rounds() -> u64 {
     std::env::var("WASMHOOK_TEST_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(1)
 }
 
 /// A number below `most`.
-fn below(dice: &mut TestRng, most: usize) -> usize {
+pub(super) fn below(dice: &mut TestRng, most: usize) -> usize {
     usize::try_from(dice.next_u32()).unwrap() % most.max(1)
 }
 
@@ -59,12 +59,12 @@ impl Files {
 }
 
 /// In memory, where there is a file system for that: the disk isn't what is tested.
-fn memory() -> &'static Path {
+pub(super) fn memory() -> &'static Path {
     let memory = Path::new("/dev/shm");
     if memory.is_dir() { memory } else { Path::new("/tmp") }
 }
 
-fn story(ledger: &dyn Ledger) -> String {
+pub(super) fn story(ledger: &dyn Ledger) -> String {
     let shop = target("shop");
     let runs = ledger.runs(&shop, 100).unwrap();
     let events: Vec<_> = runs.iter().map(|run| ledger.events(&run.run).unwrap()).collect();
@@ -73,13 +73,13 @@ fn story(ledger: &dyn Ledger) -> String {
 }
 
 /// What is appended one after the other.
-enum Append {
+pub(super) enum Append {
     Begin(&'static str),
     Event(Box<Event>, Option<Key>, Durability),
 }
 
 impl Append {
-    fn to(&self, ledger: &mut dyn Ledger) {
+    pub(super) fn to(&self, ledger: &mut dyn Ledger) {
         match self {
             Self::Begin(run) => ledger.begin(&target("shop"), "v1", "{}", &run_started(run, header(&target("shop")))).unwrap(),
             Self::Event(event, key, durability) => {
@@ -92,13 +92,13 @@ impl Append {
         }
     }
 
-    fn is_durable(&self) -> bool {
+    pub(super) fn is_durable(&self) -> bool {
         matches!(self, Self::Begin(_) | Self::Event(_, _, Durability::Now))
     }
 }
 
 /// Two runs of live and of staged hooks; the second one dies.
-fn script() -> Vec<Append> {
+pub(super) fn script() -> Vec<Append> {
     let mut script = Vec::new();
     for run in ["r1", "r2"] {
         script.push(Append::Begin(run));
@@ -123,7 +123,7 @@ fn script() -> Vec<Append> {
 }
 
 /// What a ledger in memory tells before the first append, and after each.
-fn stories(script: &[Append]) -> Vec<String> {
+pub(super) fn stories(script: &[Append]) -> Vec<String> {
     let mut ledger = MemoryLedger::new();
     let mut stories = vec![story(&ledger)];
     for append in script {

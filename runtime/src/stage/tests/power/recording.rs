@@ -3,7 +3,7 @@
 //! Changes are found by looking, not by asking who made them: what a hook writes through an overlay counts like what the stage does itself.
 
 use crate::stage::disk::{Disk, Seen};
-use crate::stage::tree::{self, Kind, Node};
+use crate::stage::tree::{self, Identity, Kind, Node};
 use rustix::fs::{CWD, Mode, OFlags};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -13,8 +13,8 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-/// An inode. All are held open, so that no number is used twice.
-pub(super) type Id = u64;
+/// An inode: its device and its number. All are held open, so that no number is used twice.
+pub(super) type Id = Identity;
 /// A name in a directory.
 pub(super) type Slot = (Id, OsString);
 
@@ -45,8 +45,8 @@ pub(super) enum Event {
     Changed(Change),
     /// This file or directory was synced.
     Synced(Id),
-    /// Everything was.
-    SyncedAll,
+    /// Everything on this device was.
+    SyncedAll(u64),
     /// Said by the test.
     Mark(&'static str),
 }
@@ -98,8 +98,8 @@ impl Recorder {
             recording.look(&root);
             match seen {
                 Seen::Point => {}
-                Seen::Synced(file) => recording.events.push(Event::Synced(Node::open(file).unwrap().ino)),
-                Seen::SyncedAll => recording.events.push(Event::SyncedAll),
+                Seen::Synced(file) => recording.events.push(Event::Synced(Node::open(file).unwrap().identity())),
+                Seen::SyncedAll(dir) => recording.events.push(Event::SyncedAll(Node::open(dir).unwrap().dev)),
             }
         };
         Disk::seen_by(look)
@@ -190,6 +190,6 @@ fn picture_of(path: &Path, held: &mut BTreeMap<Id, OwnedFd>) -> (Id, Body) {
         Kind::Link => fs::read_link(path).unwrap().into_os_string().into_vec(),
         _ => Vec::new(),
     };
-    held.entry(node.ino).or_insert(handle);
-    (node.ino, Body { kind: node.kind, mode: node.mode, xattrs, content })
+    held.entry(node.identity()).or_insert(handle);
+    (node.identity(), Body { kind: node.kind, mode: node.mode, xattrs, content })
 }

@@ -42,7 +42,7 @@ impl<'a> Before<'a> {
             match event {
                 Event::Changed(change) => before.add(change),
                 Event::Synced(id) => before.sync(*id),
-                Event::SyncedAll => before.synced.extend(0..before.changes.len()),
+                Event::SyncedAll(device) => before.sync_all(*device),
                 Event::Mark(mark) => drop(before.marks.insert(mark)),
             }
         }
@@ -65,6 +65,17 @@ impl<'a> Before<'a> {
         let concerned = self.changes.iter().enumerate().filter(|(_, change)| match change {
             Change::Names(names) => names.keys().any(|(dir, _)| *dir == id),
             Change::Body(of, body) => *of == id || (!matches!(body.kind, Kind::File | Kind::Dir) && lies_in(of)),
+        });
+        let concerned: Vec<usize> = concerned.map(|(number, _)| number).collect();
+        for number in concerned {
+            self.keep(number);
+        }
+    }
+
+    fn sync_all(&mut self, device: u64) {
+        let concerned = self.changes.iter().enumerate().filter(|(_, change)| match change {
+            Change::Names(names) => names.keys().any(|(dir, _)| dir.0 == device),
+            Change::Body(of, _) => of.0 == device,
         });
         let concerned: Vec<usize> = concerned.map(|(number, _)| number).collect();
         for number in concerned {
@@ -186,25 +197,33 @@ pub(super) fn restore(picture: &Picture, root: &Path) -> BTreeMap<Id, Id> {
         }
     }
     // From the leaves up: a directory may forbid to look into it.
-    let numbers = made.iter().map(|(id, path)| (*id, path.symlink_metadata().unwrap().ino())).collect();
+    let number = |path: &PathBuf| path.symlink_metadata().map(|meta| (meta.dev(), meta.ino())).unwrap();
+    let numbers = made.iter().map(|(id, path)| (*id, number(path))).collect();
     for (id, path) in dirs.iter().skip(1).rev() {
         fs::set_permissions(path, fs::Permissions::from_mode(picture.bodies[id].mode)).unwrap();
     }
     numbers
 }
 
-/// Removes everything in a directory, also from directories that forbid it.
+/// Removes everything in a directory, also from directories that forbid it; what is mounted there stays, and is emptied.
 fn empty(dir: &Path) {
     fs::set_permissions(dir, fs::Permissions::from_mode(0o700)).unwrap();
     for entry in fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
         if path.symlink_metadata().unwrap().is_dir() {
             empty(&path);
-            fs::remove_dir(path).unwrap();
+            if !is_mounted(&path) {
+                fs::remove_dir(path).unwrap();
+            }
         } else {
             fs::remove_file(path).unwrap();
         }
     }
+}
+
+fn is_mounted(dir: &Path) -> bool {
+    let device = |path: &Path| path.symlink_metadata().unwrap().dev();
+    device(dir) != device(dir.parent().unwrap())
 }
 
 fn make(path: &Path, body: &Body) {
@@ -212,6 +231,7 @@ fn make(path: &Path, body: &Body) {
     let node = |kind| rustix::fs::mknodat(CWD, path, kind, Mode::RWXU, 0).unwrap();
     match body.kind {
         Kind::File => fs::write(path, &body.content).unwrap(),
+        Kind::Dir if path.is_dir() => {}
         Kind::Dir => fs::create_dir(path).unwrap(),
         Kind::Link => symlink(OsStr::from_bytes(&body.content), path).unwrap(),
         Kind::Pipe => node(FileType::Fifo),

@@ -20,6 +20,8 @@ struct Failed<'a> {
     usage: UsageReport,
     denials: &'a [Denial],
     tail: &'a [String],
+    /// Whether it had itself ended with success, and its verify was under way.
+    verifying: bool,
 }
 
 /// The text about a failed hook; nothing if it didn't fail.
@@ -36,9 +38,23 @@ pub fn hook(look: Look, hook: &HookReport) -> Vec<Line> {
             cause,
             usage: hook.usage.clone(),
             denials: hook.denials.as_deref().unwrap_or_default(),
-            tail: &hook.tail,
+            tail: last_words(hook),
+            verifying: is_verifying(hook),
         },
     )
+}
+
+fn is_verifying(hook: &HookReport) -> bool {
+    let asked = hook.verify.as_ref().is_some_and(|verify| verify.hook_ended && verify.outcome == OutcomeWord::Unknown);
+    hook.outcome == OutcomeWord::Unknown && asked
+}
+
+/// The last lines of what says why: of a hook that isn't verified, its verify's.
+fn last_words(hook: &HookReport) -> &[String] {
+    match (&hook.verify, &hook.cause) {
+        (Some(verify), Some(Failure { why: Why::Cause(Cause::NotVerified { .. }), .. })) => &verify.tail,
+        _ => &hook.tail,
+    }
 }
 
 /// The text about a failed host step; nothing if it didn't fail.
@@ -55,12 +71,17 @@ pub fn step(look: Look, step: &StepReport) -> Vec<Line> {
             usage: step.usage.clone().unwrap_or_default(),
             denials: &[],
             tail: &step.tail,
+            verifying: false,
         },
     )
 }
 
 fn block(look: Look, failed: &Failed<'_>) -> Vec<Line> {
     let mut lines = heading(look, failed);
+    if failed.verifying {
+        let text = "it had ended with success, and its verify was under way when the engine died: the next run sees what became of it";
+        return [lines, paragraph(look, text)].concat();
+    }
     lines.extend(paragraph(look, &sentence(failed.cause)));
     if let Why::Cause(Cause::Trap { message, backtrace, .. }) = &failed.cause.why {
         lines.extend(message.lines().flat_map(|line| quoted(look, line)));
@@ -85,7 +106,8 @@ fn last_lines(look: Look, failed: &Failed<'_>) -> Vec<Line> {
         ([], false) => Vec::new(),
         ([], true) => paragraph(look, "it wrote nothing"),
         (tail, _) => {
-            let mut lines = paragraph(look, "its last lines:");
+            let whose = if matches!(failed.cause.why, Why::Cause(Cause::NotVerified { .. })) { "its verify's" } else { "its" };
+            let mut lines = paragraph(look, &format!("{whose} last lines:"));
             lines.extend(tail.iter().flat_map(|line| quoted(look, line)));
             lines
         }

@@ -6,7 +6,8 @@ use crate::render::line::Line;
 use crate::render::look::{LongLines, Look, Style, Symbol};
 use std::collections::BTreeMap;
 use wasmhook::model::backup::BackupContents;
-use wasmhook::model::event::{Event, Finished, GuestKind, Place, PlannedHook, PlannedStep, RunHeader, StepKind, What};
+use wasmhook::model::event::{Event, Finished, GuestKind, Place, PlannedHook, PlannedStep, Role, RunHeader, StepKind, Verified, What};
+use wasmhook::model::grant::Denial;
 use wasmhook::model::id::{Commit, RunId, StepName, Tag};
 use wasmhook::model::outcome::{Outcome, Verdict};
 use wasmhook::model::units::show_size;
@@ -53,6 +54,8 @@ impl Live {
             What::Started { place, attempt } => self.started(place, *attempt),
             What::GettingReady { place, doing } => self.before(place, doing),
             What::BackedUp { place, dirs, path, contents } => self.before(place, &backed_up(dirs, path.as_deref(), contents)),
+            What::Verifying { place, reported, .. } => self.verifying(place, reported.is_some()),
+            What::Verified { place, result } => self.verified(place, result),
             What::Output { place, line, .. } => self.output(place, line),
             What::Finished { place, result } => self.finished(place, result),
             What::StepFinished { step, verdict, detail } => self.step_finished(step, *verdict, detail.as_deref()),
@@ -132,6 +135,27 @@ impl Live {
         lines
     }
 
+    fn verifying(&mut self, place: &Place, hook_ended: bool) -> Vec<Line> {
+        let planned = self.hooks.get(&place.in_role(Role::Main)).and_then(|hook| hook.verify.as_ref());
+        self.running.push(Running { place: place.clone(), timeout_ms: planned.and_then(|planned| planned.limits.timeout_ms) });
+        let asked = if hook_ended { "did it take?" } else { "did it take before the engine died?" };
+        self.before(place, &planned.map_or_else(|| asked.to_owned(), |planned| format!("{}: {asked}", planned.file)))
+    }
+
+    fn verified(&mut self, place: &Place, result: &Verified) -> Vec<Line> {
+        self.running.retain(|running| running.place != *place);
+        let symbol = if result.outcome.is_ok() { Symbol::Done } else { Symbol::Warning };
+        let line = self.line().space(2).symbol(symbol).space(1).add(Style::Name, &place.to_string());
+        let mut lines = settle(self.look, line.plain(&format!(" {}", result.outcome)), 4);
+        lines.extend(self.refused(result.denials.as_deref()));
+        lines
+    }
+
+    fn refused(&self, denials: Option<&[Denial]>) -> Vec<Line> {
+        let refused = |denial: &Denial| self.note(&format!("refused: {}; to allow it: {}", denial.what, denial.allow));
+        denials.unwrap_or_default().iter().flat_map(refused).collect()
+    }
+
     fn beginning(&self, hook: &PlannedHook, attempt: u32) -> Line {
         let kind = match hook.guest {
             GuestKind::Wasm => "wasm",
@@ -169,9 +193,7 @@ impl Live {
     fn finished(&mut self, place: &Place, result: &Finished) -> Vec<Line> {
         self.running.retain(|running| running.place != *place);
         let mut lines = settle(self.look, self.ending(place, result), 4);
-        for denial in result.denials.iter().flatten() {
-            lines.extend(self.note(&format!("refused: {}; to allow it: {}", denial.what, denial.allow)));
-        }
+        lines.extend(self.refused(result.denials.as_deref()));
         // A host step never is confined, and a hook that isn't was marked when it began.
         for lost in result.unenforced.iter().filter(|lost| *lost != "unconfined") {
             lines.extend(self.note(&format!("not enforced: {lost}")));

@@ -5,10 +5,12 @@ use super::summary;
 use crate::render::given::Given;
 use crate::render::line::text;
 use crate::render::look::Look;
-use crate::render::testing::journal::{failure, hostile, success};
+use crate::render::testing::journal::{begin, ended, events, failure, hostile, place, success};
 use crate::render::testing::{ASCII, COLOUR, UNICODE, assert_fits, assert_harmless, wide};
 use proptest::prelude::*;
-use wasmhook::model::event::{Event, Status, What};
+use wasmhook::model::event::{Event, Role, Status, Verified, What};
+use wasmhook::model::job::Stream;
+use wasmhook::model::outcome::{Cause, Outcome, Usage, Verdict};
 use wasmhook::report::Report;
 
 fn live(look: Look, events: &[Event]) -> String {
@@ -251,6 +253,54 @@ fn a_run_that_died_asks_what_became_of_its_hook() {
       wasmhook run --resume --tag v0.4.0 --env-name testsite  # only what is missing
       wasmhook run --tag v0.4.0 --env-name testsite  # from the first step
     "#);
+}
+
+/// A run that asks the verify of its last hook; what it says ends the run.
+fn verified(whats: Vec<What>) -> Vec<Event> {
+    let main = place("post-pull", "v0.4.0");
+    let mut all = vec![begin(), What::Started { place: main, attempt: 1 }];
+    all.extend(whats);
+    events(all)
+}
+
+fn asked() -> Vec<What> {
+    let verify = place("post-pull", "v0.4.0").in_role(Role::Verify);
+    let line = "no column `email`".to_owned();
+    vec![
+        What::Verifying { place: verify.clone(), attempt: 1, reported: Some(Vec::new()) },
+        What::Output { place: verify, stream: Stream::Stdout, line },
+    ]
+}
+
+#[test]
+fn a_verify_has_lines_of_its_own_and_says_why_its_hook_failed() {
+    let verify = place("post-pull", "v0.4.0").in_role(Role::Verify);
+    let outcome = Outcome::Failed { cause: Cause::Exit { code: 4 } };
+    let (usage, tail) = (Usage::default(), vec!["no column `email`".to_owned()]);
+    let said = Verified { outcome, exit_code: Some(4), usage, denials: None, unenforced: vec![], tail };
+    let not_verified = Outcome::Failed { cause: Cause::NotVerified { message: "failed: exit code 4".to_owned() } };
+    let mut whats = asked();
+    whats.push(What::Verified { place: verify, result: Box::new(said) });
+    whats.push(What::Finished { place: place("post-pull", "v0.4.0"), result: Box::new(ended(not_verified, Verdict::Abort)) });
+    let events = verified(whats);
+    let mut live = Live::new(UNICODE);
+    let lines: Vec<String> = events.iter().flat_map(|event| live.event(event)).map(|line| line.show()).collect();
+    insta::assert_snapshot!(lines[3..6].join("\n"), @r#"
+      → post-pull/v0.4.0 (verify): did it take?
+      post-pull/v0.4.0 (verify) │ no column `email`
+      ⚠ post-pull/v0.4.0 (verify) failed: exit code 4
+    "#);
+    assert!(live.running().is_empty());
+    let shown = summary(UNICODE, &events);
+    assert!(shown.contains("its verify's last lines:\n    │ no column `email`"), "{shown}");
+}
+
+#[test]
+fn a_run_that_died_in_a_verify_says_that_its_hook_had_ended() {
+    let shown = summary(UNICODE, &verified(asked()));
+    let words = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("it had ended with success, and its verify was under way when the engine died"), "{shown}");
+    assert!(!shown.contains("find out what it did"), "{shown}");
 }
 
 #[test]
