@@ -142,7 +142,7 @@ mod tests {
         assert_eq!(polite.wait().unwrap().signal(), Some(15));
         assert_eq!(owner.end(Duration::ZERO).await, Ok(Ended::Gone));
 
-        let (mut stubborn, owner) = start("trap '' TERM; echo; while :; do sleep 600; done");
+        let (mut stubborn, owner) = start("trap '' TERM; echo; while :; do sleep 1; done");
         wait_for_a_word(&mut stubborn);
         assert_eq!(owner.end(Duration::from_millis(50)).await, Ok(Ended::Killed));
         assert_eq!(stubborn.wait().unwrap().signal(), Some(9));
