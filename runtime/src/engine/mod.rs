@@ -204,7 +204,7 @@ impl Runner {
         Ok(match gate::decide(&prepared.plan, &snapshot) {
             Ok(decisions) => {
                 let decisions = base.map_or_else(|| decisions.clone(), |base| base.over(decisions.clone()));
-                let hopeless = gate::hopeless(&prepared.plan, &decisions);
+                let hopeless = gate::hopeless(&prepared.plan, &decisions, prepared.at_start);
                 if hopeless.is_empty() { Readiness::Ready(decisions) } else { Readiness::Refused(hopeless) }
             }
             Err(changed) => Readiness::Refused(changed.iter().map(changed_notice).collect()),

@@ -315,7 +315,7 @@ pub struct RunArgs {
 #[derive(Debug, Args)]
 #[command(
     after_help = "Exit code: that of CMD where there is one (128 + the signal that ended it), 128 + the signal that stopped the watch, \
-    1 if the first run failed; with --once that of the run, 3 if the remote couldn't be read."
+    1 if the first run failed, 2 or 3 if its plan was refused; with --once that of the run, 3 if the remote couldn't be read."
 )]
 pub struct WatchArgs {
     #[command(flatten)]
