@@ -49,6 +49,7 @@ codes! {
     INSTANCE_LOCAL = "instance-local": "A hook that runs on one instance writes where each instance has its own files.";
     INTERACTIVE = "interactive": "A command asks somebody something, and nobody is there.";
     INTERNAL = "internal": "Something went wrong that should not have.";
+    JOBS_ELSEWHERE = "jobs-elsewhere": "What the environment says of jobs makes none, since there is a manifest.";
     LEDGER = "ledger": "The ledger, or the directory it lies in, can't be used.";
     LIMIT_LOWERED = "limit-lowered": "The operator's policy lowered a limit.";
     LOCKED = "locked": "Another run has the lock.";
