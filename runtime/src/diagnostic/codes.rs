@@ -90,6 +90,7 @@ codes! {
     STAGE_LEFT = "stage-left": "A stage could not be removed; the next run in that directory removes it.";
     STALE_RUN = "stale-run": "A run had the lock for too long, and was ended and replaced.";
     STOPPED_EARLY = "stopped-early": "The run was stopped before anything of it ran.";
+    SUBMODULES = "submodules": "Submodules stay behind what a watch has checked out.";
     TAG_ELSEWHERE = "tag-elsewhere": "The tag and the commit that were given differ.";
     TARGET = "target": "What is deployed, where that isn't obvious.";
     TOLERATED = "tolerated": "A hook failed or timed out, and the run goes on as if it hadn't.";

@@ -2,7 +2,7 @@
 //! them, with the operator's credentials; the address stands on its command line and in no file.
 
 use super::error::MirrorError;
-use super::git::{Git, MAX_LIST, Repository};
+use super::git::{Git, Repository};
 use crate::model::id::{Commit, Digest};
 use crate::model::source::{GitUrl, Revision};
 use rustix::fs::{CWD, Mode, OFlags};
@@ -91,21 +91,7 @@ impl Mirror {
 
     async fn bring(&self, revision: &Revision, deadline: Duration) -> Result<(), MirrorError> {
         let what = format!("+{}:{}", revision.remote_ref(), local_ref(revision));
-        let fetch = [
-            "fetch",
-            "--quiet",
-            "--depth=1",
-            "--update-shallow",
-            "--no-tags",
-            "--no-recurse-submodules",
-            "--no-auto-maintenance",
-            "--no-write-fetch-head",
-            "--upload-pack=git-upload-pack",
-            "--",
-            self.url.as_str(),
-            &what,
-        ];
-        self.repository.ask_within(&fetch, deadline, MAX_LIST).await?.success("fetch")?;
+        self.repository.fetch(&["--depth=1", "--update-shallow", "--no-tags"], &[self.url.as_str(), &what], deadline).await?;
         Ok(())
     }
 

@@ -33,7 +33,8 @@ impl Watched {
 fn fails(told: &Told) -> bool {
     match told {
         Told::Ran { report } => matches!(report.status, Status::Failed | Status::Refused | Status::Interrupted),
-        Told::Warning { .. } | Told::Broken { .. } => true,
+        Told::Warning { code, .. } => *code != codes::SUBMODULES,
+        Told::Broken { .. } => true,
         _ => false,
     }
 }
@@ -91,6 +92,8 @@ mod tests {
         for fine in [Status::Success, Status::Skipped, Status::Locked] {
             assert_eq!(told(&[ran(fine), waiting()]), "", "{fine:?}");
         }
+        let behind = Told::Warning { code: codes::SUBMODULES, message: "lib stays behind".to_owned() };
+        assert_eq!(told(&[behind, ran(Status::Success), waiting()]), "⚠ lib stays behind [submodules]\n");
         let unasked = Told::Warning { code: codes::FETCH_FAILED, message: "nobody answers".to_owned() };
         assert_eq!(told(&[unasked, ran(Status::Success), waiting()]), "⚠ nobody answers [fetch-failed]\n→ trying again in 1m30s\n");
     }
