@@ -5,7 +5,7 @@ use super::error::MirrorError;
 use super::git::{Git, Repository};
 use crate::model::id::{Commit, Digest};
 use crate::model::source::{GitUrl, Revision};
-use rustix::fs::{CWD, Mode, OFlags};
+use rustix::fs::{AtFlags, CWD, FileType};
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
@@ -119,13 +119,15 @@ fn local_ref(revision: &Revision) -> String {
 
 /// Makes a directory that is this user's alone, or sees that it is.
 fn own(path: &Path) -> Result<(), MirrorError> {
-    let io = |source: io::Error| MirrorError::Io { path: path.to_owned(), source };
+    let failed = |source: io::Error| MirrorError::Io { path: path.to_owned(), source };
     match DirBuilder::new().mode(0o700).create(path) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(io(error)),
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(failed(error)),
         _ => {}
     }
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let stat = rustix::fs::openat(CWD, path, flags, Mode::empty()).and_then(rustix::fs::fstat).map_err(|errno| io(errno.into()))?;
+    let stat = rustix::fs::statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW).map_err(|errno| failed(errno.into()))?;
+    if !FileType::from_raw_mode(stat.st_mode).is_dir() {
+        return Err(failed(io::ErrorKind::NotADirectory.into()));
+    }
     let untrusted = |rule| Err(MirrorError::Untrusted { path: path.to_owned(), rule });
     if stat.st_uid != rustix::process::geteuid().as_raw() {
         return untrusted("is another user's, who could put other hooks there");

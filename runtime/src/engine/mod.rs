@@ -21,6 +21,7 @@ mod recover;
 pub mod replay;
 pub mod resolve;
 pub mod resume;
+pub(crate) mod salt;
 mod salvage;
 pub mod staging;
 pub mod stop;
