@@ -13,7 +13,7 @@ trap 'rm -rf "$dir"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# Builds what isn't there yet, and makes two sites: one for the commands as they stand in the document, one for the modules.
+# Builds what isn't there yet.
 prepare() {
     heading "Building: wasmhook, and the hooks in Rust and C for WASI"
     case ${WASMHOOK:-} in
@@ -26,9 +26,17 @@ prepare() {
         WASMHOOK="${CARGO_TARGET_DIR:-$root/target}/debug/wasmhook"
     fi
     "$examples/build-ported.sh" "$dir/hooks" | sed "s|$dir/||"
+    sites
+}
+
+# Makes two sites anew: one for the commands as they stand in the document, one for the modules. Over the example lies what a folder of `more`
+# holds, if one is named.
+sites() { # [FOLDER]
     for site in native wasm; do
+        rm -rf "${dir:?}/$site"
         cp -R "$here" "$dir/$site"
         cp -R "$examples/stand-ins" "$dir/hooks" "$dir/$site/"
+        [ $# -eq 0 ] || cp -R "$here/more/$1/." "$dir/$site/"
     done
 }
 
@@ -50,12 +58,13 @@ for hook in json.load(open(sys.argv[1]))["hooks"]:
 PYTHON
 }
 
-# Both sites did the same, and hold the same files.
+# Both sites did the same, and hold the same files below each path that there is in either.
 compare() { # PATH...
     sequence native > "$dir/native.sequence"
     sequence wasm > "$dir/wasm.sequence"
     diff "$dir/native.sequence" "$dir/wasm.sequence"
     for path in "$@"; do
+        [ -e "$dir/native/$path" ] || [ -e "$dir/wasm/$path" ] || continue
         diff -r --exclude .git "$dir/native/$path" "$dir/wasm/$path"
     done
     cat "$dir/native.sequence"

@@ -15,3 +15,12 @@ cat "$dir/wasm/run/processes"
 heading "What came of both"
 compare app run
 [ ! -e "$dir/native/app/db" ] && echo "what the command wrote to the application's files is gone with its container"
+
+# The document's other commands.
+for example in guided script; do
+    heading "Also in the document: $(sed -n 's/^ *pre_release_hook: //p' "$here/more/$example/app/app_desc.yaml")"
+    sites "$example"
+    deploy native --manifest app/app_desc.yaml --app shop
+    deploy wasm --manifest wasm.toml
+    compare app run
+done

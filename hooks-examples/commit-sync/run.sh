@@ -18,7 +18,8 @@ sync() {
     deploy native --manifest jobs.toml --manifest app/appspec.yaml --app my-app
     deploy wasm --manifest jobs.toml --manifest wasm.toml
 }
-for site in native wasm; do git init --quiet --initial-branch=main "$dir/$site/app"; done
+repositories() { for site in native wasm; do git init --quiet --initial-branch=main "$dir/$site/app"; done; }
+repositories
 
 heading "The first commit: the jobs run"
 commit "Add the application"
@@ -35,3 +36,14 @@ commit "Keep e-mail addresses"
 sync
 compare app
 cat "$dir/native/app/config.json" "$dir/native/app/analytics/deployments"
+
+# The document's other configurations and jobs. Its job in another repository is tests/it/seeds/scripts.rs: that address isn't ours.
+for example in quick-start same-repo monorepo environment warm-cache prisma django go; do
+    heading "Also in the document: $example"
+    sites "$example"
+    repositories
+    commit "Add the application"
+    deploy native --manifest app/appspec.yaml --app my-app
+    deploy wasm --manifest wasm.toml
+    compare app
+done

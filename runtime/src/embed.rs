@@ -40,6 +40,7 @@ pub use builder::{Builder, STAGES};
 pub use resolve::{ResolveError, Resolved};
 pub use watch::{Told, Watch};
 
+use crate::engine::salt::salt;
 use crate::engine::{Clock, Error as RunError, Executors, Prepared, Readiness, Runner, Sink, Stages, Stop, Writers, resume, staging};
 use crate::exec::Hold;
 use crate::exec::in_code::{InCode, StepFn};
@@ -245,11 +246,9 @@ impl Engine {
     /// A name for a run: its time, and enough chance to tell two runs of one moment apart.
     fn new_run(&self) -> RunId {
         let now = (self.clock)();
-        let mut salt = [0u8; 8];
         // Without the kernel's randomness the time alone tells runs apart.
-        let _ = rustix::rand::getrandom(&mut salt, rustix::rand::GetRandomFlags::empty());
         let text =
-            format!("{}-{}", now.strftime("%Y%m%d-%H%M%S"), &Digest::of(&[&salt[..], now.to_string().as_bytes()].concat()).hex()[..6]);
+            format!("{}-{}", now.strftime("%Y%m%d-%H%M%S"), &Digest::of(&[&salt()[..], now.to_string().as_bytes()].concat()).hex()[..6]);
         RunId::new(text).unwrap_or_else(|_| unreachable!("digits, letters and dashes make a name"))
     }
 }

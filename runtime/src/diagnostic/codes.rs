@@ -49,6 +49,7 @@ codes! {
     INSTANCE_LOCAL = "instance-local": "A hook that runs on one instance writes where each instance has its own files.";
     INTERACTIVE = "interactive": "A command asks somebody something, and nobody is there.";
     INTERNAL = "internal": "Something went wrong that should not have.";
+    JOBS_ELSEWHERE = "jobs-elsewhere": "What the environment says of jobs makes none, since there is a manifest.";
     LEDGER = "ledger": "The ledger, or the directory it lies in, can't be used.";
     LIMIT_LOWERED = "limit-lowered": "The operator's policy lowered a limit.";
     LOCKED = "locked": "Another run has the lock.";
@@ -90,6 +91,7 @@ codes! {
     STAGE_LEFT = "stage-left": "A stage could not be removed; the next run in that directory removes it.";
     STALE_RUN = "stale-run": "A run had the lock for too long, and was ended and replaced.";
     STOPPED_EARLY = "stopped-early": "The run was stopped before anything of it ran.";
+    SUBMODULES = "submodules": "Submodules stay behind what a watch has checked out.";
     TAG_ELSEWHERE = "tag-elsewhere": "The tag and the commit that were given differ.";
     TARGET = "target": "What is deployed, where that isn't obvious.";
     TOLERATED = "tolerated": "A hook failed or timed out, and the run goes on as if it hadn't.";

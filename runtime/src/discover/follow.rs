@@ -4,6 +4,7 @@
 use super::error::GitError;
 use super::git::{Repository, strange};
 use crate::model::id::Commit;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// How long git may take to check a commit out. It is waited for: a checkout that was cut off would look like somebody's changes.
@@ -11,6 +12,10 @@ const CHECKOUT: Duration = Duration::from_mins(10);
 
 /// Keeps what was fetched from being collected as garbage. No branch of the operator's is touched.
 const KEPT: &str = "refs/wasmhook/followed";
+
+/// What keeps others off while git brings something, and while it checks something out (besides the lock of the branch).
+const FETCH_LOCKS: [&str; 3] = ["refs/wasmhook/followed.lock", "packed-refs.lock", "shallow.lock"];
+const CHECKOUT_LOCKS: [&str; 2] = ["index.lock", "HEAD.lock"];
 
 /// What is followed. What is absent is as git has it for the branch that is checked out; failing that the remote is `origin`, or the first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -81,6 +86,15 @@ pub enum FollowError {
         /// What git said.
         message: String,
     },
+    /// A git that works on the repository, or one that was killed, keeps others off. Nobody but a person knows which: a git may hold its lock
+    /// without having the file open, in another container or on another host.
+    #[error(
+        "{} is there: a git works on the repository now, or one that was killed left it behind. If none does, in whatever container or on whatever host has this directory, remove the file", lock.display()
+    )]
+    LockFile {
+        /// The file.
+        lock: PathBuf,
+    },
     /// Git gave no answer.
     #[error(transparent)]
     Git(#[from] GitError),
@@ -118,19 +132,10 @@ impl Repository {
         let commit = self.remote_head(branch, deadline).await?;
         if self.complete(&commit).await?.is_none() {
             let refspec = format!("+refs/heads/{}:{KEPT}", branch.name);
-            let fetch = [
-                "fetch",
-                "--quiet",
-                "--no-tags",
-                "--no-recurse-submodules",
-                "--no-auto-maintenance",
-                "--no-write-fetch-head",
-                "--upload-pack=git-upload-pack",
-                "--",
-                &branch.remote,
-                &refspec,
-            ];
-            self.ask_within(&fetch, deadline, super::git::MAX_LIST).await?.success("fetch")?;
+            let fetched = self.fetch(&["--no-tags"], &[&branch.remote, &refspec], deadline).await;
+            if let Err(error) = fetched {
+                return Err(self.locked_or(&FETCH_LOCKS, error.into()).await);
+            }
         }
         Ok(commit)
     }
@@ -152,9 +157,46 @@ impl Repository {
         let merge = ["merge", "--ff-only", "--quiet", "--no-stat", "--no-autostash", to.as_str()];
         match self.ask_within(&merge, CHECKOUT, super::git::MAX_LIST).await?.success("merge") {
             Ok(_) => Ok(Advance::Done { from: head }),
-            Err(GitError::Failed { message, .. }) => Err(FollowError::InTheWay { to: to.clone(), message }),
+            Err(GitError::Failed { message, .. }) => {
+                let branch = self.current_branch().await?.map(|name| format!("refs/heads/{name}.lock"));
+                let locks: Vec<&str> = CHECKOUT_LOCKS.iter().copied().chain(branch.as_deref()).collect();
+                Err(self.locked_or(&locks, FollowError::InTheWay { to: to.clone(), message }).await)
+            }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Why git failed: a lock file, if one of `locks` is there, else `error`.
+    async fn locked_or(&self, locks: &[&str], error: FollowError) -> FollowError {
+        match self.lock_file(locks).await {
+            Ok(Some(lock)) => FollowError::LockFile { lock },
+            // What keeps git from saying where its files lie is no better reason than the first one.
+            Ok(None) | Err(_) => error,
+        }
+    }
+
+    /// The first of these files of the repository that is there.
+    async fn lock_file(&self, locks: &[&str]) -> Result<Option<PathBuf>, GitError> {
+        let mut question = vec!["rev-parse", "--path-format=absolute"];
+        question.extend(locks.iter().flat_map(|lock| ["--git-path", lock]));
+        let paths = text(&self.ask(&question).await?.success("rev-parse")?);
+        Ok(paths.lines().map(PathBuf::from).find(|path| path.symlink_metadata().is_ok()))
+    }
+
+    /// The submodules whose folders don't hold the commit that is checked out for them, by their paths. They are only looked at.
+    ///
+    /// # Errors
+    /// [`GitError`], also where what is checked out names no address for one.
+    pub async fn submodules_behind(&self) -> Result<Vec<String>, GitError> {
+        let status = self.ask(&["submodule", "status"]).await?.success("submodule")?;
+        // A sign, the commit, the path; of another commit than the one that is wanted also its name, in brackets.
+        let path = |line: &str| {
+            let path = line.get(1..)?.split_once(' ')?.1;
+            let named = path.rsplit_once(" (").filter(|_| line.starts_with('+') && path.ends_with(')'));
+            Some(named.map_or(path, |(path, _)| path).to_owned())
+        };
+        let status = String::from_utf8_lossy(&status).into_owned();
+        Ok(status.lines().filter(|line| line.starts_with(['-', '+', 'U'])).filter_map(path).collect())
     }
 
     /// Whether `commit`'s history holds `part`.

@@ -13,6 +13,10 @@ use std::time::Duration;
 /// The longest list of tags or remotes that is read, in bytes.
 pub(super) const MAX_LIST: u64 = 16 << 20;
 
+/// A fetch that brings what was asked for and does nothing else: what a repository's configuration would add to it, it doesn't.
+const FETCH: &[&str] =
+    &["fetch", "--quiet", "--no-recurse-submodules", "--no-auto-maintenance", "--no-write-fetch-head", "--upload-pack=git-upload-pack"];
+
 /// The git program, and how long it may take for a question that needs no network.
 #[derive(Debug, Clone)]
 pub struct Git {
@@ -112,20 +116,14 @@ impl Repository {
     pub async fn fetch_tags(&self, deadline: Duration) -> Result<Fetch, GitError> {
         let Some(remote) = self.first_remote().await? else { return Ok(Fetch::NoRemote) };
         let before = self.tags().await?;
-        let fetch = [
-            "fetch",
-            "--quiet",
-            "--tags",
-            "--force",
-            "--no-recurse-submodules",
-            "--no-auto-maintenance",
-            "--no-write-fetch-head",
-            "--upload-pack=git-upload-pack",
-            "--",
-            &remote,
-        ];
-        self.ask_within(&fetch, deadline, MAX_LIST).await?.success("fetch")?;
+        self.fetch(&["--tags", "--force"], &[&remote], deadline).await?;
         Ok(Fetch::Done { moved: self.tags().await?.moved_since(&before) })
+    }
+
+    /// Brings what a remote has: `from` is its name or address, with what is wanted of it. No work tree, index or branch is touched.
+    pub(super) async fn fetch(&self, options: &[&str], from: &[&str], deadline: Duration) -> Result<(), GitError> {
+        let args = [FETCH, options, &["--"], from].concat();
+        self.ask_within(&args, deadline, MAX_LIST).await?.success("fetch").map(drop)
     }
 
     /// The remote called `origin`, else the first that git lists.

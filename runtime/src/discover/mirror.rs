@@ -2,10 +2,10 @@
 //! them, with the operator's credentials; the address stands on its command line and in no file.
 
 use super::error::MirrorError;
-use super::git::{Git, MAX_LIST, Repository};
+use super::git::{Git, Repository};
 use crate::model::id::{Commit, Digest};
 use crate::model::source::{GitUrl, Revision};
-use rustix::fs::{CWD, Mode, OFlags};
+use rustix::fs::{AtFlags, CWD, FileType};
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
@@ -91,21 +91,7 @@ impl Mirror {
 
     async fn bring(&self, revision: &Revision, deadline: Duration) -> Result<(), MirrorError> {
         let what = format!("+{}:{}", revision.remote_ref(), local_ref(revision));
-        let fetch = [
-            "fetch",
-            "--quiet",
-            "--depth=1",
-            "--update-shallow",
-            "--no-tags",
-            "--no-recurse-submodules",
-            "--no-auto-maintenance",
-            "--no-write-fetch-head",
-            "--upload-pack=git-upload-pack",
-            "--",
-            self.url.as_str(),
-            &what,
-        ];
-        self.repository.ask_within(&fetch, deadline, MAX_LIST).await?.success("fetch")?;
+        self.repository.fetch(&["--depth=1", "--update-shallow", "--no-tags"], &[self.url.as_str(), &what], deadline).await?;
         Ok(())
     }
 
@@ -133,13 +119,15 @@ fn local_ref(revision: &Revision) -> String {
 
 /// Makes a directory that is this user's alone, or sees that it is.
 fn own(path: &Path) -> Result<(), MirrorError> {
-    let io = |source: io::Error| MirrorError::Io { path: path.to_owned(), source };
+    let failed = |source: io::Error| MirrorError::Io { path: path.to_owned(), source };
     match DirBuilder::new().mode(0o700).create(path) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(io(error)),
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(failed(error)),
         _ => {}
     }
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let stat = rustix::fs::openat(CWD, path, flags, Mode::empty()).and_then(rustix::fs::fstat).map_err(|errno| io(errno.into()))?;
+    let stat = rustix::fs::statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW).map_err(|errno| failed(errno.into()))?;
+    if !FileType::from_raw_mode(stat.st_mode).is_dir() {
+        return Err(failed(io::ErrorKind::NotADirectory.into()));
+    }
     let untrusted = |rule| Err(MirrorError::Untrusted { path: path.to_owned(), rule });
     if stat.st_uid != rustix::process::geteuid().as_raw() {
         return untrusted("is another user's, who could put other hooks there");

@@ -174,8 +174,8 @@ impl Builder {
     }
 
     /// The signal that gets a hook's thread out of a blocking system call at its deadline. Off unless named: a handler for it is installed.
-    pub fn interrupt_signal(mut self, signal: i32) -> Self {
-        self.interrupt_signal = Some(signal);
+    pub fn interrupt_signal(mut self, signal: impl Into<Option<i32>>) -> Self {
+        self.interrupt_signal = signal.into();
         self
     }
 
@@ -235,12 +235,7 @@ impl Builder {
         if let Some(scratch) = &self.scratch {
             wasm = wasm.scratch_root(scratch);
         }
-        if let Some(signal) = self.interrupt_signal {
-            wasm = wasm.interrupt_signal(signal);
-        }
-        if let Some(scratch) = &self.scratch {
-            wasm = wasm.scratch_root(scratch);
-        }
+        wasm = wasm.interrupt_signal(self.interrupt_signal);
         wasm.build().map_err(|error| Error::Sandbox(error.to_string()))
     }
 }

@@ -123,8 +123,11 @@ pub fn decide(plan: &Plan, snapshot: &Snapshot) -> Result<Decisions, Vec<Changed
 }
 
 /// Hooks that would end the run because they can't run: nothing that happens before them could change that, so nothing has to happen.
+///
+/// At the start of a container one that another repository doesn't give is none of them: what that repository holds is a matter of the moment, not of
+/// the plan, and nothing is stopped yet that a refusal would spare. It fails in its phase, which says what becomes of the start (S4.7).
 #[must_use]
-pub fn hopeless(plan: &Plan, decisions: &Decisions) -> Vec<Notice> {
+pub fn hopeless(plan: &Plan, decisions: &Decisions, at_start: bool) -> Vec<Notice> {
     let mut found = Vec::new();
     for (step, decided) in plan.steps.iter().zip(&decisions.by_step) {
         let PlanStepKind::Phase { policy, hooks } = &step.kind else { continue };
@@ -132,7 +135,8 @@ pub fn hopeless(plan: &Plan, decisions: &Decisions) -> Vec<Notice> {
             continue;
         }
         let running = hooks.iter().zip(decided).filter(|(hook, decided)| **decided == Decision::Run && !hook.allow_failure);
-        found.extend(running.filter_map(|(hook, _)| {
+        let of_the_plan = running.filter(|(hook, _)| !at_start || hook.source.is_none());
+        found.extend(of_the_plan.filter_map(|(hook, _)| {
             let message = format!("{}: {}", hook.place(&step.name), hook.unusable.as_ref()?);
             Some(Notice { code: "unusable-hook".to_owned(), message })
         }));

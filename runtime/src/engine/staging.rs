@@ -1,6 +1,7 @@
 //! Staged directories between the plan and the executors: opens stages, hands out views of them, and commits or drops them once it is known how
 //! what ran in them ended. It knows grants and labels; what a stage is, `stage` knows.
 
+use super::salt::salt;
 use crate::exec::Staged;
 use crate::ledger::Target;
 use crate::model::event::Place;
@@ -387,6 +388,7 @@ fn name(host: &Path) -> &Path {
 }
 
 /// A directory inside a view, through no link.
+#[cfg(target_os = "linux")]
 fn inner(view: &OwnedFd, below: &Path, host: &Path) -> Result<OwnedFd, Cause> {
     use rustix::fs::{Mode, OFlags, ResolveFlags};
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -394,6 +396,12 @@ fn inner(view: &OwnedFd, below: &Path, host: &Path) -> Result<OwnedFd, Cause> {
     rustix::fs::openat2(view, below, flags, Mode::empty(), resolve).map_err(|error| Cause::Stage {
         message: format!("cannot open {} in its stage: {error}; create it, or correct the grant", host.display()),
     })
+}
+
+/// Elsewhere there are no views, and nothing in them.
+#[cfg(not(target_os = "linux"))]
+fn inner(_view: &OwnedFd, _below: &Path, host: &Path) -> Result<OwnedFd, Cause> {
+    Err(Cause::Stage { message: format!("cannot open {} in its stage: directories are staged on Linux alone", host.display()) })
 }
 
 fn staging(error: &StageError) -> Cause {
@@ -453,9 +461,7 @@ fn difference(before: &Seen, now: &Seen) -> Vec<((usize, PathBuf), Was)> {
 
 /// A name that no other stage has. Without the kernel's randomness the second stage beside a directory is refused, never mixed with the first.
 fn unique() -> String {
-    let mut salt = [0u8; 8];
-    let _ = rustix::rand::getrandom(&mut salt, rustix::rand::GetRandomFlags::empty());
-    hex::encode(salt)
+    hex::encode(salt())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

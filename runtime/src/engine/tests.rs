@@ -3,14 +3,14 @@
 use super::*;
 use crate::exec::mock::MockExecutor;
 use crate::ledger::memory::MemoryLedger;
-use crate::model::event::Event;
+use crate::model::event::{Event, Status, What};
 use crate::model::grant::{DirGrant, DirMode, Grants};
 use crate::model::id::{AppName, Commit, Digest, EnvironmentName, HookId, StepName, Tag};
 use crate::model::job::Execution;
 use crate::model::limits::Limits;
 use crate::model::outcome::{Cause, Outcome, TimeLimit};
 use crate::model::policy::{OnChange, OnLocked, OnUnknown};
-use crate::plan::{HostCommand, PlanGuest, PlanStep, PlanStepKind, SCHEMA};
+use crate::plan::{HostCommand, PlanGuest, PlanHook, PlanStep, PlanStepKind, SCHEMA};
 use crate::report::OutcomeWord;
 use std::sync::Mutex;
 

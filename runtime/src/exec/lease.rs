@@ -151,6 +151,7 @@ pub(super) fn remove(dir: &Path) {
 }
 
 /// Makes every directory of a tree ours to change. Each is opened without following a link first, and changed through that handle.
+#[cfg(target_os = "linux")]
 fn unlock(path: &Path) {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let Ok(dir) = rustix::fs::openat(CWD, path, flags, Mode::empty()) else { return };
@@ -164,6 +165,10 @@ fn unlock(path: &Path) {
         }
     }
 }
+
+/// Elsewhere there is no handle on a directory that may not be read: what can't be removed stays, and the removal says so.
+#[cfg(not(target_os = "linux"))]
+fn unlock(_path: &Path) {}
 
 #[cfg(test)]
 mod tests {

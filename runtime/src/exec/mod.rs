@@ -5,6 +5,7 @@ pub mod dirs;
 pub mod in_code;
 mod lease;
 pub mod mock;
+#[cfg_attr(not(target_os = "linux"), path = "native/elsewhere.rs")]
 pub mod native;
 pub mod output;
 pub mod outputs;

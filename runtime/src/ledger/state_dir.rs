@@ -71,7 +71,7 @@ pub(super) fn ensure(path: &Path) -> Result<File, StateDirError> {
         if !is_ours_alone(path)? {
             return Err(StateDirError::Open { path: path.display().to_string(), mode });
         }
-        rustix::fs::fchmod(&dir, rustix::fs::Mode::from_raw_mode(PRIVATE))
+        rustix::fs::fchmod(&dir, rustix::fs::Mode::RWXU)
             .map_err(|source| StateDirError::io("make private the state directory", path, source))?;
     }
     Ok(dir)

@@ -49,6 +49,7 @@ pub fn declare(request: &Request) -> Result<Declared, LoadError> {
     let dir = absolute(&request.dir)?;
     let mut found = Vec::new();
     let written = read_manifests(&dir, request, &mut found)?;
+    found.extend(jobs_elsewhere(&written, request));
     let mut declared = complete(dir, written.manifest, request, found)?;
     declared.notes = written.notes;
     root_modules(&mut declared, &written.folders);
@@ -123,6 +124,25 @@ fn two_masters(manifest: &Manifest) -> Vec<Diagnostic> {
     policy.into_iter().chain(steps).map(|(at, what)| Diagnostic::warning("policy-elsewhere", message(what)).at(at.clone())).collect()
 }
 
+/// Where there is a manifest, what the environment says of jobs makes none. What a manifest says itself in the same words is no such news: the
+/// platform of an app spec puts its variables into the environment, too.
+fn jobs_elsewhere(written: &Written, request: &Request) -> Option<Diagnostic> {
+    let origins: Vec<&str> = written.folders.keys().map(String::as_str).collect();
+    if !request.jobs_from_env || origins.is_empty() {
+        return None;
+    }
+    let known = |name: &str, value: &str| written.manifest.env.iter().any(|(known, said)| known.value == name && said == value);
+    let unheard: Vec<&str> =
+        import::job_variables(&request.env).filter(|(name, value)| !known(name, value)).map(|(name, _)| name).collect();
+    let message = format!(
+        "the hooks are those of {}: {} of the environment make no job, and are variables of the application alone; write the job as a [[hook]] \
+         (`wasmhook import --from-env` prints it), or unset what is not meant for this application",
+        origins.join(" and "),
+        unheard.join(", ")
+    );
+    (!unheard.is_empty()).then(|| Diagnostic::warning(codes::JOBS_ELSEWHERE, message))
+}
+
 /// A step that nothing ever asks for would be a wish that nobody hears.
 fn unknown_steps_in_code(steps: &[StepName], profile: &Profile) -> Vec<Diagnostic> {
     let known: Vec<&str> = profile.host_steps().map(|(name, _)| name.as_str()).collect();
@@ -158,7 +178,7 @@ struct Written {
 fn read_manifests(dir: &Path, request: &Request, found: &mut Vec<Diagnostic>) -> Result<Written, LoadError> {
     let default = dir.join("wasmhook.toml");
     let files = match &request.manifests[..] {
-        [] if !default.exists() && request.jobs_from_env && import::describes_jobs(&request.env) => {
+        [] if !default.exists() && request.jobs_from_env && import::job_variables(&request.env).next().is_some() => {
             let mut imported = under(request, import::from_environment(&request.env));
             imported.found.extend(foreign::job_folders(&WorkTree::open(dir)?, &imported.manifest));
             return Ok(Written::of(vec![imported], Folders::new(), found));

@@ -1,38 +1,20 @@
 //! One hook of the plan: what runs, with which grants and limits.
 
 use super::grants::{self, Roots, Rules};
+use super::guest::{Beside, Choice};
 use super::limits::{self, Layers};
 use super::order::Instance;
 use super::resolve::Resolver;
-use super::{FileFact, PlanGuest, PlanHook, PlanScript, PlanSibling, by_profile};
+use super::{PlanGuest, PlanHook, PlanSibling};
 use crate::diagnostic::codes;
-use crate::manifest::{GuestDecl, HookDecl, Located};
+use crate::manifest::HookDecl;
 use crate::model::event::GuestKind;
 use crate::model::grant::{Capability, Denial, DirMode, EnvSource, Grants};
 use crate::model::id::{Digest, StepName};
 use crate::model::limits::Limits;
-use crate::model::policy::{Cwd, FallbackWhen, OnChange, Sandbox};
+use crate::model::policy::{OnChange, Sandbox};
 use crate::profile::{PhasePolicy, ProfileLimits};
 use std::collections::BTreeMap;
-
-/// The hook itself or its fallback.
-struct Choice {
-    guest: GuestDecl,
-    /// Why the fallback runs instead, if it does.
-    fallback: Option<String>,
-    /// Why it can't run, if that is known already.
-    unusable: Option<String>,
-}
-
-/// What something that runs beside a hook has in common with it.
-#[derive(Clone, Copy)]
-struct Beside<'a> {
-    decl: &'a HookDecl,
-    main: &'a PlanSibling,
-    roots: Roots<'a>,
-    sandbox: Sandbox,
-    phase: &'a ProfileLimits,
-}
 
 impl Resolver<'_> {
     pub(super) fn hook(
@@ -103,65 +85,6 @@ impl Resolver<'_> {
         })
     }
 
-    /// The hook itself or its fallback, and why.
-    fn choose(&self, decl: &HookDecl) -> Choice {
-        let itself = |unusable| Choice { guest: decl.guest.value.clone(), fallback: None, unusable };
-        if let Some(why) = self.unread(decl) {
-            return itself(Some(why));
-        }
-        let reason = match (&decl.guest.value, decl.fallback.as_ref().map(|at| at.value.when)) {
-            (_, Some(FallbackWhen::Always)) => Some("always, as declared".to_owned()),
-            (GuestDecl::Wasm { path }, when) => match self.file(decl, path) {
-                None | Some(FileFact::Missing) if when.is_some() => Some(format!("there is no module {path}")),
-                None | Some(FileFact::Missing) => {
-                    return itself(Some(format!("there is no module {path}: build it, or declare a fallback")));
-                }
-                Some(FileFact::Unusable { why }) => return itself(Some(why.clone())),
-                Some(FileFact::Present { unsupported: Some(needs), .. }) if when == Some(FallbackWhen::Unsupported) => {
-                    Some(format!("this host can't run {path}: {needs}"))
-                }
-                Some(FileFact::Present { unsupported: Some(needs), .. }) => return itself(Some(format!("{path}: {needs}"))),
-                Some(FileFact::Present { unsupported: None, .. }) => None,
-            },
-            (GuestDecl::Native { .. }, _) => None,
-        };
-        match (reason, &decl.fallback) {
-            (Some(reason), Some(fallback)) => {
-                let unusable = match &fallback.value.guest {
-                    GuestDecl::Wasm { path } if !matches!(self.file(decl, path), Some(FileFact::Present { .. })) => {
-                        Some(format!("there is no module {path}, the fallback"))
-                    }
-                    _ => None,
-                };
-                Choice { guest: fallback.value.guest.clone(), fallback: Some(reason), unusable }
-            }
-            _ => itself(None),
-        }
-    }
-
-    /// What runs beside a hook. Its limits are the hook's, where they are of the same kind.
-    fn sibling(&mut self, guest: &GuestDecl, beside: &Beside<'_>) -> Option<PlanSibling> {
-        let Beside { decl, main, roots, sandbox, phase } = *beside;
-        let mut guest = self.guest(decl, guest, sandbox, roots);
-        match &mut guest {
-            PlanGuest::Wasm { args, .. } => args.clear(),        // the hook's are its own
-            PlanGuest::Native { detach, .. } => *detach = false, // it looks, or takes back, and is done
-        }
-        let limits = if guest.kind() == main.guest.kind() { main.limits.clone() } else { self.limits(decl, guest.kind(), phase)? };
-        Some(PlanSibling { guest, limits })
-    }
-
-    /// Why what runs beside a hook can't: found out before the hook has done what nobody could take back.
-    fn lacks(&self, decl: &HookDecl, sibling: Option<&Located<GuestDecl>>, role: &str) -> Option<String> {
-        let GuestDecl::Wasm { path } = &sibling?.value else { return None };
-        match self.file(decl, path) {
-            None | Some(FileFact::Missing) => Some(format!("there is no module {path}, its {role}: build it")),
-            Some(FileFact::Unusable { why }) => Some(format!("its {role}: {why}")),
-            Some(FileFact::Present { unsupported: Some(needs), .. }) => Some(format!("its {role} {path}: {needs}")),
-            Some(FileFact::Present { unsupported: None, .. }) => None,
-        }
-    }
-
     fn sandbox(&mut self, decl: &HookDecl, choice: &Choice) -> Sandbox {
         let asked = decl.sandbox.as_ref().map_or(self.given.profile.sandbox, |at| at.value);
         let weakest = self.given.policy.sandbox.unwrap_or(if self.given.one_file { Sandbox::None } else { Sandbox::Strict });
@@ -196,58 +119,6 @@ impl Resolver<'_> {
         }
     }
 
-    fn guest(&self, decl: &HookDecl, guest: &GuestDecl, sandbox: Sandbox, roots: Roots<'_>) -> PlanGuest {
-        match guest {
-            GuestDecl::Wasm { path } => {
-                let digest = match self.file(decl, path) {
-                    Some(FileFact::Present { digest, .. }) => digest.clone(),
-                    _ => Digest::of(b""),
-                };
-                PlanGuest::Wasm { file: path.clone(), digest, args: decl.args.clone() }
-            }
-            GuestDecl::Native { argv, shell } => {
-                let rules = &self.given.profile;
-                let mut argv = by_profile::argv(argv, *shell, &rules.shell);
-                if decl.source.is_some() {
-                    return self.guest_of_source(decl, argv, sandbox);
-                }
-                let script = argv.iter().enumerate().find_map(|(index, word)| {
-                    let file = script_path(decl, word);
-                    match self.given.files.get(&file) {
-                        Some(FileFact::Present { digest, .. }) => {
-                            Some(PlanScript { index, file, digest: digest.clone(), copied: self.given.copies_scripts })
-                        }
-                        _ => None,
-                    }
-                });
-                let shown = script.as_ref().map_or_else(|| shell_words::join(&argv), |script| script.file.clone());
-                PlanGuest::Native {
-                    cwd: roots.expand(self.cwd(decl, &mut argv, script.as_ref())),
-                    tree: None,
-                    argv,
-                    sandbox,
-                    script,
-                    shown,
-                    expand_env: rules.commands.expand_env,
-                    detach: decl.detach,
-                }
-            }
-        }
-    }
-
-    /// The folder in which a command starts, below the application's root. In that of its script it calls the script by its bare name.
-    fn cwd<'w>(&self, decl: &'w HookDecl, argv: &mut [String], script: Option<&'w PlanScript>) -> &'w str {
-        match (&decl.cwd, self.given.profile.cwd, script) {
-            (Some(cwd), ..) => cwd.value.as_str(),
-            (None, Cwd::Folder, Some(script)) => {
-                let (folder, name) = script.file.rsplit_once('/').unwrap_or(("", &script.file));
-                argv[script.index] = format!("./{name}");
-                folder
-            }
-            _ => "",
-        }
-    }
-
     fn grants(&mut self, decl: &HookDecl, kind: GuestKind, roots: Roots<'_>, policy: &PhasePolicy) -> Option<Grants> {
         let mut engine_env = self.engine_env.clone();
         engine_env.insert("APP_DIR".to_owned(), EnvSource::Value { value: roots.app_dir.to_owned() });
@@ -272,7 +143,7 @@ impl Resolver<'_> {
         }
     }
 
-    fn limits(&mut self, decl: &HookDecl, kind: GuestKind, phase: &ProfileLimits) -> Option<Limits> {
+    pub(super) fn limits(&mut self, decl: &HookDecl, kind: GuestKind, phase: &ProfileLimits) -> Option<Limits> {
         let layers = Layers { asked: &decl.limits, phase, profile: &self.given.profile.limits, ceiling: &self.given.policy.limits };
         match limits::resolve(kind, layers) {
             Ok((limits, lowered)) => {
@@ -286,15 +157,6 @@ impl Resolver<'_> {
                 None
             }
         }
-    }
-}
-
-/// The path, below the application's root, of the file that a word of a hook's command would name.
-#[must_use]
-pub fn script_path(decl: &HookDecl, word: &str) -> String {
-    match decl.cwd.as_ref().map(|cwd| cwd.value.trim_matches('/')) {
-        None | Some("" | ".") => word.to_owned(),
-        Some(folder) => format!("{folder}/{}", word.trim_start_matches("./")),
     }
 }
 

@@ -5,6 +5,7 @@ mod by_profile;
 pub mod difference;
 mod given;
 pub mod grants;
+mod guest;
 mod hook;
 pub mod limits;
 pub mod order;
@@ -16,7 +17,7 @@ mod tests;
 mod wait;
 
 pub use given::{FileFact, Given, PlanError, Selection, SourceFact};
-pub use hook::script_path;
+pub use guest::script_path;
 pub use resolve::resolve;
 
 use crate::model::backup::{BackupPlan, LastingEffect};

@@ -222,6 +222,29 @@ fn s4_21_without_a_manifest_the_environment_describes_the_hooks() {
 }
 
 #[test]
+fn s4_21_beside_a_manifest_the_environments_jobs_are_named_and_make_no_hook() {
+    let spec = "envs:\n  - {key: PRE_DEPLOY_COMMAND, value: 'touch spec'}\n";
+    let project = Project::new("profile = 'commit-sync'").file("appspec.yaml", spec);
+    let run = |args: &[&str]| {
+        let call =
+            Place::new().args([&["run", "--from-env", "--app", "shop", "--format", "json"], args].concat()).current_dir(project.path());
+        call.env("PRE_DEPLOY_COMMAND", "touch spec").env("POST_DEPLOY_FOLDER", " ").env("POST_DEPLOY_TIMEOUT", "60").run().exits(0)
+    };
+    let told = |args: &[&str]| {
+        let report = run(args).report();
+        let notices = report["notices"].as_array().unwrap().iter().filter(|notice| notice["code"] == "jobs-elsewhere");
+        notices.map(|notice| notice["message"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let [both] = told(&[]).try_into().unwrap();
+    assert!(both.contains("those of wasmhook.toml: PRE_DEPLOY_COMMAND, POST_DEPLOY_TIMEOUT of the environment"), "{both}");
+    assert!(both.contains("wasmhook import --from-env"), "the way out: {both}");
+    assert!(!project.has("spec"), "no hook came of it");
+    let [other] = told(&["--manifest", "appspec.yaml"]).try_into().unwrap();
+    assert!(other.contains("appspec.yaml: POST_DEPLOY_TIMEOUT of"), "what the spec says itself is no news: {other}");
+    assert!(project.has("spec"));
+}
+
+#[test]
 fn s5_28_an_instance_may_belong_to_a_service() {
     let profile = PROFILE.replace("title = \"Before\"", "title = \"Before\"\nscope = \"all\"");
     let boxfile = "web1: {before_deploy: [ls]}\nweb2: {before_deploy: [ls]}\n";

@@ -40,3 +40,24 @@ fn a_failing_command_and_its_failing_module_end_the_deployment_alike() {
     assert_eq!(native.files("run"), wasm.files("run"));
     assert!(!native.path("run/processes").exists(), "nothing was released");
 }
+
+#[test]
+fn the_documents_other_commands_and_their_modules_do_the_same_and_leave_the_same() {
+    let cases: [(&str, &[&str], &str); 2] = [
+        ("guided", &["python <manage.py> <migrate> <--no-input>"], "  Applying 0002_purchases... OK"),
+        ("script", &["pip <install> <s3cmd==2.0.0>", "s3cmd <put> <...>"], "put site.css"),
+    ];
+    for (example, calls, said) in cases {
+        let (native, wasm) = (Site::also("blueking", example), Site::also("blueking", example));
+        let before = native.files("app");
+        let (by_command, by_module) = (natively(&native), wasm.deploy(&["--manifest", "wasm.toml"]).exits(0));
+        assert_eq!(by_command.calls(), calls, "{example}");
+        assert_eq!(by_command.sequence(), [["pre-release", "pre-release", "succeeded", "proceed"].map(str::to_owned)]);
+        assert_eq!(by_module.sequence(), by_command.sequence(), "{example}");
+        assert_eq!((by_command.guests(), by_module.guests()), (vec!["native"], vec!["wasm"]));
+        for ran in [&by_command, &by_module] {
+            assert!(ran.lines("pre-release/pre-release").contains(&said), "{example}: {}", ran.stderr);
+        }
+        assert_eq!((native.files("app"), wasm.files("app")), (before.clone(), before), "{example}");
+    }
+}

@@ -10,7 +10,7 @@ const AGREED: &str = "natively and as modules: the same sequence, the same files
 #[test]
 fn each_example_runs_by_its_one_command() {
     let _ = example::ported();
-    for (name, deployments) in [("blueking", 1), ("divio", 2), ("commit-sync", 3), ("pagoda", 1)] {
+    for (name, deployments) in [("blueking", 3), ("divio", 2), ("commit-sync", 11), ("pagoda", 1)] {
         let mut run = Command::new(example::all().join(name).join("run.sh"));
         run.env("WASMHOOK", harness::program()).env("CARGO_TARGET_DIR", example::target());
         for variable in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER"] {
@@ -30,5 +30,15 @@ fn the_examples_files_are_the_documents_own() {
     let app = |path: &str| read(&format!("hooks-examples/{path}"));
     assert_eq!(app("blueking/app/app_desc.yaml"), fixture("s1/import/app_desc.yaml"));
     assert_eq!(app("commit-sync/app/appspec.yaml"), fixture("s4/import/complete.yaml"));
+    for (example, spec) in [
+        ("quick-start", "quick-start"),
+        ("same-repo", "same-repo"),
+        ("monorepo", "monorepo"),
+        ("multi-repo", "multi-repo"),
+        ("prisma", "minimal"),
+    ] {
+        assert_eq!(app(&format!("commit-sync/more/{example}/app/appspec.yaml")), fixture(&format!("s4/import/{spec}.yaml")), "{example}");
+    }
+    assert_eq!(app("tenant-upgrade/app/v0.3.28/release/v0.3.28.sh"), fixture("s3/v0.4.0.sh"));
     assert_eq!(app("pagoda/app/Boxfile"), fixture("s5/import/build/Boxfile") + &fixture("s5/import/deploy/Boxfile"));
 }

@@ -3,7 +3,6 @@
 use super::site::{Deployed, Site};
 use rustix::process::{Pid, Signal, kill_process};
 use std::time::{Duration, Instant};
-use wasmhook_tests::programs::root;
 
 const SPEC: &[&str] = &["--manifest", "jobs.toml", "--manifest", "app/appspec.yaml", "--app", "my-app"];
 const MODULES: &[&str] = &["--manifest", "jobs.toml", "--manifest", "wasm.toml"];
@@ -42,21 +41,6 @@ fn s4_58_s4_61_the_spec_and_its_modules_do_the_same_on_every_commit() {
     assert_eq!(native.read("app/db/applied").lines().last(), Some("20260303_email"), "S4.58: the new script, and no other");
     assert!(by_spec.stderr.contains("Data already exists (10 users). Skipping seed."), "{}", by_spec.stderr);
     assert!(by_module.stderr.contains("Data already exists (10 users), skipping"), "{}", by_module.stderr);
-}
-
-#[test]
-fn the_documents_smaller_specs_run_as_they_stand() {
-    for (spec, hooks) in [("minimal", &["pre-deploy", "post-deploy"][..]), ("same-repo", &["pre-deploy"])] {
-        let (native, wasm) = (committed(), committed());
-        let file = root().join(format!("tests/fixtures/s4/import/{spec}.yaml"));
-        let by_spec = native.deploy(&["--manifest", file.to_str().unwrap(), "--app", "my-app"]).exits(0);
-        let only: Vec<&str> = hooks.iter().flat_map(|hook| ["--only", hook]).collect();
-        let by_module = wasm.deploy(&[&["--manifest", "wasm.toml"], &only[..]].concat()).exits(0);
-        let ran = |deployed: &Deployed| outcomes(deployed).into_iter().filter(|(_, outcome)| outcome == "succeeded").collect::<Vec<_>>();
-        assert_eq!(ran(&by_spec), hooks.iter().map(|hook| ((*hook).to_owned(), "succeeded".to_owned())).collect::<Vec<_>>(), "{spec}");
-        assert_eq!(ran(&by_module), ran(&by_spec), "{spec}");
-        assert_eq!(native.files("app"), wasm.files("app"), "{spec}");
-    }
 }
 
 #[test]

@@ -1,80 +1,128 @@
-//! The document's example jobs, as they stand: each is the one job of its phase, described by variables as on the platform.
+//! The document's other configurations and example jobs (`commit-sync/more`): as they stand, and as modules.
 
 use super::site::{Deployed, Site};
-use wasmhook_tests::programs::root;
+use wasmhook_tests::example;
 
-/// Runs one of the document's scripts.
-fn job(folder: &str, phase: &str) -> Deployed {
-    let site = Site::of("commit-sync");
-    let script = root().join("tests/fixtures/s4/jobs").join(folder).join(format!("{phase}.sh"));
-    site.write(&format!("app/jobs/{phase}.sh"), std::fs::read(script).unwrap());
-    site.write("app/migrations/0001_initial.sql", "CREATE TABLE users (id INTEGER);\n");
-    site.commit();
-    let command = format!("bash {phase}.sh");
-    let prefix = phase.to_uppercase();
-    let (command_name, folder_name) = (format!("{prefix}_DEPLOY_COMMAND"), format!("{prefix}_DEPLOY_FOLDER"));
-    let own = [
-        (command_name.as_str(), command.as_str()),
-        (&folder_name, "jobs"),
-        ("DATABASE_URL", "postgres://a"),
-        ("REDIS_URL", "redis://a"),
-        ("ADMIN_PASSWORD", "secret"),
-    ];
-    site.deploy_with(&["--app", "my-app", "--profile", "commit-sync"], &["--from-env"], &own).exits(0)
+const SPEC: &[&str] = &["--manifest", "app/appspec.yaml", "--app", "my-app"];
+const MODULES: &[&str] = &["--manifest", "wasm.toml"];
+
+/// One of them twice: for the commands as they stand, and for the modules.
+struct Twins {
+    native: Site,
+    wasm: Site,
+    /// Variables of the engine's own environment.
+    own: Vec<(String, String)>,
 }
 
-#[test]
-fn s4_56_s4_74_the_documents_jobs_call_what_they_call_on_the_platform() {
-    let cases: [(&str, &str, &[&str], &str); 6] = [
-        ("prisma", "pre", &["npx <prisma> <migrate> <deploy>", "npx <prisma> <generate>"], "[PRE-DEPLOY] ✓ Migrations completed"),
-        ("prisma", "post", &["npx <prisma> <db> <execute> <--stdin>", "npx <prisma> <db> <seed>"], "[POST-DEPLOY] ✓ Database seeded"),
-        (
-            "django",
-            "pre",
-            &["python <manage.py> <migrate> <--no-input>", "python <manage.py> <collectstatic> <--no-input>"],
-            "[PRE-DEPLOY] ✓ Migrations completed",
-        ),
-        ("django", "post", &["python <manage.py> <shell>"], "[POST-DEPLOY] Creating superuser..."),
-        ("go", "pre", &["migrate <-path> <./migrations> <-database> <postgres://a> <up>"], "[PRE-DEPLOY] ✓ Migrations completed"),
-        ("go", "post", &["redis-cli <-u> <redis://a> <SET> <warmup:time>"], "[POST-DEPLOY] ✓ Cache warmed"),
-    ];
-    for (folder, phase, calls, said) in cases {
-        let ran = job(folder, phase);
-        let called = ran.calls();
-        let same = called.len() == calls.len() && called.iter().zip(calls).all(|(called, wanted)| called.starts_with(wanted));
-        assert!(same, "{folder}/{phase}: {called:?}");
-        let place = format!("{phase}-deploy/{phase}-deploy");
-        assert!(ran.lines(&place).contains(&said), "{folder}/{phase}: {}", ran.stderr);
-        assert!(ran.lines(&place).iter().any(|line| line.contains("; in ./jobs; with ")), "{folder}/{phase}: {}", ran.stderr);
+impl Twins {
+    fn of(example: &str) -> Self {
+        Self { native: Site::also("commit-sync", example), wasm: Site::also("commit-sync", example), own: Vec::new() }
+    }
+
+    /// Runs the jobs of a new commit on both sides, which do the same and leave the same.
+    fn deploy(&self) -> (Deployed, Deployed) {
+        let own: Vec<(&str, &str)> = self.own.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let deploy = |site: &Site, args: &[&str]| {
+            site.commit();
+            site.deploy_with(args, &["--env-file", "platform.env"], &own).exits(0)
+        };
+        let (by_spec, by_module) = (deploy(&self.native, SPEC), deploy(&self.wasm, MODULES));
+        assert!(by_spec.sequence().iter().all(|row| row[2..] == ["succeeded", "proceed"]), "{}", by_spec.stderr);
+        assert_eq!(by_module.sequence(), by_spec.sequence(), "{}", by_module.stderr);
+        assert!(by_spec.guests().iter().all(|guest| *guest == "native") && by_module.guests().iter().all(|guest| *guest == "wasm"));
+        assert_eq!(self.native.files("app"), self.wasm.files("app"));
+        (by_spec, by_module)
     }
 }
 
-/// A script of the document's quick start.
-fn quick_start(name: &str) -> Vec<u8> {
-    std::fs::read(root().join("tests/fixtures/s4/jobs/quick-start").join(name)).unwrap()
-}
-
-fn deploy(site: &Site, spec: &str) -> Deployed {
-    site.commit();
-    let file = root().join(format!("tests/fixtures/s4/import/{spec}.yaml"));
-    site.deploy(&["--manifest", file.to_str().unwrap(), "--app", "my-app"]).exits(0)
+#[test]
+fn s4_56_s4_74_the_documents_jobs_and_their_modules_do_the_same_and_leave_the_same() {
+    let migrate = "npx <prisma> <migrate> <deploy>";
+    let answer = |path: &str| format!("curl <-sf> <http://localhost:8080/api/{path}>");
+    let answers = ["products", "categories", "featured"].map(answer);
+    let cases: [(&str, &[&str]); 8] = [
+        ("quick-start", &[migrate, "curl <-s> <http://localhost:8080/api/data>"]),
+        ("same-repo", &["pg_isready <-d> <postgres://db.internal/my-app>", migrate, "npx <prisma> <validate>"]),
+        ("monorepo", &[migrate]),
+        ("environment", &[]),
+        ("warm-cache", &answers.each_ref().map(String::as_str)),
+        ("prisma", &[migrate, "npx <prisma> <generate>", "npx <prisma> <db> <execute> <--stdin>", "npx <prisma> <db> <seed>"]),
+        (
+            "django",
+            &["python <manage.py> <migrate> <--no-input>", "python <manage.py> <collectstatic> <--no-input>", "python <manage.py> <shell>"],
+        ),
+        (
+            "go",
+            &[
+                "migrate <-path> <./migrations> <-database> <postgres://db.internal/my-app> <up>",
+                "redis-cli <-u> <redis://cache.internal> <SET> <warmup:time>",
+            ],
+        ),
+    ];
+    for (example, calls) in cases {
+        let (by_spec, by_module) = Twins::of(example).deploy();
+        let called = by_spec.calls();
+        let same = called.len() == calls.len() && called.iter().zip(calls).all(|(called, wanted)| called.starts_with(wanted));
+        assert!(same, "{example}: {called:?}");
+        assert_eq!(by_module.calls(), [""; 0], "{example}: a module calls no program");
+    }
+    let mut known: Vec<&str> = cases.iter().map(|(example, _)| *example).chain(["multi-repo"]).collect();
+    known.sort_unstable();
+    let mut folders: Vec<String> = std::fs::read_dir(example::all().join("commit-sync/more"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    folders.sort_unstable();
+    assert_eq!(folders, known, "each is tried");
 }
 
 #[test]
-fn the_quick_start_runs_as_it_stands() {
-    let site = Site::of("commit-sync");
-    site.write("app/scripts/pre-deploy/migrate.sh", quick_start("migrate.sh"));
-    site.write("app/scripts/post-deploy/warm-cache.sh", quick_start("warm-cache.sh"));
-    let ran = deploy(&site, "quick-start");
-    assert_eq!(ran.calls(), ["npx <prisma> <migrate> <deploy>", "curl <-s> <http://localhost:8080/api/data>"], "{}", ran.stderr);
-    assert_eq!(ran.sequence().iter().map(|row| row[2].as_str()).collect::<Vec<_>>(), ["succeeded", "succeeded"]);
+fn s4_50_a_second_commit_finds_what_the_first_one_left() {
+    for (example, of_the_script, of_the_module) in [
+        ("prisma", "[POST-DEPLOY] Data exists, skipping seed", "[POST-DEPLOY] Data already exists (10 users), skipping"),
+        ("django", "[POST-DEPLOY] Superuser exists", "[POST-DEPLOY] Superuser exists, skipping"),
+    ] {
+        let twins = Twins::of(example);
+        let _ = twins.deploy();
+        let before = twins.native.files("app");
+        let (by_spec, by_module) = twins.deploy();
+        assert!(by_spec.lines("post-deploy/post-deploy").contains(&of_the_script), "{}", by_spec.stderr);
+        assert!(by_module.lines("post-deploy/post-deploy").contains(&of_the_module), "{}", by_module.stderr);
+        assert_eq!(twins.native.files("app"), before, "it changed nothing");
+    }
+}
+
+#[test]
+fn an_endpoint_that_has_no_answer_is_told_in_the_same_words_and_no_failure() {
+    let (by_spec, by_module) = Twins::of("warm-cache").deploy();
+    let place = "post-deploy/post-deploy";
+    let lines: Vec<&str> = by_spec.lines(place).into_iter().filter(|line| !line.starts_with("stand-in: ")).collect();
+    assert_eq!(by_module.lines(place), lines);
+    assert!(lines.contains(&"[POST-DEPLOY]   ⚠ Failed to cache /api/featured (non-critical)"), "{lines:?}");
 }
 
 #[test]
 fn the_jobs_of_a_monorepo_run_in_their_part_of_it() {
-    let site = Site::of("commit-sync");
-    site.write("app/apps/backend/scripts/pre-deploy/migrate.sh", quick_start("migrate.sh"));
-    let ran = deploy(&site, "monorepo");
-    assert_eq!(ran.calls(), ["npx <prisma> <migrate> <deploy>"], "{}", ran.stderr);
-    assert!(ran.stderr.contains("; in ./apps/backend/scripts/pre-deploy; with "), "{}", ran.stderr);
+    let (by_spec, _) = Twins::of("monorepo").deploy();
+    assert!(by_spec.stderr.contains("; in ./apps/backend/scripts/pre-deploy; with "), "{}", by_spec.stderr);
+}
+
+#[test]
+fn a_job_of_another_repository_runs_as_its_spec_stands() {
+    let mut twins = Twins::of("multi-repo");
+    // The document's address is nobody's here: the operator's git is told where it is.
+    let jobs = twins.native.path("job-repo");
+    std::fs::copy(twins.native.path("hooks/migrate.wasm"), jobs.join("migrations/migrate.wasm")).unwrap();
+    twins.native.commit_in("job-repo");
+    let instead = [
+        ("GIT_CONFIG_COUNT", "1".to_owned()),
+        ("GIT_CONFIG_KEY_0", format!("url.file://{}.insteadOf", jobs.display())),
+        ("GIT_CONFIG_VALUE_0", "https://github.com/user/job-repo".to_owned()),
+    ];
+    twins.own = instead.map(|(name, value)| (name.to_owned(), value)).to_vec();
+    let (by_spec, by_module) = twins.deploy();
+    assert_eq!(by_spec.calls(), ["npx <prisma> <migrate> <deploy>"], "{}", by_spec.stderr);
+    for ran in [by_spec, by_module] {
+        assert_eq!(ran.report["hooks"][0]["source"]["git"], "https://github.com/user/job-repo");
+    }
 }

@@ -24,6 +24,13 @@ impl Site {
         Self { dir, wasmhook: Wasmhook::new() }
     }
 
+    /// An example with what a folder of its `more` holds over it: another of the document's configurations.
+    pub fn also(name: &str, more: &str) -> Self {
+        let site = Self::of(name);
+        ok(Command::new("cp").arg("-R").arg(site.path(&format!("more/{more}/."))).arg(site.dir.path()));
+        site
+    }
+
     pub fn path(&self, path: &str) -> PathBuf {
         self.dir.path().join(path)
     }
@@ -58,15 +65,20 @@ impl Site {
 
     /// Commits the application as it is.
     pub fn commit(&self) {
+        self.commit_in("app");
+    }
+
+    /// Commits what a folder holds.
+    pub fn commit_in(&self, folder: &str) {
         let git = |args: &[&str]| {
             let mut git = Command::new("git");
-            git.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1").arg("-C").arg(self.path("app"));
+            git.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1").arg("-C").arg(self.path(folder));
             for who in ["AUTHOR", "COMMITTER"] {
                 git.env(format!("GIT_{who}_DATE"), "2026-02-09T12:00:00Z");
             }
             ok(git.args(["-c", "user.name=a", "-c", "user.email=a@b.c"]).args(args));
         };
-        git(&["init", "--quiet"]);
+        git(&["init", "--quiet", "--initial-branch=main"]);
         git(&["add", "--all", "."]);
         git(&["commit", "--quiet", "--allow-empty", "-m", "a change"]);
     }

@@ -87,8 +87,9 @@ fn nothing_is_asked_of_a_repository_whose_hooks_wait_for_another_commit() {
     std::fs::remove_dir_all(jobs.path().join(".git")).unwrap();
     let report = run(&place, &app, &[]).exits(0).report();
     assert_eq!((&report["hooks"][0]["outcome"], &report["warnings"]), (&"skipped".into(), &0.into()), "{report:#}");
-    let again = run(&place, &app, &["--at-start"]).exits(3);
+    let again = run(&place, &app, &["--at-start"]).exits(1);
     assert!(again.said().contains("can't be read"), "at a start they don't wait: {}", again.said());
+    assert_eq!(again.report()["hooks"][0]["cause"]["kind"], "preflight", "S4.7: the strict phase failed, and no plan was refused");
 }
 
 #[test]

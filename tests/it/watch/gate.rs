@@ -41,14 +41,30 @@ fn s4_29_s4_32_a_failed_pre_job_is_tried_again_in_the_next_cycle_without_advanci
         assert!(failed.said().contains("exit code 3"), "{}", failed.stderr);
         assert_eq!(bed.status()["last_commit"], first.as_str(), "the commit isn't the last successful one");
     }
-    assert_eq!(bed.log()[2..], ["pre 2", "pre 2"], "S4.32: no post job in those cycles");
+    let failed = bed.once().exits(1).stdout;
+    let next = failed.split_once("\nNext:\n").unwrap().1;
+    assert!(next.contains("wasmhook show ") && !next.contains("wasmhook run"), "the next cycle runs it again by itself: {next}");
+    assert_eq!(bed.log()[2..], ["pre 2", "pre 2", "pre 2"], "S4.32: no post job in those cycles");
     assert_eq!(bed.status()["trigger"]["why"], "retry");
     bed.jobs(&Jobs { pre: "", post: "exit 1" });
     let third = bed.push("3");
     assert!(bed.once().exits(0).said().contains("succeeded with 1 warning"));
     assert_eq!(bed.status()["last_commit"], third.as_str(), "S4.30: a failed post job is a warning");
     assert_eq!(bed.once().exits(0).stdout, "", "and isn't tried again");
-    assert_eq!(bed.log()[4..], ["pre 3", "post 3"]);
+    assert_eq!(bed.log()[5..], ["pre 3", "post 3"]);
+}
+
+#[test]
+fn s4_29_a_watch_says_when_it_tries_again() {
+    let bed = Bed::plain();
+    let _ = bed.once().exits(0);
+    bed.jobs(&Jobs { pre: "exit 3", post: "" });
+    let mut watch = bed.watch(&["--interval", "2s", "--backoff", "1h"]).spawn();
+    bed.wait_log(&["pre 1", "post 1", "pre 1", "post 1"]);
+    bed.push("2");
+    watch.wait_for("trying again in 4 s");
+    watch.signal(rustix::process::Signal::TERM);
+    assert_eq!(watch.wait().code, 143);
 }
 
 #[test]

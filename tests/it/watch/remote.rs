@@ -73,6 +73,48 @@ fn local_changes_stay_and_are_named() {
 }
 
 #[test]
+fn a_lock_that_a_killed_git_left_is_named_and_the_branch_followed_once_it_is_gone() {
+    let bed = Bed::plain();
+    let mut watch = bed.follow(&[]);
+    bed.wait_log(&["pre 1", "post 1"]);
+    bed.write("app/.git/index.lock", "");
+    bed.push("2");
+    watch.wait_for(".git/index.lock is there");
+    watch.wait_for("[not-followed]");
+    watch.wait_for("trying again in");
+    assert_eq!(bed.log().len(), 2, "{:?}", bed.log());
+    fs::remove_file(bed.path("app/.git/index.lock")).unwrap();
+    bed.wait_log(&["pre 1", "post 1", "pre 2", "post 2"]);
+}
+
+#[test]
+fn submodules_that_stay_behind_are_told_once_for_each_commit_with_the_command_that_brings_them() {
+    let bed = Bed::plain();
+    let library = bed.path("origin").display().to_string();
+    bed.git("origin", &["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", &library, "vendor/lib"]);
+    bed.push("2");
+    // To a file: what is told twice would be told while nobody reads.
+    let mut watch = bed.watch(&["--interval", "50ms", "--format", "jsonl"]).command();
+    let mut watch = watch.stdout(fs::File::create(bed.path("told")).unwrap()).stderr(std::process::Stdio::null()).spawn().unwrap();
+    bed.wait_log(&["pre 2", "post 2"]);
+    bed.push("3");
+    bed.wait_log(&["pre 2", "post 2", "pre 3", "post 3"]);
+    bed.git("app", &["-c", "protocol.file.allow=always", "submodule", "--quiet", "update", "--init", "--recursive"]);
+    bed.push("4");
+    bed.wait_log(&["pre 2", "post 2", "pre 3", "post 3", "pre 4", "post 4"]);
+    watch.kill().unwrap();
+    watch.wait().unwrap();
+    let told = fs::read_to_string(bed.path("told")).unwrap();
+    let lines = told.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let behind: Vec<_> =
+        lines.filter(|line| line["code"] == "submodules").map(|line| line["message"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(behind.len(), 2, "{behind:?}");
+    let command =
+        format!("vendor/lib; run `git -C {} submodule update --init --recursive`", bed.path("app").canonicalize().unwrap().display());
+    assert!(behind.iter().all(|message| message.contains(&command)), "{behind:?}");
+}
+
+#[test]
 fn a_manifest_that_a_commit_broke_is_mended_by_the_next_one() {
     let bed = Bed::plain();
     let good = fs::read_to_string(bed.path("origin/wasmhook.toml")).unwrap();

@@ -136,13 +136,37 @@ fn once_with_an_application_is_one_start_and_its_end() {
 }
 
 #[test]
-fn a_start_whose_job_repository_can_not_be_read_is_refused_and_the_application_is_not_started() {
+fn s4_7_a_start_whose_jobs_can_not_be_had_ends_with_1_and_the_application_is_not_started() {
     let bed = Bed::plain();
     // The jobs of the environment are for an application that has no manifest.
     std::fs::remove_file(bed.path("app/wasmhook.toml")).unwrap();
-    let call = bed.watch(&["--from-env", "--no-fetch", "--app", "shop", "--", "sh", "-c", "echo app >> ../log/log"]);
-    let call = call.env("PRE_DEPLOY_COMMAND", "./job.sh").env("PRE_DEPLOY_REPO_URL", bed.path("nowhere"));
-    let ran = call.run().exits(3);
-    assert!(ran.said().contains("can't be read"), "{}", ran.stderr);
+    let start = |more: &[&str]| {
+        let args = ["--from-env", "--no-fetch", "--app", "shop"];
+        let call = bed.watch(&[&args[..], more, &["--", "sh", "-c", "echo app >> ../log/log"]].concat());
+        call.env("PRE_DEPLOY_COMMAND", "./job.sh").env("PRE_DEPLOY_FOLDER", "jobs").env("PRE_DEPLOY_REPO_URL", bed.path("nowhere"))
+    };
+    let gone = start(&[]).run().exits(1);
+    assert!(gone.said().contains("can't be read") && gone.said().contains("git ls-remote"), "{}", gone.stderr);
+    let told = start(&["--dialect", "commit-sync"]).run().exits(1);
+    assert!(told.stdout.contains("ERROR: Initial PRE_DEPLOY job failed. Container cannot start.\n"), "S4.43: {}", told.stdout);
+    bed.write("nowhere/other/file", "");
+    bed.git("nowhere", &["init", "-q", "-b", "main"]);
+    bed.git("nowhere", &["add", "-A"]);
+    bed.git("nowhere", &["commit", "-q", "-m", "1"]);
+    let lacks = start(&[]).run().exits(1);
+    assert!(lacks.said().contains("has no folder jobs"), "A32: {}", lacks.stderr);
+    let status = bed.place.args(["status", "--app", "shop", "--format", "json"]).current_dir(bed.path("app")).run().json();
+    let ended: Vec<_> = status["runs"].as_array().unwrap().iter().map(|run| run["status"].as_str().unwrap()).collect();
+    assert_eq!((ended, bed.log()), (vec!["failed"; 3], vec![]), "each start is in the journal");
+}
+
+#[test]
+fn a_start_whose_plan_is_refused_ends_as_a_refused_run_does() {
+    let bed = Bed::plain();
+    bed.write("app/policy.toml", "schema = 1\n[policy]\ndirs = [{ path = '$APP_DIR', mode = 'read' }]\n");
+    let refused = bed.watch(&["--policy", "policy.toml", "--", "true"]).run().exits(3);
+    assert!(refused.said().contains("to allow it"), "{}", refused.stderr);
+    bed.write("app/wasmhook.toml", "schema = 1\nno such\n");
+    let _ = bed.watch(&["--no-fetch", "--", "true"]).run().exits(2);
     assert_eq!(bed.log(), [""; 0]);
 }

@@ -4,7 +4,8 @@
 use crate::render::dialect::Dialect;
 use crate::render::given::Given;
 use crate::render::human::live::{Live, Running};
-use crate::render::human::{summary, watch};
+use crate::render::human::summary;
+use crate::render::human::watch::{self, Watched};
 use crate::render::line::text;
 use crate::render::look::{Charset, Colour, Look};
 use crate::render::{error, figures, json, jsonl};
@@ -80,6 +81,7 @@ struct State {
     out: Box<dyn Write + Send>,
     err: Box<dyn Write + Send>,
     live: Live,
+    watched: Watched,
     /// Speaks in the place of the lines for people.
     dialect: Option<Dialect>,
     bar: ProgressBar,
@@ -97,7 +99,7 @@ impl Ui {
     pub fn new(settings: UiSettings, out: Box<dyn Write + Send>, err: Box<dyn Write + Send>) -> Self {
         let live = Live::new(settings.stderr);
         let bar = progress_bar(&settings);
-        Self { settings, state: Mutex::new(State { out, err, live, dialect: None, bar, lost: None }) }
+        Self { settings, state: Mutex::new(State { out, err, live, watched: Watched::default(), dialect: None, bar, lost: None }) }
     }
 
     /// From now on a run is told in a platform's own lines: on standard output, or, where something else is asked for there, on standard error.
@@ -146,9 +148,10 @@ impl Ui {
     /// As [`Self::summary`].
     pub fn told(&self, told: &Told) -> io::Result<()> {
         let mut state = self.state();
+        let lines = text(&state.watched.lines(self.settings.stderr, told));
         match state.dialect.as_ref().map(|dialect| dialect.told(told)) {
             Some(lines) => state.say(&lines, self.settings.format),
-            None => _ = state.err(&text(&watch::lines(self.settings.stderr, told))),
+            None => _ = state.err(&lines),
         }
         if self.settings.format == Format::Jsonl {
             state.out(&jsonl::told(told).map_err(io::Error::other)?)?;

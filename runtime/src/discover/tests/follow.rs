@@ -163,3 +163,54 @@ async fn the_repository_s_hooks_do_not_run_when_it_is_fast_forwarded() {
     repository.advance(&commit).await.unwrap();
     assert!(!bed.path("app/ran").exists() && !bed.path("app/.git/ran").exists());
 }
+
+#[tokio::test]
+async fn a_lock_file_of_git_is_named_and_never_removed() {
+    let bed = cloned();
+    bed.write("origin", "app.txt", "2");
+    bed.commit();
+    let (repository, before) = (bed.open("app").await, state(&bed));
+    bed.write("app", ".git/refs/wasmhook/followed.lock", "");
+    let named = |error: FollowError, end: &str| {
+        assert!(matches!(&error, FollowError::LockFile { lock } if lock.ends_with(end) && lock.exists()), "{error}");
+        assert!(error.to_string().contains("remove the file"), "{error}");
+    };
+    named(fetch(&repository).await.unwrap_err(), ".git/refs/wasmhook/followed.lock");
+    fs::remove_file(bed.path("app/.git/refs/wasmhook/followed.lock")).unwrap();
+    let commit = fetch(&repository).await.unwrap();
+    for lock in ["index.lock", "HEAD.lock", "refs/heads/main.lock"] {
+        let lock = format!(".git/{lock}");
+        bed.write("app", &lock, "");
+        named(repository.advance(&commit).await.unwrap_err(), &lock);
+        fs::remove_file(bed.path("app").join(&lock)).unwrap();
+        if lock.ends_with("index.lock") {
+            assert_eq!(state(&bed), before, "nothing was changed");
+        }
+    }
+    repository.advance(&commit).await.unwrap();
+    assert_eq!(state(&bed), (commit.to_string(), String::new(), "2".to_owned()));
+}
+
+#[tokio::test]
+async fn submodules_that_are_behind_are_told_by_their_paths() {
+    let bed = Bed::empty();
+    bed.write("origin", "lib.txt", "1");
+    bed.commit();
+    bed.git("origin", &["clone", "-q", ".", "../super"]);
+    let source = bed.path("origin").display().to_string();
+    let add = ["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", &source];
+    bed.git("super", &[&add[..], &["vendor/a lib (1)"]].concat());
+    bed.git("super", &["commit", "-qm", "with a library"]);
+    bed.git("super", &["clone", "-q", ".", "../app"]);
+    let app = bed.open("app").await;
+    assert_eq!(app.submodules_behind().await.unwrap(), ["vendor/a lib (1)"], "its folder is empty");
+    bed.git("app", &["-c", "protocol.file.allow=always", "submodule", "--quiet", "update", "--init", "--recursive"]);
+    assert_eq!(app.submodules_behind().await.unwrap(), [""; 0]);
+    bed.git("app/vendor/a lib (1)", &["commit", "-q", "--allow-empty", "-m", "elsewhere"]);
+    assert_eq!(app.submodules_behind().await.unwrap(), ["vendor/a lib (1)"]);
+    let origin = bed.open("origin").await;
+    assert_eq!(origin.submodules_behind().await.unwrap(), [""; 0], "none at all");
+    let stray = format!("160000,{},stray", bed.commit_of("origin", "HEAD"));
+    bed.git("origin", &["update-index", "--add", "--cacheinfo", &stray]);
+    assert!(origin.submodules_behind().await.is_err(), "nothing says where it is from");
+}

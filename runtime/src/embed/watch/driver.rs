@@ -1,6 +1,6 @@
 //! Does what the machine says, and feeds back what happened. It decides nothing.
 
-use super::follow::{Found, follow};
+use super::follow::{Found, follow, submodules};
 use super::{Plan, Told, Watch};
 use crate::diagnostic::codes;
 use crate::discover::FollowError;
@@ -11,7 +11,7 @@ use crate::exec::application::{Application, Child};
 use crate::exec::in_code::{StepFn, StepResult};
 use crate::load::{self, Request};
 use crate::model::event::Status;
-use crate::model::id::StepName;
+use crate::model::id::{Commit, StepName};
 use crate::model::policy::OnLocked;
 use crate::report::Report;
 use std::collections::VecDeque;
@@ -26,7 +26,8 @@ type Operation<'a> = Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
 
 /// How it ended.
 enum Answer {
-    Found(Result<Found, Error>),
+    /// The last is what there is to say of submodules.
+    Found(Result<Found, Error>, Option<String>),
     Ran(Box<Result<Report, Error>>),
     Woke,
 }
@@ -45,11 +46,24 @@ pub(super) struct Driver<'a> {
     calls: (UnboundedSender<Call>, UnboundedReceiver<Call>),
     call: Option<Call>,
     child: Option<Child>,
+    /// The commit whose submodules were looked at: that is done once.
+    seen: Option<Commit>,
 }
 
 impl<'a> Driver<'a> {
     pub(super) fn new(engine: &'a Engine, watch: &'a Watch, plan: Plan, told: &'a (dyn Fn(Told) + Send + Sync)) -> Self {
-        Self { engine, watch, plan, told, operation: None, stop: Stop::new(), calls: mpsc::unbounded_channel(), call: None, child: None }
+        Self {
+            engine,
+            watch,
+            plan,
+            told,
+            operation: None,
+            stop: Stop::new(),
+            calls: mpsc::unbounded_channel(),
+            call: None,
+            child: None,
+            seen: None,
+        }
     }
 
     pub(super) async fn drive(mut self, signals: &mut UnboundedReceiver<i32>) -> Result<Ending, Error> {
@@ -111,7 +125,14 @@ impl<'a> Driver<'a> {
 
     fn take(&mut self, answer: Answer) -> Input {
         match answer {
-            Answer::Found(found) => Input::Followed(self.found(found)),
+            Answer::Found(found, submodules) => {
+                self.seen = found.as_ref().ok().and_then(Found::commit).cloned().or_else(|| self.seen.take());
+                let followed = self.found(found);
+                if let Some(message) = submodules {
+                    (self.told)(Told::Warning { code: codes::SUBMODULES, message });
+                }
+                Input::Followed(followed)
+            }
             Answer::Ran(ran) => Input::Ran(self.ran(*ran)),
             Answer::Woke => Input::Woke,
         }
@@ -144,8 +165,13 @@ impl<'a> Driver<'a> {
     }
 
     fn follow(&mut self) {
-        let (engine, place, stop) = (self.engine, self.plan.place.clone(), self.begin());
-        self.operation = Some(Box::pin(async move { Answer::Found(follow(engine, &place, &stop).await) }));
+        let (engine, place, stop, seen) = (self.engine, self.plan.place.clone(), self.begin(), self.seen.clone());
+        self.operation = Some(Box::pin(async move {
+            let found = follow(engine, &place, &stop).await;
+            let is_new = found.as_ref().ok().and_then(Found::commit).is_some_and(|commit| Some(commit) != seen.as_ref());
+            let said = if is_new { submodules(&place).await } else { None };
+            Answer::Found(found, said)
+        }));
     }
 
     fn run(&mut self, at_start: bool) {

@@ -73,6 +73,30 @@ pub(super) async fn follow(engine: &Engine, place: &Place, stop: &Stop) -> Resul
     Ok(advance(&repository, to).await.unwrap_or_else(Found::Failed))
 }
 
+impl Found {
+    /// What is checked out now, if that is known.
+    pub(super) fn commit(&self) -> Option<&Commit> {
+        match self {
+            Self::Current(commit) | Self::Advanced { to: commit, .. } => Some(commit),
+            Self::Locked(_) | Self::NoRepository | Self::Failed(_) | Self::Stopped => None,
+        }
+    }
+}
+
+/// What is to be said of the submodules of what is checked out; `None` if they are as it wants them. Like `git pull`, a watch leaves them alone: what a
+/// commit names in `.gitmodules` would be fetched with the operator's credentials, from wherever it says.
+pub(super) async fn submodules(place: &Place) -> Option<String> {
+    let repository = Repository::open(&place.app_dir, Git::default()).await.ok()??;
+    let command = format!("git -C {} submodule update --init --recursive", shell_words::quote(&place.app_dir.to_string_lossy()));
+    match repository.submodules_behind().await {
+        Ok(behind) if behind.is_empty() => None,
+        Ok(behind) => {
+            Some(format!("submodules are left as they are, and these aren't what the commit names: {}; run `{command}`", behind.join(", ")))
+        }
+        Err(error) => Some(format!("nothing is known of the submodules: {error}; see `{command}`")),
+    }
+}
+
 /// What is checked out, and where the remote's branch points.
 async fn ask(repository: &Repository, place: &Place) -> Result<(Option<Commit>, Commit), FollowError> {
     let branch = repository.upstream(&place.upstream).await?;

@@ -17,7 +17,8 @@ pub enum Told {
         /// What was before, if the remote had something newer.
         from: Option<Commit>,
     },
-    /// The remote couldn't be asked, or what it has couldn't be checked out. It is tried again in the next cycle.
+    /// The remote couldn't be asked, or what it has couldn't be checked out, which is tried again in the next cycle; or the submodules of what
+    /// is checked out stayed behind, which is told once for each commit.
     Warning {
         /// A stable code (`docs/codes.md`).
         code: &'static str,

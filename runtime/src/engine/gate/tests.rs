@@ -2,9 +2,10 @@
 
 use super::*;
 use crate::model::grant::{DirGrant, DirMode, Grants};
-use crate::model::id::{AppName, Digest, EnvironmentName, StepName, Tag};
+use crate::model::id::{AppName, Digest, EnvironmentName, SourceName, StepName, Tag};
 use crate::model::limits::Limits;
 use crate::model::policy::OnLocked;
+use crate::model::source::{GitUrl, HookSource, Revision};
 use crate::plan::{PlanGuest, PlanSibling, SCHEMA};
 use crate::profile::PhasePolicy;
 
@@ -208,4 +209,17 @@ fn the_release_is_the_tag_else_the_commit_else_the_run() {
     assert_eq!(release_of(&Plan { tag: None, ..plan.clone() }, Gate::Once, &run), "aaaaaaa");
     assert_eq!(release_of(&Plan { tag: None, commit: None, ..plan.clone() }, Gate::Once, &run), "run r9");
     assert_eq!(release_of(&plan, Gate::CommitChanged, &run), "run r9");
+}
+
+#[test]
+fn s4_7_what_another_repository_does_not_give_at_a_start_fails_in_its_phase() {
+    let git = GitUrl::new("file:///jobs").unwrap();
+    let elsewhere = HookSource { name: SourceName::new("jobs").unwrap(), git, revision: Revision::default(), commit: None };
+    for (source, at_start, refused) in
+        [(None, true, true), (None, false, true), (Some(elsewhere.clone()), false, true), (Some(elsewhere), true, false)]
+    {
+        let plan = plan(Gate::None, PlanHook { unusable: Some("it can't be read".to_owned()), source, ..hook() });
+        let decisions = decide(&plan, &Snapshot::default()).unwrap();
+        assert_eq!(!hopeless(&plan, &decisions, at_start).is_empty(), refused, "{:?} at_start = {at_start}", plan.steps);
+    }
 }

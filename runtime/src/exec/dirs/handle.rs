@@ -4,7 +4,7 @@
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 #[cfg(target_os = "linux")]
 const FLAGS: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
@@ -90,6 +90,7 @@ impl AsFd for Handle {
 #[cfg(target_os = "linux")]
 fn open_without_links(host: &Path) -> Option<OwnedFd> {
     use rustix::fs::{ResolveFlags, openat2};
+    use std::path::Component;
     let plain = host.is_absolute() && host.components().all(|part| part != Component::ParentDir);
     let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
     plain.then(|| openat2(CWD, host, FLAGS, Mode::empty(), resolve).ok()).flatten()
@@ -103,6 +104,7 @@ fn open_without_links(_host: &Path) -> Option<OwnedFd> {
 /// Where the directory behind a handle is: the kernel's word, not another walk.
 #[cfg(target_os = "linux")]
 fn real_path(fd: &OwnedFd, _host: &Path) -> io::Result<PathBuf> {
+    use std::path::Component;
     let path = std::fs::read_link(format!("/proc/self/fd/{}", fd.as_raw_fd()))?;
     let known = path.is_absolute() && path.components().all(|part| matches!(part, Component::RootDir | Component::Normal(_)));
     if known { Ok(path) } else { Err(io::Error::other("it lies outside of everything that this process can walk to")) }

@@ -45,8 +45,15 @@ impl Interrupt {
 }
 
 /// The calling thread.
+#[cfg(target_os = "linux")]
 pub(super) fn this_thread() -> ThreadId {
     rustix::thread::gettid().as_raw_nonzero().get()
+}
+
+/// Elsewhere no signal is ever sent to it.
+#[cfg(not(target_os = "linux"))]
+pub(super) const fn this_thread() -> ThreadId {
+    0
 }
 
 extern "C" fn nothing(_signal: libc::c_int) {}

@@ -79,8 +79,8 @@ impl WasmExecutorBuilder {
     /// Interrupts blocking system calls of hooks with this signal (SIGURG, or a real-time one): its handler, installed for the whole process,
     /// does nothing. Without it, a hook that blocks in the kernel past its deadline is abandoned.
     #[must_use]
-    pub fn interrupt_signal(self, signal: i32) -> Self {
-        Self { interrupt_signal: Some(signal), ..self }
+    pub fn interrupt_signal(self, signal: impl Into<Option<i32>>) -> Self {
+        Self { interrupt_signal: signal.into(), ..self }
     }
 
     /// How long a hook may take to compile; [`COMPILE_TIMEOUT`] by default.

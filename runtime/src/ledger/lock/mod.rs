@@ -5,6 +5,8 @@
 
 mod file;
 mod owner;
+#[cfg_attr(not(target_os = "linux"), path = "process/elsewhere.rs")]
+mod process;
 mod stale;
 
 #[cfg(test)]

@@ -3,11 +3,9 @@
 
 use super::Owner;
 use super::owner::process_started;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use super::process::Process;
+use rustix::process::{Pid, Signal};
 use std::fmt;
-use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 /// How long the kernel may take to end a process that is killed.
@@ -70,10 +68,8 @@ impl Owner {
         }
         let Some(process) = self.process()? else { return Ok(Ended::Gone) };
         for (signal, patience, ended) in [(Signal::TERM, grace, Ended::Stopped), (Signal::KILL, AFTER_KILL, Ended::Killed)] {
-            match pidfd_send_signal(&process, signal) {
-                Ok(()) => {}
-                Err(Errno::SRCH) => return Ok(ended),
-                Err(error) => return Err(NotEnded::Refused(error.to_string())),
+            if !process.signal(signal).map_err(NotEnded::Refused)? {
+                return Ok(ended);
             }
             if has_ended(&process, patience).await {
                 return Ok(ended);
@@ -83,7 +79,7 @@ impl Owner {
     }
 
     /// A handle on its process; none if that is gone.
-    fn process(&self) -> Result<Option<OwnedFd>, NotEnded> {
+    fn process(&self) -> Result<Option<Process>, NotEnded> {
         let us = Self::of_this_process("", self.since);
         if self.host != us.host || self.boot_id.is_none() || us.boot_id.is_none() || self.process_started.is_none() {
             return Err(NotEnded::Elsewhere);
@@ -91,29 +87,21 @@ impl Owner {
         let Some(pid) = i32::try_from(self.pid).ok().and_then(Pid::from_raw).filter(|_| self.boot_id == us.boot_id) else {
             return Ok(None);
         };
-        let process = match pidfd_open(pid, PidfdFlags::empty()) {
-            Ok(process) => process,
-            Err(Errno::SRCH) => return Ok(None),
-            Err(error) => return Err(NotEnded::Refused(error.to_string())),
-        };
+        let Some(process) = Process::open(pid).map_err(NotEnded::Refused)? else { return Ok(None) };
         // What the handle is of can't become another any more: if it was the owner by now, it is.
         Ok((process_started(&self.pid.to_string()) == self.process_started).then_some(process))
     }
 }
 
-async fn has_ended(process: &OwnedFd, patience: Duration) -> bool {
+async fn has_ended(process: &Process, patience: Duration) -> bool {
     let begun = tokio::time::Instant::now();
-    loop {
-        // A handle on a process can be read when that has ended.
-        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
-        if poll(&mut [PollFd::new(process, PollFlags::IN)], Some(&at_once)).is_ok_and(|ready| ready > 0) {
-            return true;
-        }
+    while !process.has_ended() {
         if begun.elapsed() >= patience {
             return false;
         }
         tokio::time::sleep(PAUSE).await;
     }
+    true
 }
 
 #[cfg(test)]

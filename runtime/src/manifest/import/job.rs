@@ -37,11 +37,11 @@ impl Variables {
     }
 }
 
-/// Whether an environment says anything of jobs.
-#[must_use]
-pub fn describes_jobs(environment: &BTreeMap<String, String>) -> bool {
-    let is_set = |name: String| environment.get(&name).is_some_and(|value| !value.trim().is_empty());
-    JOBS.iter().any(|(prefix, _)| PARTS.iter().any(|part| is_set(format!("{prefix}_{part}"))))
+/// The variables of an environment that say something of jobs, by name.
+pub fn job_variables(environment: &BTreeMap<String, String>) -> impl Iterator<Item = (&str, &str)> {
+    let names = JOBS.iter().flat_map(|(prefix, _)| PARTS.iter().map(move |part| format!("{prefix}_{part}")));
+    let set = names.filter_map(|name| environment.get_key_value(&name));
+    set.filter(|(_, value)| !value.trim().is_empty()).map(|(name, value)| (name.as_str(), value.as_str()))
 }
 
 /// Whether a variable holds a job's command: a line for a shell.

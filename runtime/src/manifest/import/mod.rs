@@ -15,7 +15,7 @@ mod tests;
 mod write;
 
 pub(crate) use appspec::unused_job_folders;
-pub use job::{describes_jobs, from_environment};
+pub use job::{from_environment, job_variables};
 pub use post_compile::{POST_COMPILE, post_compile};
 pub use recognise::{Recognised, neighbour_by_path, recognise};
 pub use write::to_toml;

@@ -16,8 +16,9 @@ use wasmhook::model::units::parse_duration;
 use wasmhook::report::{Notice, Report};
 use wasmhook::{Builder, Engine, Request};
 
-/// The signal that gets a hook's thread out of a system call: SIGURG is ignored unless somebody asks for it, so it can hurt nobody.
-pub const INTERRUPT_SIGNAL: i32 = libc::SIGURG;
+/// The signal that gets a hook's thread out of a system call: SIGURG is ignored unless somebody asks for it, so it can hurt nobody. Only Linux can
+/// send it to one thread.
+pub const INTERRUPT_SIGNAL: Option<i32> = if cfg!(target_os = "linux") { Some(libc::SIGURG) } else { None };
 
 pub fn run(args: &RunArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliError> {
     check_format(args.format)?;

@@ -20,6 +20,8 @@ pub struct Given {
     pub cache: Vec<String>,
     /// Whether a dry run is to show how texts would change.
     pub diffs: bool,
+    /// Whether it is a watch, which tries again by itself what failed.
+    pub watches: bool,
 }
 
 impl Given {
@@ -31,7 +33,7 @@ impl Given {
                 Self { run, diffs: args.diff, ..Self::of(&args.selectors) }
             }
             Command::Show(args) => Self::of(&args.selectors),
-            Command::Watch(args) => Self::of(&args.selectors),
+            Command::Watch(args) => Self { watches: true, ..Self::of(&args.selectors) },
             _ => Self::default(),
         }
     }
@@ -90,6 +92,7 @@ impl Given {
             state: Words::of_path("--state", state.as_deref()),
             cache: Words::of_path("--cache", cache.as_deref()),
             diffs: false,
+            watches: false,
         }
     }
 }

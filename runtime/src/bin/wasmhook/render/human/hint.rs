@@ -96,6 +96,8 @@ pub fn next(report: &Report, given: &Given) -> Vec<(Vec<String>, &'static str)> 
         Status::Success | Status::Skipped | Status::SucceededButDeployFailed => return Vec::new(),
         Status::Locked => return vec![(command(&["status"], report, given), "who holds the lock")],
         Status::Refused => next.push((command(&["plan"], report, given), "what would run, and why not")),
+        // A watch says itself when it tries again; a run beside it would only take its lock.
+        Status::Interrupted | Status::Failed if given.watches => {}
         Status::Interrupted | Status::Failed if report.dry_run => next.push((command(&["run"], report, given), "again, after the fix")),
         Status::Interrupted | Status::Failed => {
             next.push((command(&["run", "--resume"], report, given), "only what is missing"));

@@ -1,0 +1,88 @@
+//! Commands that only look.
+
+use super::{Format, Selectors};
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+
+/// `wasmhook plan`.
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    #[command(flatten)]
+    pub selectors: Selectors,
+    /// Don't fetch: use the tags that are there.
+    #[arg(long)]
+    pub no_fetch: bool,
+    /// How to write it.
+    #[arg(long, value_name = "F", default_value = "human")]
+    pub format: Format,
+}
+
+/// Files that a JSON Schema describes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SchemaKind {
+    /// `wasmhook.toml`.
+    Manifest,
+    /// The file given to `--policy`.
+    Policy,
+    /// A profile of one's own.
+    Profile,
+}
+
+/// `wasmhook check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    #[command(flatten)]
+    pub selectors: Selectors,
+    /// Print the JSON Schema of the manifest instead, or of a policy or profile file.
+    #[arg(long, value_name = "KIND", num_args = 0..=1, require_equals = true, default_missing_value = "manifest")]
+    pub schema: Option<SchemaKind>,
+    /// How to write it.
+    #[arg(long, value_name = "F", default_value = "human")]
+    pub format: Format,
+}
+
+/// `wasmhook list`.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    #[command(flatten)]
+    pub selectors: Selectors,
+    /// How to write it.
+    #[arg(long, value_name = "F", default_value = "human")]
+    pub format: Format,
+}
+
+/// `wasmhook status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    #[command(flatten)]
+    pub selectors: Selectors,
+    /// How to write it.
+    #[arg(long, value_name = "F", default_value = "human")]
+    pub format: Format,
+}
+
+/// `wasmhook show`.
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// The run.
+    pub run: Option<String>,
+    #[command(flatten)]
+    pub selectors: Selectors,
+    /// How to write it.
+    #[arg(long, value_name = "F", default_value = "human")]
+    pub format: Format,
+}
+
+/// `wasmhook explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// A code as it stands in brackets (`unknown-key`), a profile (its name or file), or a phase or step of one (`pre-release`).
+    #[arg(value_name = "CODE|PROFILE|PHASE")]
+    pub name: String,
+    /// The profile whose phase is meant, if several have one of that name.
+    #[arg(long, value_name = "PROFILE")]
+    pub profile: Option<String>,
+    /// Directory that profile files are named from.
+    #[arg(short = 'C', value_name = "DIR", default_value = ".")]
+    pub dir: PathBuf,
+}

@@ -1,0 +1,371 @@
+//! In the place of [`stage`](super::stage) where the kernel isn't Linux: what a stage needs (handles without rights, paths that no link leads out of,
+//! mounts that are attached nowhere) isn't there, so none is ever opened, and whoever asks for one is refused by name. A stage is a type
+//! without values here: nothing that would hold one can run.
+
+#[path = "backup/elsewhere.rs"]
+pub mod backup;
+#[expect(dead_code, reason = "says what the system refused, and here nothing is asked of it")]
+mod error;
+
+pub use error::{CommitError, Conflict, ConflictKind, StageError, WhyNot};
+
+use serde::{Deserialize, Serialize};
+use std::convert::Infallible;
+use std::fmt;
+use std::fs::File;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+/// What is said of each back end.
+const WHY_NOT: &str = "directories are staged on Linux alone; grant it with mode read or write";
+
+/// How a staged directory ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ends {
+    /// Its writes are committed with the stage.
+    Txn,
+    /// Its writes are dropped, whatever happens.
+    Discard,
+}
+
+/// One directory to be staged.
+#[derive(Debug, Clone)]
+pub struct Base {
+    /// Its absolute path on the host.
+    pub host: PathBuf,
+    /// How it ends.
+    pub ends: Ends,
+    /// Absolute host paths of live grants inside it.
+    pub live: Vec<PathBuf>,
+}
+
+/// How a stage is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Backend {
+    /// The kernel's overlayfs, mounted by the caller (root).
+    Overlay,
+    /// The same, mounted in a user namespace.
+    UserOverlay,
+    /// A copy of the whole tree.
+    Copy,
+}
+
+impl Backend {
+    /// All of them, the cheapest first. None of them works here.
+    pub const ALL: &[Self] = &[Self::Overlay, Self::UserOverlay, Self::Copy];
+
+    /// The word that stands for it in reports.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Overlay => "overlay",
+            Self::UserOverlay => "user-overlay",
+            Self::Copy => "copy",
+        }
+    }
+}
+
+impl fmt::Display for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
+}
+
+/// What a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Dir,
+    /// A symbolic link.
+    Link,
+    /// A named pipe.
+    Pipe,
+    /// A socket.
+    Socket,
+    /// A device.
+    Device,
+}
+
+/// How much may be copied for one directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of file content.
+    pub bytes: u64,
+    /// Entries of any kind.
+    pub files: u64,
+}
+
+/// What is to be staged, and how.
+#[derive(Debug, Clone)]
+pub struct Request<'a> {
+    /// Names the stage's directories.
+    pub id: &'a str,
+    /// The caller's word for whose stage it is.
+    pub label: &'a str,
+    /// The directories.
+    pub bases: &'a [Base],
+    /// The back ends that may be used, in this order.
+    pub backends: &'a [Backend],
+    /// For a copy.
+    pub limits: Limits,
+    /// A private directory for copies.
+    pub scratch: &'a Path,
+    /// The disk.
+    pub disk: Disk,
+}
+
+/// What a stage changes in one directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changes {
+    /// The granted directory.
+    pub base: PathBuf,
+    /// What wasn't there.
+    pub created: Vec<PathBuf>,
+    /// What was there and is something else now.
+    pub modified: Vec<PathBuf>,
+    /// What was there and is gone.
+    pub deleted: Vec<PathBuf>,
+}
+
+impl Changes {
+    /// Whether nothing changes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.created.is_empty() && self.modified.is_empty() && self.deleted.is_empty()
+    }
+}
+
+/// A staged directory as somebody may use it.
+#[derive(Debug)]
+pub struct View {
+    /// The root of the merged tree.
+    pub dir: OwnedFd,
+    /// The user namespace that owns the mount.
+    pub user_namespace: Option<OwnedFd>,
+    /// How it is made.
+    pub backend: Backend,
+}
+
+/// Staged directories: there are none.
+#[derive(Debug)]
+pub struct Stage(Infallible);
+
+impl Stage {
+    /// Refuses, by the name of the first directory.
+    ///
+    /// # Errors
+    /// [`StageError::NoBackend`], always.
+    pub fn open(request: &Request<'_>) -> Result<Self, StageError> {
+        let why = request.backends.iter().map(|backend| WhyNot { backend: *backend, reason: WHY_NOT.to_owned() }).collect();
+        let base = request.bases.first().map(|base| base.host.clone()).unwrap_or_default();
+        Err(StageError::NoBackend { base, why })
+    }
+
+    /// The handle of a merged tree.
+    ///
+    /// # Errors
+    /// None: there is no stage.
+    pub fn view(&self, _index: usize) -> Result<View, StageError> {
+        match self.0 {}
+    }
+
+    /// How a directory is staged.
+    #[must_use]
+    pub fn backend(&self, _index: usize) -> Option<Backend> {
+        match self.0 {}
+    }
+
+    /// Device and inode of a directory in a stage.
+    #[must_use]
+    pub fn identity(&self, _index: usize, _below: &Path) -> Option<(u64, u64)> {
+        match self.0 {}
+    }
+
+    /// The live directories that a staged one shows.
+    pub fn live(&self, _index: usize) -> impl Iterator<Item = (&Path, (u64, u64))> {
+        std::iter::from_fn(move || -> Option<(&Path, (u64, u64))> { match self.0 {} })
+    }
+
+    /// Why cheaper back ends weren't used.
+    #[must_use]
+    pub fn why_not(&self) -> &[WhyNot] {
+        match self.0 {}
+    }
+
+    /// What would be committed.
+    ///
+    /// # Errors
+    /// None: there is no stage.
+    pub fn changes(&self) -> Result<Vec<Changes>, StageError> {
+        match self.0 {}
+    }
+
+    /// A file as it was and as it is in the stage.
+    ///
+    /// # Errors
+    /// None: there is no stage.
+    pub fn sides(&self, _index: usize, _path: &Path) -> Result<(Option<File>, Option<File>), StageError> {
+        match self.0 {}
+    }
+
+    /// Drops all writes.
+    ///
+    /// # Errors
+    /// None: there is no stage.
+    pub fn discard(self) -> Result<(), StageError> {
+        match self.0 {}
+    }
+
+    /// Leaves the stage for somebody to look at.
+    ///
+    /// # Errors
+    /// None: there is no stage.
+    pub fn keep(self, _why: &str) -> Result<Vec<PathBuf>, StageError> {
+        match self.0 {}
+    }
+
+    /// Decides the commit.
+    ///
+    /// # Errors
+    /// None: there is no stage.
+    pub fn prepare(self) -> Result<Prepared, Box<NotPrepared>> {
+        match self.0 {}
+    }
+}
+
+/// A stage whose commit is decided: there is none.
+#[derive(Debug)]
+pub struct Prepared(Infallible);
+
+impl Prepared {
+    /// Does what was decided.
+    ///
+    /// # Errors
+    /// None: there is no stage.
+    pub fn apply(&self) -> Result<(), CommitError> {
+        match self.0 {}
+    }
+
+    /// The same commit, once it is done.
+    #[must_use]
+    pub fn applied(self) -> Applied {
+        match self.0 {}
+    }
+}
+
+/// A stage whose commit is done: there is none.
+#[derive(Debug)]
+pub struct Applied(Infallible);
+
+impl Applied {
+    /// What it changed.
+    #[must_use]
+    pub fn changes(&self) -> &[Changes] {
+        match self.0 {}
+    }
+
+    /// Removes the stage's directories.
+    ///
+    /// # Errors
+    /// None: there is no stage.
+    pub fn forget(self) -> Result<(), StageError> {
+        match self.0 {}
+    }
+}
+
+/// Why a commit wasn't decided, and the stage as it was.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct NotPrepared {
+    /// Why.
+    #[source]
+    pub error: CommitError,
+    /// The stage.
+    pub stage: Option<Stage>,
+}
+
+/// How a stage ended whose owner died.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// Its commit was decided, and is done now.
+    Committed(Vec<Changes>),
+    /// Its commit wasn't decided: nothing was changed.
+    Dropped,
+    /// It was kept for somebody to look at, with this reason.
+    Kept(String),
+}
+
+/// A stage whose owner died: there is none.
+#[derive(Debug)]
+pub struct Recovered {
+    /// Whose it was.
+    pub label: String,
+    /// How it ended.
+    pub ending: Ending,
+    never: Infallible,
+}
+
+impl Recovered {
+    /// Its directories.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        std::iter::from_fn(|| -> Option<&Path> { match self.never {} })
+    }
+
+    /// Removes its directories.
+    ///
+    /// # Errors
+    /// None: there is no stage.
+    pub fn forget(self) -> Result<(), StageError> {
+        match self.never {}
+    }
+}
+
+/// Finds what dead owners left: nothing, since nothing was ever staged.
+///
+/// # Errors
+/// None.
+pub fn recover(_bases: &[PathBuf], _scratch: &Path, _disk: &Disk) -> Result<Vec<Recovered>, StageError> {
+    Ok(Vec::new())
+}
+
+/// Which point of a disk fails: none can be asked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct FaultPlan(());
+
+impl FromStr for FaultPlan {
+    type Err = String;
+
+    fn from_str(_text: &str) -> Result<Self, String> {
+        Err("faults of a disk are tried on Linux alone".to_owned())
+    }
+}
+
+/// The disk, which never fails as planned.
+#[derive(Debug, Clone, Default)]
+pub struct Disk(());
+
+impl Disk {
+    /// A disk.
+    #[must_use]
+    pub const fn new(_plan: FaultPlan) -> Self {
+        Self(())
+    }
+
+    /// How many points were passed: they aren't counted.
+    #[must_use]
+    pub const fn points(&self) -> u64 {
+        0
+    }
+
+    /// Passes one.
+    ///
+    /// # Errors
+    /// None.
+    pub const fn point(&self) -> rustix::io::Result<()> {
+        Ok(())
+    }
+}
