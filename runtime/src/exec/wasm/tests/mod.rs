@@ -4,10 +4,12 @@ mod bombs;
 mod cached;
 mod components;
 mod endings;
+#[cfg(target_os = "linux")]
 mod files;
 mod limits;
 mod refused;
 mod rights;
+#[cfg(target_os = "linux")]
 mod stopped;
 
 use super::WasmExecutor;
