@@ -240,6 +240,7 @@ fn the_c_guest_hello_greets_and_writes() {
     assert_eq!(ran.code, Some(3), "nothing is granted: {ran:?}");
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn the_c_guest_fifo_retry_opens_once_somebody_writes() {
     use rustix::fs::{CWD, FileType, Mode, mknodat};

@@ -10,6 +10,7 @@ pub mod native;
 pub mod output;
 pub mod outputs;
 #[cfg(test)]
+#[cfg(target_os = "linux")]
 mod testing;
 #[cfg(feature = "wasm")]
 pub mod wasm;

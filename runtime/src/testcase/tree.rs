@@ -169,6 +169,7 @@ mod tests {
         Dir::open_ambient_dir(dir.path(), ambient_authority()).unwrap()
     }
 
+    #[cfg(target_os = "linux")]
     #[test]
     fn a_snapshot_names_everything_and_follows_nothing() {
         let root = tempfile::tempdir().unwrap();

@@ -9,9 +9,9 @@ use wasmtime::{Config, Enabled, Engine, OperatorCost, PoolingAllocationConfig, R
 /// Most frames of a backtrace.
 pub(super) const MAX_FRAMES: usize = 20;
 
-/// Fuel between two yields, some tenth of a millisecond: often enough for a deadline, and for whoever lends the first slice a thread; too rare to be
+/// Fuel between two yields, half a millisecond or so: often enough for a deadline, and for whoever lends the first slice a thread; too rare to be
 /// measured.
-pub(super) const YIELD_INTERVAL: u64 = 100_000;
+pub(super) const YIELD_INTERVAL: u64 = 1_000_000;
 
 /// Core instances, memories and tables that one component may need (its own, the adapter's and the glue between them).
 const PER_HOOK: u32 = 8;

@@ -33,7 +33,7 @@ impl Interrupt {
     }
 
     /// One that frees nobody: the kernel takes the number 0 and sends nothing.
-    #[cfg(test)]
+    #[cfg(all(test, target_os = "linux"))]
     pub(super) const fn idle() -> Self {
         Self { signal: 0 }
     }

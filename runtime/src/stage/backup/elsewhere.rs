@@ -1,13 +1,13 @@
 //! In the place of [`backup`](super::backup) where the kernel isn't Linux: what copies a directory safely from somebody else's hands isn't there,
 //! so a backup is refused by name, before the hook that asks for it.
 
-#[expect(dead_code, reason = "says what the system refused, and here nothing is asked of it")]
 mod error;
 
 pub use error::BackupError;
 
 use super::Disk;
 use crate::model::backup::BackupContents;
+use error::Doing as _;
 use std::io;
 use std::path::PathBuf;
 
@@ -47,6 +47,6 @@ pub struct Taken {
 /// [`BackupError::Io`], always.
 pub fn take(request: &Request, _stop: &dyn Fn() -> bool) -> Result<Taken, BackupError> {
     let path = request.dirs.first().cloned().unwrap_or_default();
-    let source = io::Error::new(io::ErrorKind::Unsupported, "backups are taken on Linux alone; take one before, and leave `backup` out");
-    Err(BackupError::Io { doing: "back up", path, source })
+    let why = "backups are taken on Linux alone; take one before, and leave `backup` out";
+    Err(io::Error::new(io::ErrorKind::Unsupported, why)).doing("back up", path)
 }

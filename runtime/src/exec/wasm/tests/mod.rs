@@ -4,11 +4,13 @@ mod bombs;
 mod cached;
 mod components;
 mod endings;
+#[cfg(target_os = "linux")]
 mod files;
 mod limits;
 mod refused;
 mod rights;
 mod slices;
+#[cfg(target_os = "linux")]
 mod stopped;
 
 use super::WasmExecutor;
