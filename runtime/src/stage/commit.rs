@@ -1,11 +1,12 @@
 //! Committing: check, make durable, decide, do. Up to the decision nothing outside the stage changes; after it, everything will.
 
+use super::Kind;
 use super::diff::{Act, Change, Refusal};
 use super::disk::Disk;
 use super::error::{At, CommitError, Conflict, ConflictKind, StageError};
 use super::log::{self, Log, Step};
 use super::place::Place;
-use super::tree::{self, Kind, Node, Time, Tree};
+use super::tree::{self, Node, Time, Tree};
 use super::{Changes, Ends, Part, Stage, Staged};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::{Errno, Result};

@@ -1,8 +1,9 @@
 //! The second back end: a copy of the whole tree, sharing its blocks where the file system can.
 
+use super::Kind;
 use super::error::{At, StageError};
 use super::overlay::Nested;
-use super::tree::{self, Kind, Meta, Node, Tree};
+use super::tree::{self, Meta, Node, Tree};
 use super::{Limits, place};
 use rustix::fs::{AtFlags, Gid, Mode, OFlags};
 use rustix::io::{Errno, Result};

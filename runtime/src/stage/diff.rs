@@ -1,9 +1,10 @@
 //! What a staged tree changes in its base. One walk serves both back ends: a copy is read as an overlay that hides the whole base.
 
+use super::Kind;
 use super::copy::Snapshot;
 use super::overlay::{Marks, Nested};
 use super::place;
-use super::tree::{self, Kind, Meta, Node, Tree};
+use super::tree::{self, Meta, Node, Tree};
 use rustix::fs::OFlags;
 use rustix::io::{Errno, Result};
 use std::ffi::OsString;

@@ -6,149 +6,18 @@
 pub mod backup;
 #[expect(dead_code, reason = "says what the system refused, and here nothing is asked of it")]
 mod error;
+mod values;
 
 pub use error::{CommitError, Conflict, ConflictKind, StageError, WhyNot};
+pub use values::{Backend, Base, Changes, Ending, Ends, Kind, Limits, Request, View};
 
-use serde::{Deserialize, Serialize};
 use std::convert::Infallible;
-use std::fmt;
 use std::fs::File;
-use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 /// What is said of each back end.
 const WHY_NOT: &str = "directories are staged on Linux alone; grant it with mode read or write";
-
-/// How a staged directory ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ends {
-    /// Its writes are committed with the stage.
-    Txn,
-    /// Its writes are dropped, whatever happens.
-    Discard,
-}
-
-/// One directory to be staged.
-#[derive(Debug, Clone)]
-pub struct Base {
-    /// Its absolute path on the host.
-    pub host: PathBuf,
-    /// How it ends.
-    pub ends: Ends,
-    /// Absolute host paths of live grants inside it.
-    pub live: Vec<PathBuf>,
-}
-
-/// How a stage is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Backend {
-    /// The kernel's overlayfs, mounted by the caller (root).
-    Overlay,
-    /// The same, mounted in a user namespace.
-    UserOverlay,
-    /// A copy of the whole tree.
-    Copy,
-}
-
-impl Backend {
-    /// All of them, the cheapest first. None of them works here.
-    pub const ALL: &[Self] = &[Self::Overlay, Self::UserOverlay, Self::Copy];
-
-    /// The word that stands for it in reports.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Overlay => "overlay",
-            Self::UserOverlay => "user-overlay",
-            Self::Copy => "copy",
-        }
-    }
-}
-
-impl fmt::Display for Backend {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.word())
-    }
-}
-
-/// What a file is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// A regular file.
-    File,
-    /// A directory.
-    Dir,
-    /// A symbolic link.
-    Link,
-    /// A named pipe.
-    Pipe,
-    /// A socket.
-    Socket,
-    /// A device.
-    Device,
-}
-
-/// How much may be copied for one directory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Bytes of file content.
-    pub bytes: u64,
-    /// Entries of any kind.
-    pub files: u64,
-}
-
-/// What is to be staged, and how.
-#[derive(Debug, Clone)]
-pub struct Request<'a> {
-    /// Names the stage's directories.
-    pub id: &'a str,
-    /// The caller's word for whose stage it is.
-    pub label: &'a str,
-    /// The directories.
-    pub bases: &'a [Base],
-    /// The back ends that may be used, in this order.
-    pub backends: &'a [Backend],
-    /// For a copy.
-    pub limits: Limits,
-    /// A private directory for copies.
-    pub scratch: &'a Path,
-    /// The disk.
-    pub disk: Disk,
-}
-
-/// What a stage changes in one directory.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Changes {
-    /// The granted directory.
-    pub base: PathBuf,
-    /// What wasn't there.
-    pub created: Vec<PathBuf>,
-    /// What was there and is something else now.
-    pub modified: Vec<PathBuf>,
-    /// What was there and is gone.
-    pub deleted: Vec<PathBuf>,
-}
-
-impl Changes {
-    /// Whether nothing changes.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.created.is_empty() && self.modified.is_empty() && self.deleted.is_empty()
-    }
-}
-
-/// A staged directory as somebody may use it.
-#[derive(Debug)]
-pub struct View {
-    /// The root of the merged tree.
-    pub dir: OwnedFd,
-    /// The user namespace that owns the mount.
-    pub user_namespace: Option<OwnedFd>,
-    /// How it is made.
-    pub backend: Backend,
-}
 
 /// Staged directories: there are none.
 #[derive(Debug)]
@@ -286,17 +155,6 @@ pub struct NotPrepared {
     pub error: CommitError,
     /// The stage.
     pub stage: Option<Stage>,
-}
-
-/// How a stage ended whose owner died.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ending {
-    /// Its commit was decided, and is done now.
-    Committed(Vec<Changes>),
-    /// Its commit wasn't decided: nothing was changed.
-    Dropped,
-    /// It was kept for somebody to look at, with this reason.
-    Kept(String),
 }
 
 /// A stage whose owner died: there is none.

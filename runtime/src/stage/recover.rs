@@ -3,7 +3,7 @@
 //! A stage directory is believed only as far as it could reach by itself: what is done in a directory must be vouched for by a stage directory
 //! beside or in it, since whoever can write there can change the directory anyway.
 
-use super::Changes;
+use super::Ending;
 use super::commit;
 use super::disk::Disk;
 use super::error::{At, StageError};
@@ -15,17 +15,6 @@ use rustix::io::Errno;
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
-
-/// How a stage ended whose owner died.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ending {
-    /// Its commit was decided, and is done now.
-    Committed(Vec<Changes>),
-    /// Its commit wasn't decided: nothing was changed.
-    Dropped,
-    /// It was kept for somebody to look at, with this reason.
-    Kept(String),
-}
 
 /// A stage whose owner died.
 #[derive(Debug)]

@@ -1,5 +1,6 @@
 //! Looking at trees through handles: no link is followed, no border of a file system crossed, and no path is too long.
 
+use super::Kind;
 use super::disk::own_path;
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags, ResolveFlags, Stat, Timespec, Timestamps, Uid, XattrFlags};
 use rustix::io::{Errno, Result};
@@ -12,24 +13,6 @@ use std::path::{Path, PathBuf};
 
 /// The longest path that is handed to the kernel at once, in bytes: longer ones are walked in pieces.
 const PIECE: usize = 2048;
-
-/// What stands under a name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Kind {
-    /// A regular file.
-    File,
-    /// A directory.
-    Dir,
-    /// A symbolic link.
-    Link,
-    /// A named pipe.
-    Pipe,
-    /// A socket.
-    Socket,
-    /// A block or character device.
-    Device,
-}
 
 /// One entry of a directory, as `stat` tells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

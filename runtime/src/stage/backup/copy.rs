@@ -3,10 +3,11 @@
 use super::Contents;
 use super::database::{self, COMPANIONS, MAGIC};
 use super::error::{BackupError, Doing};
+use crate::stage::Kind;
 use crate::stage::copy::{Clones, copy_meta};
 use crate::stage::disk::Disk;
 use crate::stage::place;
-use crate::stage::tree::{self, Kind, Node, Tree};
+use crate::stage::tree::{self, Node, Tree};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::{Errno, Result};
 use std::collections::BTreeSet;

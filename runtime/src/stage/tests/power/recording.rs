@@ -2,8 +2,9 @@
 //!
 //! Changes are found by looking, not by asking who made them: what a hook writes through an overlay counts like what the stage does itself.
 
+use crate::stage::Kind;
 use crate::stage::disk::{Disk, Seen};
-use crate::stage::tree::{self, Identity, Kind, Node};
+use crate::stage::tree::{self, Identity, Node};
 use rustix::fs::{CWD, Mode, OFlags};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;

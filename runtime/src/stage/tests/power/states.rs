@@ -6,7 +6,7 @@
 //! All else may be there or not, in any combination (a journal keeps more order than that), and content may be there in part.
 
 use super::recording::{Body, Change, Event, Id, Picture, Recording, Slot};
-use crate::stage::tree::Kind;
+use crate::stage::Kind;
 use proptest::prelude::Rng;
 use proptest::test_runner::TestRng;
 use rustix::fs::{CWD, FileType, Mode, XattrFlags};
