@@ -40,7 +40,6 @@ pub use builder::{Builder, STAGES};
 pub use resolve::{ResolveError, Resolved};
 pub use watch::{Told, Watch};
 
-use crate::engine::salt::salt;
 use crate::engine::{Clock, Error as RunError, Executors, Prepared, Readiness, Runner, Sink, Stages, Stop, Writers, resume, staging};
 use crate::exec::Hold;
 use crate::exec::in_code::{InCode, StepFn};
@@ -52,6 +51,7 @@ use crate::model::event::{Status, What};
 use crate::model::id::{Digest, RunId, StepName};
 use crate::model::policy::OnLocked;
 use crate::report::{Folder, Report};
+use crate::salt::salt;
 use ledgers::Ledgers;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};

@@ -19,6 +19,7 @@ pub mod model;
 pub mod plan;
 pub mod profile;
 pub mod report;
+mod salt;
 #[cfg_attr(not(target_os = "linux"), path = "stage/elsewhere.rs")]
 pub mod stage;
 #[cfg(feature = "cli")]

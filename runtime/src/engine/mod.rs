@@ -21,7 +21,6 @@ mod recover;
 pub mod replay;
 pub mod resolve;
 pub mod resume;
-pub(crate) mod salt;
 mod salvage;
 pub mod staging;
 pub mod stop;

@@ -1,7 +1,6 @@
 //! Staged directories between the plan and the executors: opens stages, hands out views of them, and commits or drops them once it is known how
 //! what ran in them ended. It knows grants and labels; what a stage is, `stage` knows.
 
-use super::salt::salt;
 use crate::exec::Staged;
 use crate::ledger::Target;
 use crate::model::event::Place;
@@ -9,6 +8,7 @@ use crate::model::files::FileChanges;
 use crate::model::grant::{DirGrant, DirMode};
 use crate::model::id::{AppName, EnvironmentName, RunId, StepName};
 use crate::model::outcome::Cause;
+use crate::salt::salt;
 use crate::stage::{self, Applied, Backend, Base, Changes, CommitError, Disk, Ends, Limits, Stage, StageError};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};

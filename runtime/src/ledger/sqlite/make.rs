@@ -3,6 +3,7 @@
 
 use super::{file, schema};
 use crate::ledger::LedgerError;
+use crate::salt::salt;
 use rusqlite::{Connection, OpenFlags};
 use rustix::io::Errno;
 use std::ffi::OsString;
@@ -40,10 +41,8 @@ fn sweep(state_dir: &Path) -> io::Result<()> {
 
 /// A name that nobody else uses, also where directories can't be locked.
 fn name() -> OsString {
-    let mut salt = [0u8; 8];
     // Without the kernel's randomness there is still the process.
-    let _ = rustix::rand::getrandom(&mut salt, rustix::rand::GetRandomFlags::empty());
-    format!("{NEW}{}-{}", std::process::id(), hex::encode(salt)).into()
+    format!("{NEW}{}-{}", std::process::id(), hex::encode(salt())).into()
 }
 
 /// A whole ledger, durable but for its name.
