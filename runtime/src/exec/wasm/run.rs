@@ -58,7 +58,11 @@ impl Core {
             return Err(ExecError::new(format!("running {}", job.name), "the wasm executor was given a native command"));
         };
         let ready = self.ready(request, guest);
-        // A job that was cancelled while it was being loaded is cancelled, whatever is wrong with it, and starts nothing.
+        // A job that was cancelled before it starts is cancelled, whatever is wrong with it, and starts nothing: also where whoever would pull its
+        // leash is the one that polls this.
+        if request.around.cancel.is_cancelled() {
+            leash.pull(Pull::Cancelled);
+        }
         if let Some(pull) = leash.verdict() {
             return Ok(Execution::not_started(pull.outcome(false)));
         }

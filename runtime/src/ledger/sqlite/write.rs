@@ -18,7 +18,7 @@ pub(super) fn atomically<T>(connection: &Connection, work: impl FnOnce(&Connecti
     Ok(value)
 }
 
-/// An open transaction; rolled back if it is dropped. (The library's own prepares its statements anew each time, a tenth of what a hook costs.)
+/// An open transaction; rolled back if it is dropped. (The library's own prepares its statements anew each time.)
 struct Open<'a>(&'a Connection);
 
 impl<'a> Open<'a> {

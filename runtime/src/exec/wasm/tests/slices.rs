@@ -53,6 +53,17 @@ fn a_guest_that_waits_or_computes_goes_on_on_a_thread_of_its_own() {
 }
 
 #[test]
+fn a_guest_that_was_cancelled_before_it_was_asked_for_runs_no_slice() {
+    let (executor, job) = (executor(), job(&saying(SAY)));
+    assert_eq!(run_on(&executor, &job).0.outcome, Outcome::Succeeded);
+    let (lines, around) = surroundings();
+    around.cancel.cancel();
+    assert_eq!(block_on(executor.execute(&job, around.clone())).unwrap().outcome, Outcome::Cancelled);
+    assert_eq!(executor.run_blocking(&job, &around).unwrap().outcome, Outcome::Cancelled);
+    assert_eq!(lines.all(), []);
+}
+
+#[test]
 fn a_guest_with_a_directory_never_runs_where_it_was_asked_for() {
     let dir = tempfile::tempdir().unwrap();
     let job = Job { dirs: vec![grant(dir.path(), "/d", DirMode::Read)], ..job(&saying(SAY)) };
