@@ -46,6 +46,7 @@ pub(super) async fn read(manifest: &Manifest, sources: &Sources<'_>) -> Result<F
         manifest.hooks.iter().flat_map(|hook| hook.guests().map(move |guest| (hook, guest))).collect();
     for (hook, guest) in named.into_iter().filter(|(hook, _)| hook.source.is_none()) {
         match guest {
+            GuestDecl::Wasm { path } if files.facts.contains_key(path) => {}
             GuestDecl::Wasm { path } => files.module(path, sources).await?,
             // A shell line names no file: its words are the shell's business.
             GuestDecl::Native { shell: true, .. } => {}
@@ -61,9 +62,6 @@ pub(super) async fn read(manifest: &Manifest, sources: &Sources<'_>) -> Result<F
 
 impl Files {
     async fn module(&mut self, path: &str, sources: &Sources<'_>) -> Result<(), LoadError> {
-        if self.facts.contains_key(path) {
-            return Ok(());
-        }
         let fact = self.module_fact(path, read_module(path, sources).await, sources.probe).await?;
         self.facts.insert(path.to_owned(), fact);
         Ok(())

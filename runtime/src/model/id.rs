@@ -1,8 +1,9 @@
 //! Names. Each is checked once, where it comes in, so that nothing downstream has to ask whether a tag can leave a directory.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 use std::fmt;
+use std::sync::Arc;
 
 /// A name that breaks its rule. `Display` names the thing, the rule and the way out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -44,12 +45,45 @@ fn check(what: &'static str, text: &str, max: usize) -> Result<(), NameError> {
     Ok(())
 }
 
+/// What all of them can do. They are shared text: every event names its run and its place, and goes to the ledger, the report and the sinks.
+macro_rules! as_text {
+    ($name:ident) => {
+        impl $name {
+            /// It as text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(name: $name) -> String {
+                name.0.as_ref().to_owned()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+    };
+}
+
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident, $what:literal) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
-        #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, schemars::JsonSchema)]
+        #[serde(try_from = "String")]
+        pub struct $name(Arc<str>);
+
+        as_text!($name);
 
         impl $name {
             /// Checks and wraps a name.
@@ -59,13 +93,7 @@ macro_rules! name {
             pub fn new(text: impl Into<String>) -> Result<Self, NameError> {
                 let text = text.into();
                 check($what, &text, 200)?;
-                Ok(Self(text))
-            }
-
-            /// The name as text.
-            #[must_use]
-            pub fn as_str(&self) -> &str {
-                &self.0
+                Ok(Self(text.into()))
             }
         }
 
@@ -76,17 +104,6 @@ macro_rules! name {
             }
         }
 
-        impl From<$name> for String {
-            fn from(name: $name) -> String {
-                name.0
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(&self.0)
-            }
-        }
     };
 }
 
@@ -128,9 +145,11 @@ name!(
 );
 
 /// A git commit, as hexadecimal digits: the object name, or as much of it as was given.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(try_from = "String", into = "String")]
-pub struct Commit(String);
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, schemars::JsonSchema)]
+#[serde(try_from = "String")]
+pub struct Commit(Arc<str>);
+
+as_text!(Commit);
 
 impl Commit {
     /// Checks and wraps a commit name of 4 (git's shortest) to 64 hexadecimal digits.
@@ -140,15 +159,9 @@ impl Commit {
     pub fn new(text: impl Into<String>) -> Result<Self, NameError> {
         let text: String = text.into();
         if (4..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_hexdigit()) {
-            return Ok(Self(text.to_ascii_lowercase()));
+            return Ok(Self(text.to_ascii_lowercase().into()));
         }
         Err(NameError { what: "commit", text: text.chars().take(80).collect(), rule: "is not 4 to 64 hexadecimal digits" })
-    }
-
-    /// The commit as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
     }
 }
 
@@ -159,34 +172,24 @@ impl TryFrom<String> for Commit {
     }
 }
 
-impl From<Commit> for String {
-    fn from(commit: Commit) -> String {
-        commit.0
-    }
-}
-
-impl fmt::Display for Commit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
-    }
-}
-
 /// A SHA-256 of some content, written `sha256:<64 hexadecimal digits>`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(transparent)]
-pub struct Digest(String);
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, schemars::JsonSchema)]
+#[serde(from = "String")]
+pub struct Digest(Arc<str>);
+
+as_text!(Digest);
 
 impl Digest {
     /// The digest of `bytes`.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
-        Self(format!("sha256:{}", hex::encode(Sha256::digest(bytes))))
+        Self::of_hash(&Sha256::digest(bytes).into())
     }
 
     /// A digest that was computed before.
     #[must_use]
     pub fn of_hash(hash: &[u8; 32]) -> Self {
-        Self(format!("sha256:{}", hex::encode(hash)))
+        Self(format!("sha256:{}", hex::encode(hash)).into())
     }
 
     /// The digest of a value's canonical JSON (maps in the order of their type's fields).
@@ -196,12 +199,6 @@ impl Digest {
         Self::of(&serde_json::to_vec(value).unwrap_or_default())
     }
 
-    /// The digest as text, with its `sha256:` prefix.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
     /// The hexadecimal digits alone: a file name.
     #[must_use]
     pub fn hex(&self) -> &str {
@@ -209,9 +206,10 @@ impl Digest {
     }
 }
 
-impl fmt::Display for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
+impl From<String> for Digest {
+    /// One that was written before, with its `sha256:` prefix.
+    fn from(text: String) -> Self {
+        Self(text.into())
     }
 }
 

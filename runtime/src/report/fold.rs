@@ -7,7 +7,7 @@ use crate::diagnostic::codes;
 use crate::model::event::{Earlier, Event, Finished, Place, PlannedHook, PlannedStep, Role, RunHeader, Status, What};
 use crate::model::id::{HookId, StepName};
 use crate::model::outcome::{Outcome, SkipReason, Verdict};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How many of the last lines of a hook are kept when the journal breaks off before its end.
 const TAIL_LINES: usize = 20;
@@ -17,6 +17,8 @@ const TAIL_LINES: usize = 20;
 pub struct Folder {
     report: Report,
     planned: BTreeMap<Place, PlannedHook>,
+    /// Hooks that were looked at, as their steps' `not_run` names them.
+    reached: BTreeSet<String>,
     /// What started and hasn't ended: for a hook, its position in `report.hooks`; for a host step, its position in `report.steps`.
     in_flight: BTreeMap<Place, usize>,
     /// Backups of what hasn't started yet.
@@ -36,6 +38,7 @@ impl Folder {
         Self {
             report: Report::not_started(Status::Interrupted),
             planned: BTreeMap::new(),
+            reached: BTreeSet::new(),
             in_flight: BTreeMap::new(),
             backups: BTreeMap::new(),
         }
@@ -105,6 +108,9 @@ impl Folder {
     #[must_use]
     pub fn finish(mut self) -> Report {
         self.break_off();
+        for step in &mut self.report.steps {
+            step.not_run.retain(|name| !self.reached.contains(name));
+        }
         self.report.hooks_executed = self.report.hooks.iter().map(HookReport::executed).collect();
         self.report
     }
@@ -228,13 +234,7 @@ impl Folder {
 
     /// Position of a new entry for a hook that is looked at now.
     fn reach(&mut self, place: &Place, hook: &HookId) -> usize {
-        let name = place.to_string();
-        if let Some(step) = self.report.steps.iter_mut().find(|step| step.step == place.step) {
-            // Mostly the first: they come in their order.
-            if let Some(index) = step.not_run.iter().position(|other| *other == name) {
-                step.not_run.remove(index);
-            }
-        }
+        self.reached.insert(place.to_string());
         let planned = self.planned.get(&place.in_role(Role::Main));
         // A revert runs under its hook's plan, but for what it is.
         let revert = planned.and_then(|planned| planned.revert.as_ref()).filter(|_| place.role == Role::Revert);

@@ -14,6 +14,7 @@ use crate::model::job::{Execution, Guest, Job, Stream};
 use crate::model::outcome::{Cause, Outcome};
 use crate::plan::{PlanHook, PlanStepKind};
 use std::sync::Arc;
+use std::task::{Context, Waker};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -77,7 +78,11 @@ impl Driver<'_, '_> {
             // The receiver is gone only when the run ended with an error: nobody is left to tell.
             let _ = news.send(News::Ended(at, Box::new(done)));
         };
-        self.tasks.spawn(task.instrument(span));
+        let mut task = Box::pin(task.instrument(span));
+        // What ends at once needs no task of its own.
+        if task.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
+            self.tasks.spawn(task);
+        }
     }
 
     /// What says whether the hook took, or what it lacks: who can't be asked afterwards isn't believed, so the hook doesn't start.

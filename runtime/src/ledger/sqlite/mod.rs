@@ -7,6 +7,7 @@ mod file;
 mod make;
 mod pending;
 mod read;
+mod room;
 mod schema;
 mod write;
 
@@ -23,6 +24,7 @@ use crate::model::event::Event;
 use crate::model::id::{Commit, Digest, RunId, Tag};
 use pending::{Entry, Pending};
 use read::{Chunk, Known};
+use room::Room;
 use rusqlite::Connection;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -40,6 +42,7 @@ pub struct SqliteLedger {
     open: HashMap<RunId, Known>,
     /// What the connection is set to.
     sync: Cell<Sync>,
+    room: RefCell<Room>,
     point: Option<Point>,
 }
 
@@ -87,7 +90,15 @@ impl SqliteLedger {
     }
 
     fn on(path: String, connection: Connection) -> Self {
-        Self { path, connection, pending: RefCell::default(), open: HashMap::new(), sync: Cell::new(Sync::Full), point: None }
+        Self {
+            path,
+            connection,
+            pending: RefCell::default(),
+            open: HashMap::new(),
+            sync: Cell::new(Sync::Full),
+            room: RefCell::default(),
+            point: None,
+        }
     }
 
     /// The same, with `point` before and after each write.
@@ -124,6 +135,7 @@ impl SqliteLedger {
         let mut pending = self.pending.borrow_mut();
         let written = self.set(sync).and_then(|()| {
             write::atomically(&self.connection, |connection| {
+                self.keep_room(sync);
                 write::entries(connection, pending.entries())?;
                 work(connection)
             })
@@ -132,6 +144,15 @@ impl SqliteLedger {
         pending.clear();
         self.point()?;
         Ok(value)
+    }
+
+    /// Within a transaction that is synced: its sync costs less where the log needn't grow.
+    fn keep_room(&self, sync: Sync) {
+        if sync == Sync::Full
+            && let Err(error) = self.room.borrow_mut().keep(Path::new(&self.path))
+        {
+            tracing::debug!(%error, "the ledger's log gets no room ahead");
+        }
     }
 
     fn set(&self, sync: Sync) -> rusqlite::Result<()> {

@@ -295,6 +295,29 @@ fn ten_thousand_lines_of_output_take_a_few_transactions() {
 }
 
 #[test]
+fn the_log_of_many_synced_events_grows_a_few_times() {
+    let state = tempfile::tempdir().unwrap();
+    let mut ledger = SqliteLedger::open(state.path()).unwrap();
+    begin(&mut ledger, &target("shop"), "r1");
+    let log = state.path().join("ledger.sqlite3-wal");
+    let mut lengths = std::collections::BTreeSet::new();
+    for seq in 1..=100 {
+        append(&mut ledger, "r1", seq, Durability::Now).unwrap();
+        lengths.insert(log.metadata().unwrap().len());
+    }
+    assert!((1..12).contains(&lengths.len()), "{lengths:?}");
+
+    // Whoever finds the files after a crash finds everything, and no room stays once the log is gone.
+    let found = tempfile::tempdir().unwrap();
+    for name in ["ledger.sqlite3", "ledger.sqlite3-wal"] {
+        std::fs::copy(state.path().join(name), found.path().join(name)).unwrap();
+    }
+    assert_eq!(written(found.path(), "r1"), 101);
+    drop(ledger);
+    assert_eq!(names(state.path()), ["ledger.sqlite3"]);
+}
+
+#[test]
 fn runs_of_different_targets_write_at_once() {
     let state = tempfile::tempdir().unwrap();
     let write = |number: usize, state: PathBuf| {

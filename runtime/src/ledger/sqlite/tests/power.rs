@@ -2,7 +2,7 @@
 //!
 //! SQLite syncs its log before a durable append returns, and the database before it lets go of a log that it has copied there. So what was on
 //! the disk by then is there; of what was written since, any part may be missing. What is found has to be what a ledger in memory tells of
-//! some number of appends: no fewer than were durable, and no more than there were.
+//! some number of appends: no fewer than were durable, and no more than there were. Behind the log there may be room (zeros), or not.
 
 use super::super::{FILE, SqliteLedger};
 use crate::ledger::memory::MemoryLedger;
@@ -19,6 +19,9 @@ use std::path::Path;
 /// In bytes: what a disk writes whole, and what SQLite reads whole.
 pub(super) const SECTOR: usize = 512;
 const PAGE: usize = 4096;
+/// Before the pages of a log, and with each of them.
+const LOG_HEADER: usize = 32;
+const FRAME: usize = PAGE + 24;
 /// Torn states of each moment; more with `WASMHOOK_TEST_ROUNDS`.
 const TORN: u64 = 4;
 
@@ -41,7 +44,7 @@ struct Files {
 impl Files {
     fn of(state: &Path) -> Self {
         let read = |name: String| fs::read(state.join(name)).unwrap_or_default();
-        Self { database: read(FILE.to_owned()), log: read(format!("{FILE}-wal")) }
+        Self { database: read(FILE.to_owned()), log: without_room(read(format!("{FILE}-wal"))) }
     }
 
     /// What a ledger tells that is opened on them. It has to go on from there, too.
@@ -56,6 +59,20 @@ impl Files {
         begin(&mut ledger, &target("shop"), "next");
         told
     }
+}
+
+/// The log as far as it was written to.
+fn without_room(mut log: Vec<u8>) -> Vec<u8> {
+    let frames = log.get(LOG_HEADER..).unwrap_or_default().chunks(FRAME);
+    let written = frames.take_while(|frame| frame.iter().take(FRAME - PAGE).any(|byte| *byte != 0)).map(<[u8]>::len).sum::<usize>();
+    log.truncate(LOG_HEADER + written);
+    log
+}
+
+/// Puts room behind a log, or doesn't.
+pub(super) fn perhaps_room(log: &mut Vec<u8>, dice: &mut TestRng) {
+    let room = below(dice, 3) * (FRAME + SECTOR);
+    log.resize(log.len() + room, 0);
 }
 
 /// In memory, where there is a file system for that: the disk isn't what is tested.
@@ -151,6 +168,9 @@ fn logs(log: &[u8], durable: usize, dice: &mut TestRng) -> Vec<Vec<u8>> {
             }
         }
         logs.push(torn);
+    }
+    for log in &mut logs {
+        perhaps_room(log, dice);
     }
     logs
 }
