@@ -98,7 +98,8 @@ fn as_nobody(what: &str) -> Option<Command> {
 /// The program in a place that `nobody` can reach.
 fn copied(into: &Path) -> std::path::PathBuf {
     let program = into.join("wasmhook");
-    fs::copy(wasmhook_tests::call::program(), &program).unwrap();
+    // By another process: one that this one forks meanwhile would have the file open for writing for a moment, and nobody could start it.
+    assert!(Command::new("cp").arg(wasmhook_tests::call::program()).arg(&program).status().unwrap().success());
     program
 }
 
