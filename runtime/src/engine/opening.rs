@@ -21,6 +21,7 @@ pub(super) fn header(prepared: &Prepared, plan_digest: Digest, dry_run: bool) ->
         previous_version: plan.previous_version.clone(),
         plan_digest,
         dry_run,
+        partial: prepared.plan.partial,
         resumes: None,
         earlier: Earlier::default(),
         trigger: None,

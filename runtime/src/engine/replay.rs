@@ -3,7 +3,7 @@
 use super::job::Reported;
 use super::lifecycle;
 use super::machine::{At, Decision};
-use crate::model::event::{Event, Place, Role, What};
+use crate::model::event::{Event, Place, Resolution, Role, What};
 use crate::model::id::StepName;
 use crate::model::outcome::{Outcome, SkipReason, Verdict};
 use crate::model::policy::OnFailure;
@@ -53,14 +53,19 @@ pub fn remains(plan: &Plan, events: &[Event]) -> Remains {
                 // The first failure decides; what was in flight when an engine died is none.
                 if result.verdict == Verdict::Abort && result.outcome != Outcome::Unknown && !aborted {
                     aborted = true;
-                    remains.reverting = at.is_some_and(|at| reverts(&plan.steps[at.step].kind));
+                    // A phase whose commit failed names no hook.
+                    remains.reverting = plan.steps.iter().any(|step| step.name == place.step && reverts(&step.kind));
                 }
                 remains.ended.extend(at);
                 remains.succeeded.extend(at.filter(|_| result.outcome == Outcome::Succeeded));
             }
             // Who is asked to stop takes nothing back.
             What::Interrupted { .. } => (aborted, remains.reverting) = (true, false),
-            What::Resolved { place, .. } => remains.in_flight.retain(|other| other != place),
+            What::Resolved { place, resolution, by, .. } => {
+                remains.in_flight.retain(|other| other != place);
+                let never_was = |at: &At| by.is_none() && *resolution == Resolution::MarkNotRun && !is_live(plan, *at);
+                remains.succeeded.retain(|at| lifecycle::place(plan, *at) != *place || !never_was(at));
+            }
             _ => {}
         }
     }
@@ -80,6 +85,11 @@ pub fn ended(events: &[Event], place: &Place) -> Option<Reported> {
         }
     }
     ended
+}
+
+/// Whether what ran there has effects that no stage holds.
+pub(super) fn is_live(plan: &Plan, at: At) -> bool {
+    lifecycle::hook(plan, at).is_none_or(|hook| hook.is_live())
 }
 
 fn reverts(kind: &PlanStepKind) -> bool {

@@ -63,6 +63,7 @@ mod tests {
             started: jiff::Timestamp::UNIX_EPOCH,
             status,
             dry_run: false,
+            partial: false,
         };
         let retry = || Trigger::Retry { run: RunId::new("r1").unwrap() };
         let (died, failed, succeeded) = (record(&b, None), record(&b, Some(Status::Failed)), record(&a, Some(Status::Success)));

@@ -9,7 +9,7 @@ use super::machine::{At, Machine};
 use super::salvage::Salvaged;
 use super::{Error, Prepared, Runner, Stop, gate, lifecycle, plan_of, replay, target};
 use crate::ledger::{Durability, Target};
-use crate::model::event::{Event, Finished, Place, Role, What};
+use crate::model::event::{Event, Finished, Place, Resolution, Role, What};
 use crate::model::id::RunId;
 use crate::model::outcome::{Outcome, Verdict};
 use crate::plan::Plan;
@@ -20,11 +20,17 @@ use crate::report::{Notice, Report};
 pub fn owed(plan: &Plan, events: &[Event]) -> Vec<At> {
     let mut done: Vec<Place> = Vec::new();
     for event in events {
-        let What::Finished { place, result } = &event.what else { continue };
-        if result.outcome == Outcome::Succeeded {
-            let main = Place { role: Role::Main, ..place.clone() };
-            done.retain(|other| *other != main);
-            done.extend((place.role == Role::Main).then_some(main));
+        match &event.what {
+            What::Finished { place, result } if result.outcome == Outcome::Succeeded => {
+                let main = place.in_role(Role::Main);
+                done.retain(|other| *other != main);
+                done.extend((place.role == Role::Main).then_some(main));
+            }
+            // Its phase was not committed: what it staged never came to be.
+            What::Resolved { place, resolution: Resolution::MarkNotRun, by: None, .. } => {
+                done.retain(|other| other != place || lifecycle::find(plan, place).is_some_and(|at| replay::is_live(plan, at)));
+            }
+            _ => {}
         }
     }
     let has_revert = |at: &At| lifecycle::hook(plan, *at).is_some_and(|hook| hook.revert.is_some());

@@ -60,6 +60,7 @@ impl Ledger for MemoryLedger {
             started: started.at,
             status: None,
             dry_run: header.dry_run,
+            partial: header.partial,
         };
         self.runs.push(Run { target: target.clone(), record, cursor, plan: plan.to_owned(), events: vec![started.clone()] });
         Ok(())
@@ -119,7 +120,7 @@ impl Ledger for MemoryLedger {
     }
 
     fn last_success(&self, target: &Target) -> Result<Option<RunRecord>, LedgerError> {
-        Ok(self.of(target).find(|run| run.status == Some(Status::Success) && !run.dry_run).cloned())
+        Ok(self.of(target).find(|run| run.status == Some(Status::Success) && !run.dry_run && !run.partial).cloned())
     }
 
     fn targets(&self) -> Result<Vec<Target>, LedgerError> {

@@ -102,6 +102,8 @@ pub struct RunRecord {
     pub status: Option<crate::model::event::Status>,
     /// Whether it was a dry run, which leaves nothing behind but its journal.
     pub dry_run: bool,
+    /// Whether only some of its hooks or phases were selected.
+    pub partial: bool,
 }
 
 /// The durable memory behind a run. The embedded default is [`sqlite::SqliteLedger`]; platforms with many machines bring their own.
@@ -167,7 +169,7 @@ pub trait Ledger: Send {
     /// [`LedgerError`] if the ledger can't be read.
     fn unfinished(&self, target: &Target) -> Result<Option<RunRecord>, LedgerError>;
 
-    /// The newest run of a target that succeeded and wasn't dry.
+    /// The newest run of a target that succeeded, and was neither dry nor of a selection only.
     ///
     /// # Errors
     /// [`LedgerError`] if the ledger can't be read.

@@ -213,8 +213,8 @@ fn header() -> impl Strategy<Value = RunHeader> {
         details,
     });
     let why = (of(name()), earlier, of(trigger()));
-    (name(), name(), text(), of(name()), of(commit()), of(text()), digest(), any::<bool>(), why).prop_map(
-        |(app, environment, profile, tag, commit, previous_version, plan_digest, dry_run, (resumes, earlier, trigger))| RunHeader {
+    (name(), name(), text(), of(name()), of(commit()), of(text()), digest(), (any::<bool>(), any::<bool>()), why).prop_map(
+        |(app, environment, profile, tag, commit, previous_version, plan_digest, (dry_run, partial), (resumes, earlier, trigger))| RunHeader {
             app,
             environment,
             profile,
@@ -223,6 +223,7 @@ fn header() -> impl Strategy<Value = RunHeader> {
             previous_version,
             plan_digest,
             dry_run,
+            partial,
             resumes,
             earlier,
             trigger,

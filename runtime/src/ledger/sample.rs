@@ -32,6 +32,7 @@ pub(super) fn header(target: &Target) -> RunHeader {
         previous_version: None,
         plan_digest: Digest::of(b"plan"),
         dry_run: false,
+        partial: false,
         resumes: None,
         earlier: Earlier::default(),
         trigger: None,

@@ -206,6 +206,15 @@ pub(super) fn a_dry_run_leaves_only_its_journal(ledger: &mut dyn Ledger) {
     assert_eq!(ledger.events(&run_id("r1")).unwrap().len(), 4);
 }
 
+pub(super) fn a_run_of_a_selection_stands_for_nothing_but_itself(ledger: &mut dyn Ledger) {
+    let (shop, key) = (target("shop"), key("a"));
+    ledger.begin(&shop, "v1", "{}", &run_started("r1", RunHeader { partial: true, ..header(&shop) })).unwrap();
+    Journal { ledger, run: "r1".to_owned(), next: 1 }.add(&key, started(&key)).add(&key, finished(&key, Outcome::Succeeded)).end(Status::Success);
+    assert_eq!(ledger.last_success(&shop).unwrap(), None, "what wasn't selected is still to be done");
+    assert!(ledger.runs(&shop, 9).unwrap()[0].partial);
+    assert_eq!(remembered(ledger, &key).and_then(|memory| memory.outcome), Some(Outcome::Succeeded), "what ran is done");
+}
+
 pub(super) fn a_tag_points_where_it_was_last_deployed(ledger: &mut dyn Ledger) {
     let (shop, tag) = (target("shop"), Tag::new("v1").unwrap());
     assert_eq!(ledger.commit_of_tag(&shop, &tag).unwrap(), None);
@@ -270,6 +279,7 @@ macro_rules! expectations {
             every_part_of_the_key_tells_executions_apart
             runs_are_listed_newest_first
             a_dry_run_leaves_only_its_journal
+            a_run_of_a_selection_stands_for_nothing_but_itself
             a_tag_points_where_it_was_last_deployed
             the_journal_has_an_order
             a_run_keeps_its_plan_and_its_last_event

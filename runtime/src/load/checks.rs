@@ -1,5 +1,6 @@
 //! Preflight: what a hook needs, checked on the tree of the moment just before its phase.
 
+use super::files::MAX_SCRIPT;
 use super::within::Bounds;
 use crate::discover::preflight::check_program;
 use crate::engine::Checks;
@@ -8,7 +9,11 @@ use crate::model::grant::{DirGrant, EnvSource, Grants};
 use crate::model::id::Digest;
 use crate::model::job::DEFAULT_PATH;
 use crate::plan::{PlanGuest, PlanHook, PlanScript};
+use rustix::fs::OFlags;
 use std::ffi::OsStr;
+use std::fs::OpenOptions;
+use std::io::{self, Read as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 /// Looks at the machine as it is.
@@ -79,9 +84,20 @@ fn changed(script: &PlanScript, word: &str, cwd: &str) -> Option<String> {
         return None;
     }
     let path = Path::new(cwd).join(word);
-    match std::fs::read(&path) {
+    match read(&path) {
         Ok(bytes) if Digest::of(&bytes) == script.digest => None,
         Ok(_) => Some(format!("{} changed since the plan was made: run again", script.file)),
         Err(error) => Some(format!("{} can't be read: {error}", path.display())),
     }
+}
+
+/// The bytes of a script, and of nothing that an earlier hook put in its place: a pipe would be waited for, and a device has no end.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let file = OpenOptions::new().read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is no regular file any more"));
+    }
+    let mut bytes = Vec::new();
+    file.take(MAX_SCRIPT + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }

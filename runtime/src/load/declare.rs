@@ -204,7 +204,8 @@ fn read_manifest(file: &Path, name: &str, request: &Request) -> Result<Imported,
         let given = Given { module: request.module.as_deref(), environment };
         return Ok(under(request, foreign::read_file(file, name, request.import_as, given)?));
     }
-    let (manifest, found) = manifest::parse(name, &read_text(file, "read the manifest")?);
+    let (folder, last) = foreign::split(file)?;
+    let (manifest, found) = manifest::parse(name, &read_below(&folder, &last, "read the manifest")?);
     Ok(Imported { manifest, found, notes: Vec::new() })
 }
 
@@ -272,11 +273,25 @@ fn profile_at(dir: &Path, named: &Located<String>) -> Result<Profile, LoadError>
     if !is_file {
         return Err(LoadError::Invalid(vec![profile::unknown(named)]));
     }
-    let text = read_text(&dir.join(&named.value), "read the profile")?;
+    let is_below = !named.value.starts_with('/') && !named.value.split('/').any(|part| part == "..");
+    let text = if is_below {
+        read_below(dir, &named.value, "read the profile")?
+    } else {
+        let (folder, last) = foreign::split(&dir.join(&named.value))?;
+        read_below(&folder, &last, "read the profile")?
+    };
     Profile::parse(&named.value, &text).map_err(LoadError::Invalid)
 }
 
-/// The text of a file that somebody named.
+/// The text of the file at `path` below `folder`, where hooks may write: no link is followed to it, nothing but a regular file is opened.
+pub(super) fn read_below(folder: &Path, path: &str, doing: &'static str) -> Result<String, LoadError> {
+    let io = |source| LoadError::Io { doing, path: folder.join(path), source };
+    let bytes = WorkTree::open(folder)?.read(path, manifest::MAX_BYTES as u64 + 1)?;
+    let bytes = bytes.ok_or_else(|| io(std::io::ErrorKind::NotFound.into()))?;
+    text_of(bytes).map_err(|message| io(std::io::Error::new(std::io::ErrorKind::InvalidData, message)))
+}
+
+/// The text of a file that the operator named on the command line: wherever it lies, behind links, or as the pipe that a shell makes of `<(…)`.
 pub(super) fn read_text(path: &Path, doing: &'static str) -> Result<String, LoadError> {
     use std::io::Read as _;
     let io = |source| LoadError::Io { doing, path: path.to_owned(), source };

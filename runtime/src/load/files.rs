@@ -34,7 +34,7 @@ pub(super) struct Sources<'a> {
 }
 
 /// The largest script that is read, in bytes.
-const MAX_SCRIPT: u64 = 16 << 20;
+pub(super) const MAX_SCRIPT: u64 = 16 << 20;
 
 /// Reads every file that a hook of the manifest names.
 ///

@@ -217,7 +217,8 @@ fn only_post_compile() -> Imported {
 }
 
 /// The folder of a path, and the name in it.
-fn split(path: &Path) -> Result<(PathBuf, String), LoadError> {
+/// The folder of a file, whose path is the operator's, and its name there.
+pub(super) fn split(path: &Path) -> Result<(PathBuf, String), LoadError> {
     let not_a_file =
         || LoadError::Io { doing: "read the manifest", path: path.to_owned(), source: std::io::ErrorKind::InvalidInput.into() };
     let name = path.file_name().and_then(|name| name.to_str()).ok_or_else(not_a_file)?;

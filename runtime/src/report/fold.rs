@@ -326,8 +326,8 @@ impl Folder {
 fn live(outcome: &Outcome, before: Option<bool>) -> Option<bool> {
     match outcome {
         Outcome::Succeeded | Outcome::Skipped { reason: SkipReason::AlreadyDone { .. } } => Some(true),
-        // Without a command, somebody else makes it live: nobody here saw it.
-        Outcome::Skipped { reason: SkipReason::NotConfigured } if before != Some(true) => None,
+        // Without a command, somebody else makes it live, and what wasn't selected may have been made live before: nobody here saw it.
+        Outcome::Skipped { reason: SkipReason::NotConfigured | SkipReason::NotSelected } if before != Some(true) => None,
         _ => before,
     }
 }

@@ -81,6 +81,7 @@ impl Journal {
             previous_version: Some("v0.3.27".to_owned()),
             plan_digest: Digest::of(b"plan"),
             dry_run: false,
+            partial: false,
             resumes: None,
             earlier: Earlier::default(),
             trigger: None,

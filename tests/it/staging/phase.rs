@@ -61,3 +61,45 @@ fn a_failure_drops_the_whole_phase_and_all_of_it_runs_again() {
     assert_eq!(project.read("app/data/one"), "1\n");
     assert_nothing_left(&project);
 }
+
+/// Runs a phase of one hook, while somebody else writes the file that it writes.
+fn disturbed(policy: &str) -> (Project, Place, wasmhook_tests::Ran) {
+    let project = with_profile("commit", "");
+    let beside = project.path().join("beside");
+    std::fs::create_dir(&beside).unwrap();
+    let at = beside.display();
+    let line = format!("echo mine > data/x; touch {at}/ready; while ! [ -e {at}/go ]; do sleep 0.02; done");
+    let lines = hook("one", "release", &format!("run = [\"sh\", \"-c\", \"{line}\"]\nsandbox = \"none\"\ndirs = [{{ path = \"data\" }}]"));
+    project.write("app/wasmhook.toml", &format!("schema = 1\napp = \"shop\"\nprofile = \"./mine.toml\"\n{lines}"));
+    project.write("app/mine.toml", &format!("{}{policy}\n", project.read("app/mine.toml")));
+    let place = Place::new();
+    let ran = std::thread::scope(|scope| {
+        let run = scope.spawn(|| place.args(["run", "-C", "app", "--tag", "v1", "--format", "json"]).current_dir(project.path()).run());
+        while !beside.join("ready").exists() && !run.is_finished() {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        project.write("app/data/x", "theirs");
+        std::fs::write(beside.join("go"), "").unwrap();
+        run.join().unwrap()
+    });
+    (project, place, ran)
+}
+
+#[test]
+fn a_phase_whose_commit_is_refused_has_failed_and_says_why() {
+    for policy in ["on_failure = \"abort\"", "on_failure = \"revert\""] {
+        let (project, _, ran) = disturbed(policy);
+        let report = ran.exits(1).report();
+        assert_eq!(report["status"], "failed", "{report}");
+        let why = report["first_error"].to_string();
+        assert!(why.contains("data/x"), "{policy}: {report}");
+        assert!(report["notices"].to_string().contains("kept") || why.contains("kept"), "{policy}: where what it wrote is: {report}");
+        assert_eq!(project.read("app/data/x"), "theirs");
+    }
+    let (_, place, ran) = disturbed("on_failure = \"warn\"");
+    let report = ran.exits(0).report();
+    assert!(report["warnings"].as_u64() > Some(0), "{report}");
+    let step = report["steps"].as_array().unwrap().iter().find(|step| step["step"] == "release").unwrap();
+    assert!(step["cause"].to_string().contains("data/x"), "{report}");
+    drop(place);
+}

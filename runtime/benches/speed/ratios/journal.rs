@@ -50,6 +50,7 @@ impl Bench {
             previous_version: None,
             plan_digest: Digest::of(b""),
             dry_run: false,
+            partial: false,
             resumes: None,
             earlier: Earlier::default(),
             trigger: None,

@@ -30,6 +30,7 @@ impl Driver<'_, '_> {
                 self.let_go(durability)
             }
             Record::Outcome { at, outcome, verdict } => self.outcome(at, outcome, verdict),
+            Record::NotCommitted { step, outcome, verdict } => self.not_committed(step, outcome, verdict),
             Record::StepFinished { step, verdict } => self.step_finished(step, verdict),
             Record::Interrupted { signal } => self.journal.record(What::Interrupted { signal }, None, Durability::Later),
             Record::RunFinished { status } => {
@@ -120,6 +121,14 @@ impl Driver<'_, '_> {
         let said = line.map_or_else(|| format!("{outcome}; the run goes on as if it had succeeded"), str::to_owned);
         let warning = What::Warning { code: codes::TOLERATED.to_owned(), message: format!("{place}: {said}") };
         self.journal.record(warning, None, Durability::Later)
+    }
+
+    /// The end of a phase whose hooks succeeded one by one, and whose commit did not.
+    fn not_committed(&mut self, step: usize, outcome: Outcome, verdict: Verdict) -> Result<(), LedgerError> {
+        let place = Place::step(self.setting.plan.steps[step].name.clone());
+        self.tolerated(&place, &outcome, verdict, None)?;
+        let what = What::Finished { place, result: Box::new(Finished::of(outcome, verdict)) };
+        self.journal.record(what, None, Durability::Later)
     }
 
     fn step_finished(&mut self, step: usize, verdict: Verdict) -> Result<(), LedgerError> {

@@ -114,6 +114,15 @@ pub enum Record {
         /// What it means for the run.
         verdict: Verdict,
     },
+    /// A step's stage could not be committed: nothing of what its hooks wrote there is there.
+    NotCommitted {
+        /// The step.
+        step: usize,
+        /// How the commit ended.
+        outcome: Outcome,
+        /// What it means for the run.
+        verdict: Verdict,
+    },
     /// A step ended.
     StepFinished {
         /// Which.

@@ -254,13 +254,23 @@ impl Machine {
         let spec = &self.spec.steps[step];
         let verdict = verdict(outcome, spec, false);
         let reverts = spec.on_failure == OnFailure::Revert;
-        self.blemished |= !outcome.is_ok();
         self.weigh(step, verdict);
+        if !outcome.is_ok() {
+            self.blemished = true;
+            out.push(Effect::Record(Record::NotCommitted { step, outcome: outcome.clone(), verdict }));
+            self.forget(step);
+        }
         if verdict == Verdict::Abort {
             self.first_error = self.first_error.or(Some(At::main(step, 0)));
             self.abort(reverts, out);
         }
         self.close(step, out);
+    }
+
+    /// What a step's hooks wrote to its stage never came to be: there is nothing to take back but live effects.
+    fn forget(&mut self, step: usize) {
+        let slots = &self.spec.steps[step].slots;
+        self.succeeded.retain(|at| at.step != step || slots[at.slot].live);
     }
 
     fn cancel(&mut self, signal: Option<i32>, out: &mut Vec<Effect>) {
@@ -424,6 +434,7 @@ impl Machine {
         }
         if staged {
             out.push(Effect::DropStage { step });
+            self.forget(step);
         }
         self.close(step, out);
     }

@@ -394,3 +394,27 @@ fn s4_48_a_notice_that_fails_masks_nothing_and_waits_for_what_runs_in_the_backgr
     let ended = machine.handle(Input::Ended { at: At::main(0, 0), outcome: fails() });
     assert!(ended.contains(&Effect::Preflight { step: 2 }) && !ended.contains(&Effect::Preflight { step: 1 }));
 }
+
+/// What a phase staged and never committed is not there, so nothing takes it back; what its hooks did besides is.
+#[test]
+fn nothing_is_taken_back_of_a_phase_that_was_not_committed() {
+    let hook = |live| SlotSpec { live, revert: true, ..run() };
+    let phase = || StepSpec { files: Files::Commit, on_failure: OnFailure::Revert, ..step(vec![hook(false), hook(true), hook(false)]) };
+    let last_fails = |at: At| if at == At::main(0, 2) { fails() } else { Outcome::Succeeded };
+    assert_eq!(life(vec![phase()], last_fails).reverted, [(0, 1)]);
+
+    let mut machine = Machine::new(lifecycle(vec![step(vec![hook(false)]), phase()]));
+    let mut effects = machine.handle(Input::Start(LockState::Held));
+    effects.extend(machine.handle(Input::Preflighted { step: 0, findings: vec![] }));
+    effects.extend(machine.handle(Input::Ended { at: At::main(0, 0), outcome: Outcome::Succeeded }));
+    effects.extend(machine.handle(Input::Preflighted { step: 1, findings: vec![] }));
+    for slot in 0..3 {
+        effects.extend(machine.handle(Input::Ended { at: At::main(1, slot), outcome: Outcome::Succeeded }));
+    }
+    let refused = machine.handle(Input::Committed { step: 1, outcome: fails() });
+    let said = Record::NotCommitted { step: 1, outcome: fails(), verdict: Verdict::Abort };
+    assert!(refused.contains(&Effect::Record(said)), "{refused:?}");
+    assert!(refused.contains(&Effect::Launch(At { revert: true, ..At::main(1, 1) })), "{refused:?}");
+    let then = machine.handle(Input::Ended { at: At { revert: true, ..At::main(1, 1) }, outcome: Outcome::Succeeded });
+    assert!(then.contains(&Effect::Launch(At { revert: true, ..At::main(0, 0) })), "the phase before it was kept: {then:?}");
+}

@@ -34,7 +34,7 @@ impl Which {
         match self {
             Self::Any => "TRUE",
             Self::Unfinished => "status IS NULL AND NOT dry_run",
-            Self::Succeeded => "status = 'success' AND NOT dry_run",
+            Self::Succeeded => "status = 'success' AND NOT dry_run AND NOT partial",
         }
     }
 }
@@ -43,7 +43,7 @@ impl Which {
 pub(super) fn runs(connection: &Connection, target: &Target, which: Which, limit: usize) -> rusqlite::Result<Vec<RunRecord>> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let sql = format!(
-        "SELECT run, release, tag, commit_id, started, status, dry_run FROM runs
+        "SELECT run, release, tag, commit_id, started, status, dry_run, partial FROM runs
          WHERE app = ?1 AND environment = ?2 AND {} ORDER BY number DESC LIMIT ?3",
         which.condition()
     );
@@ -59,6 +59,7 @@ fn run_record(row: &Row) -> rusqlite::Result<RunRecord> {
         started: row.get::<_, String>(4)?.parse().map_err(|error: jiff::Error| broken(4, error))?,
         status: row.get::<_, Option<String>>(5)?.map(|word| status(&word)).transpose()?,
         dry_run: row.get(6)?,
+        partial: row.get(7)?,
     })
 }
 

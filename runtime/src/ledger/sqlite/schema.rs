@@ -19,6 +19,7 @@ CREATE TABLE runs (
     tag         TEXT,
     commit_id   TEXT,
     dry_run     INTEGER NOT NULL,
+    partial     INTEGER NOT NULL,                       -- only some of its hooks or phases were selected
     started     TEXT NOT NULL,
     finished    TEXT,
     status      TEXT                                    -- NULL: running, or died

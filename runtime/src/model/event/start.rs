@@ -27,6 +27,9 @@ pub struct RunHeader {
     pub plan_digest: Digest,
     /// Whether nothing is to be left behind.
     pub dry_run: bool,
+    /// Whether only some of its hooks or phases were selected: such a run doesn't stand for its commit.
+    #[serde(default)]
+    pub partial: bool,
     /// The run that this one goes on with (`--resume`).
     #[serde(default)]
     pub resumes: Option<RunId>,

@@ -112,6 +112,7 @@ pub mod journal {
             previous_version: Some("v0.3.28".to_owned()),
             plan_digest: Digest::of(b"plan"),
             dry_run: false,
+            partial: false,
             resumes: None,
             earlier: Earlier::default(),
             trigger: None,
