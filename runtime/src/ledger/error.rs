@@ -124,6 +124,9 @@ pub enum Refusal {
     /// Only a run that succeeded can be part of a deployment that failed.
     #[error("the run isn't over, so nobody can know yet what became of its deployment")]
     NotOver,
+    /// Somebody else wrote its next line: only who holds the lock writes.
+    #[error("somebody else went on with it: its lock was taken away; `wasmhook show RUN` says by whom")]
+    TakenAway,
     /// Positions have no gaps.
     #[error("its next position is {expected}, not {found}")]
     Gap {

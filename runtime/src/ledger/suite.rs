@@ -209,7 +209,10 @@ pub(super) fn a_dry_run_leaves_only_its_journal(ledger: &mut dyn Ledger) {
 pub(super) fn a_run_of_a_selection_stands_for_nothing_but_itself(ledger: &mut dyn Ledger) {
     let (shop, key) = (target("shop"), key("a"));
     ledger.begin(&shop, "v1", "{}", &run_started("r1", RunHeader { partial: true, ..header(&shop) })).unwrap();
-    Journal { ledger, run: "r1".to_owned(), next: 1 }.add(&key, started(&key)).add(&key, finished(&key, Outcome::Succeeded)).end(Status::Success);
+    Journal { ledger, run: "r1".to_owned(), next: 1 }
+        .add(&key, started(&key))
+        .add(&key, finished(&key, Outcome::Succeeded))
+        .end(Status::Success);
     assert_eq!(ledger.last_success(&shop).unwrap(), None, "what wasn't selected is still to be done");
     assert!(ledger.runs(&shop, 9).unwrap()[0].partial);
     assert_eq!(remembered(ledger, &key).and_then(|memory| memory.outcome), Some(Outcome::Succeeded), "what ran is done");

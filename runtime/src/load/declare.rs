@@ -2,7 +2,7 @@
 
 use super::{LoadError, Request, foreign};
 use crate::diagnostic::{Diagnostic, Located, codes, has_errors};
-use crate::discover::WorkTree;
+use crate::discover::{SourceError, WorkTree};
 use crate::document::suggest;
 use crate::manifest::import::{self, Given, Imported};
 use crate::manifest::{self, HostStepDecl, Manifest, PolicyDecl};
@@ -285,9 +285,14 @@ fn profile_at(dir: &Path, named: &Located<String>) -> Result<Profile, LoadError>
 
 /// The text of the file at `path` below `folder`, where hooks may write: no link is followed to it, nothing but a regular file is opened.
 pub(super) fn read_below(folder: &Path, path: &str, doing: &'static str) -> Result<String, LoadError> {
-    let io = |source| LoadError::Io { doing, path: folder.join(path), source };
-    let bytes = WorkTree::open(folder)?.read(path, manifest::MAX_BYTES as u64 + 1)?;
-    let bytes = bytes.ok_or_else(|| io(std::io::ErrorKind::NotFound.into()))?;
+    let here = folder == Path::new(".");
+    let io = |source| LoadError::Io { doing, path: if here { path.into() } else { folder.join(path) }, source };
+    let refused = |error| match error {
+        SourceError::Io { source, .. } => io(source),
+        other => io(std::io::Error::other(other.to_string())),
+    };
+    let bytes = WorkTree::open(folder).and_then(|tree| tree.read(path, manifest::MAX_BYTES as u64 + 1)).map_err(refused)?;
+    let bytes = bytes.ok_or_else(|| io(rustix::io::Errno::NOENT.into()))?;
     text_of(bytes).map_err(|message| io(std::io::Error::new(std::io::ErrorKind::InvalidData, message)))
 }
 

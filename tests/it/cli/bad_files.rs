@@ -39,7 +39,7 @@ fn a_manifest_that_is_no_file_no_text_or_no_toml() {
     refused(&Project::empty().file("wasmhook.toml/x", ""), &[], "unreadable", "cannot read the manifest");
     refused(&Project::empty().file("wasmhook.toml", b"app = \"caf\xe9\"\n"), &[], "unreadable", "not UTF-8 text (byte 10)");
     refused(&Project::empty().file("wasmhook.toml", "app = \n"), &[], "toml-syntax", "not TOML");
-    refused(&Project::empty().file("wasmhook.toml", vec![b'#'; 2 << 20]), &[], "unreadable", "more than 1 MiB");
+    refused(&Project::empty().file("wasmhook.toml", vec![b'#'; 2 << 20]), &[], "unreadable", "more than the limit of");
 }
 
 #[test]
@@ -79,4 +79,38 @@ fn a_profile_that_is_not_there_or_not_one() {
 fn a_policy_that_is_not_there_or_not_one() {
     refused(&good(), &["--policy", "gone.toml"], "unreadable", "cannot read the policy gone.toml");
     refused(&good().file("policy.toml", "schema = 1\n[polcy]\n"), &["--policy", "policy.toml"], "unknown-key", "polcy");
+}
+
+/// What a hook may have put where the host reads: a link to a file that only the operator may read, and a pipe that nobody writes to.
+#[test]
+fn what_lies_in_the_application_is_read_where_it_lies_or_not_at_all() {
+    let outside = tempfile::tempdir().unwrap();
+    let secret = outside.path().join("secret");
+    std::fs::write(&secret, "CANARY=canary-51c2\n[canary-51c2\n").unwrap();
+    let plant = |project: &Project, name: &str, pipe: bool| {
+        let at = project.path().join(name);
+        let _ = std::fs::remove_file(&at);
+        if pipe {
+            rustix::fs::mknodat(rustix::fs::CWD, &at, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0).unwrap();
+        } else {
+            std::os::unix::fs::symlink(&secret, &at).unwrap();
+        }
+    };
+    for pipe in [false, true] {
+        for (name, lines) in [("wasmhook.toml", ""), ("app.env", "env_file = \"app.env\"\n"), ("own.toml", "profile = \"./own.toml\"\n")] {
+            let project = Project::new(&format!("{lines}{}", hook("a", "pre-deploy", "run = [\"env\"]\nenv = [\"CANARY\"]")));
+            plant(&project, name, pipe);
+            for command in ["run", "check"] {
+                let ran = Place::new().args([command]).current_dir(project.path()).run().exits(2);
+                let said = format!("{}{}", ran.stdout, ran.stderr);
+                assert!(said.contains(name) && !said.contains("canary"), "{command} {name}: {said}");
+                assert!(said.contains(if pipe { "a pipe" } else { "symbolic link" }), "{command} {name}: {said}");
+            }
+        }
+    }
+    // A folder on the way is no better.
+    let project = Project::new(&format!("env_file = \"there/secret\"\n{}", hook("a", "pre-deploy", "run = [\"env\"]\nenv = [\"CANARY\"]")));
+    std::os::unix::fs::symlink(outside.path(), project.path().join("there")).unwrap();
+    let ran = Place::new().args(["run"]).current_dir(project.path()).run().exits(2);
+    assert!(ran.stderr.contains("error[unreadable]") && ran.stderr.contains("symbolic link"), "{}", ran.stderr);
 }

@@ -119,6 +119,7 @@ fn unlock_names_the_owner_and_takes_the_lock_away_only_by_force() {
     project.write("go", "");
     let cut_off = first.wait();
     assert_eq!(cut_off.code, 70, "it can record nothing any more: {}", cut_off.stderr);
+    assert!(cut_off.stderr.contains("error[unlocked]") && cut_off.stderr.contains("its lock was taken away"), "{}", cut_off.stderr);
     let shown = place.args(["show", "--format", "json"]).current_dir(project.path()).run().exits(0).report();
     assert!(shown["notices"].to_string().contains("\"unlocked\""), "{shown}");
     let next = place.args(["run", "--tag", "v1"]).current_dir(project.path()).run().exits(0);

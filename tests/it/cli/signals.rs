@@ -34,6 +34,21 @@ fn a7_int_and_term_cancel_the_hook_and_the_report_says_interrupted() {
 }
 
 #[test]
+fn a_signal_that_comes_twice_at_once_is_one_request() {
+    let (place, project) = (Place::new(), project("run = \"./slow.sh\"\nidempotent = true"));
+    project.write("slow.sh", "#!/bin/sh\ntrap 'sleep 0.3; echo stopped; exit 1' TERM\necho sleeping\nwhile :; do sleep 0.05; done\n");
+    let mut run = place.args(["run", "--tag", "v1"]).current_dir(project.path()).spawn();
+    run.wait_for("│ sleeping");
+    // As `timeout` and a terminal's Ctrl-C under it do.
+    run.signal(Signal::TERM);
+    std::thread::sleep(std::time::Duration::from_millis(10));
+    run.signal(Signal::TERM);
+    let ran = run.wait();
+    assert_eq!(ran.code, 143, "{}", ran.stderr);
+    assert!(ran.stderr.contains("│ stopped"), "{}", ran.stderr);
+}
+
+#[test]
 fn a_second_signal_ends_the_process_at_once_and_the_next_run_knows() {
     // This hook takes no hint: it ends only when it is killed, long after the first signal.
     let guest = "run = \"./stubborn.sh\"\nidempotent = true";

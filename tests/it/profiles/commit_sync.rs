@@ -14,6 +14,25 @@ fn job(phase: &str, lines: &str) -> String {
     format!("profile = 'commit-sync'\n{}", hook("job", phase, lines))
 }
 
+/// A run of one job says nothing of the others: the commit isn't done.
+#[test]
+fn a_run_of_a_selection_is_no_success_of_its_commit() {
+    let project = Project::new(&format!(
+        "profile = 'commit-sync'\n{}{}",
+        hook("migrate", "pre-deploy", "run = ['touch', 'migrated']"),
+        hook("notify", "post-deploy", "run = ['true']")
+    ));
+    for args in [&["init", "-q"][..], &["add", "."], &["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "one"]] {
+        assert!(std::process::Command::new("git").args(args).current_dir(project.path()).status().unwrap().success());
+    }
+    let place = Place::new();
+    let run = |more: &[&str]| place.args([&["run"], more].concat()).current_dir(project.path()).run().exits(0);
+    let _ = run(&["--only", "notify"]);
+    let _ = run(&[]);
+    assert!(project.has("migrated"), "what wasn't selected is still to be done");
+    assert!(run(&[]).said().contains("commit unchanged"));
+}
+
 fn alive(pid: &str) -> bool {
     // A dead child that nobody has reaped yet does nothing any more.
     std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))

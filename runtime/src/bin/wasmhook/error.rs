@@ -7,8 +7,8 @@ use wasmhook::discover::target::TargetError;
 use wasmhook::discover::{GitError, SourceError};
 use wasmhook::engine::{DriveError, Error as RunError};
 use wasmhook::exec::wasm::CacheError;
-use wasmhook::ledger::LedgerError;
 use wasmhook::ledger::lock::LockError;
+use wasmhook::ledger::{LedgerError, Refusal};
 use wasmhook::load::LoadError;
 use wasmhook::model::grant::Capability;
 use wasmhook::model::id::NameError;
@@ -178,7 +178,8 @@ impl From<wasmhook::Error> for CliError {
             wasmhook::Error::Ledger(error) | wasmhook::Error::Run(RunError::Ledger(error)) => error.into(),
             // Something ran, and what became of it can't be recorded.
             wasmhook::Error::Run(RunError::Drive(DriveError::Ledger(error))) => {
-                Self::finding(Exit::Software, codes::LEDGER, error.to_string())
+                let taken_away = matches!(error, LedgerError::Refused { refusal: Refusal::TakenAway, .. });
+                Self::finding(Exit::Software, if taken_away { codes::UNLOCKED } else { codes::LEDGER }, error.to_string())
             }
             error => Self::internal(error),
         }

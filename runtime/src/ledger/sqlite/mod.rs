@@ -168,7 +168,18 @@ impl SqliteLedger {
         if self.pending.borrow().is_empty() {
             return Ok(());
         }
-        self.transact("recording events", sync, |_| Ok(()))
+        self.transact("recording events", sync, |_| Ok(())).map_err(|error| self.taken_away(error))
+    }
+
+    /// Two lines for one position of a journal are two engines at one run.
+    fn taken_away(&self, error: LedgerError) -> LedgerError {
+        let twice = |source: &rusqlite::Error| {
+            source.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation) && source.to_string().contains("journal.id")
+        };
+        match (error, self.pending.borrow().entries().first()) {
+            (LedgerError::Database { source, .. }, Some(first)) if twice(&source) => journal::refused(&first.event, Refusal::TakenAway),
+            (error, _) => error,
+        }
     }
 
     /// A run that events may follow: remembered, or read for a run of a dead engine.

@@ -61,7 +61,17 @@ pub(super) fn run(connection: &Connection, new: &NewRun) -> rusqlite::Result<Opt
     let (tag, commit) = (new.header.tag.as_ref().map(Tag::as_str), new.header.commit.as_ref().map(Commit::as_str));
     let sql = "INSERT INTO runs (run, app, environment, release, tag, commit_id, dry_run, partial, started)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (run) DO NOTHING";
-    let row = params![new.started.run.as_str(), app, environment, new.release, tag, commit, new.header.dry_run, new.header.partial, new.started.at.to_string()];
+    let row = params![
+        new.started.run.as_str(),
+        app,
+        environment,
+        new.release,
+        tag,
+        commit,
+        new.header.dry_run,
+        new.header.partial,
+        new.started.at.to_string()
+    ];
     if connection.prepare_cached(sql)?.execute(row)? == 0 {
         return Ok(None);
     }

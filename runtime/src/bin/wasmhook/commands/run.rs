@@ -8,6 +8,7 @@ use crate::render::dialect::Dialect;
 use crate::settings::{FETCH_DEADLINE, Settings};
 use crate::ui::Ui;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
 use wasmhook::diagnostic::Diagnostic;
 use wasmhook::engine::{Sink, Stop};
@@ -83,6 +84,9 @@ pub fn builder(places: &Places, settings: &Settings, screen: Arc<dyn Sink>) -> R
     })
 }
 
+/// Signals that come this soon after the first are the same request.
+const AT_ONCE: Duration = Duration::from_millis(100);
+
 /// The first INT or TERM stops the run in order; a second one ends the process at once, and the next run knows.
 pub async fn stop_on_signals(stop: Stop) {
     let (Ok(mut int), Ok(mut term)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else { return };
@@ -94,7 +98,11 @@ pub async fn stop_on_signals(stop: Stop) {
     };
     let first = next().await;
     stop.request(Some(first));
-    next().await;
+    // Who stops a whole process group and its leader, as `timeout` does, asks twice at once and means one request.
+    let asked = Instant::now();
+    while asked.elapsed() < AT_ONCE {
+        next().await;
+    }
     // Nothing is cleaned up: that is what was asked for, and what the journal is made for.
     let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
 }

@@ -3,6 +3,7 @@
 use super::hint;
 use crate::render::line::Line;
 use crate::render::look::{Look, Style, Symbol};
+use wasmhook::model::event::StepKind;
 use wasmhook::model::grant::Denial;
 use wasmhook::model::outcome::{Cause, Verdict};
 use wasmhook::report::{Failure, HookReport, OutcomeWord, StepReport, UsageReport, Why};
@@ -57,14 +58,14 @@ fn last_words(hook: &HookReport) -> &[String] {
     }
 }
 
-/// The text about a failed host step; nothing if it didn't fail.
+/// The text about a host step that failed, or a phase that could not be committed; nothing if it didn't.
 pub fn step(look: Look, step: &StepReport) -> Vec<Line> {
     let (Some(cause), Some(outcome)) = (&step.cause, step.outcome) else { return Vec::new() };
     block(
         look,
         &Failed {
             name: step.step.to_string(),
-            what: "host step".to_owned(),
+            what: if step.kind == StepKind::Phase { "commit of the phase" } else { "host step" }.to_owned(),
             outcome,
             verdict: step.verdict,
             cause,
