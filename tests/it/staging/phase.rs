@@ -70,8 +70,8 @@ fn disturbed(policy: &str) -> (Project, Place, wasmhook_tests::Ran) {
     let at = beside.display();
     let line = format!("echo mine > data/x; touch {at}/ready; while ! [ -e {at}/go ]; do sleep 0.02; done");
     let lines = hook("one", "release", &format!("run = [\"sh\", \"-c\", \"{line}\"]\nsandbox = \"none\"\ndirs = [{{ path = \"data\" }}]"));
-    project.write("app/wasmhook.toml", &format!("schema = 1\napp = \"shop\"\nprofile = \"./mine.toml\"\n{lines}"));
-    project.write("app/mine.toml", &format!("{}{policy}\n", project.read("app/mine.toml")));
+    project.write("app/wasmhook.toml", format!("schema = 1\napp = \"shop\"\nprofile = \"./mine.toml\"\n{lines}"));
+    project.write("app/mine.toml", format!("{}{policy}\n", project.read("app/mine.toml")));
     let place = Place::new();
     let ran = std::thread::scope(|scope| {
         let run = scope.spawn(|| place.args(["run", "-C", "app", "--tag", "v1", "--format", "json"]).current_dir(project.path()).run());
