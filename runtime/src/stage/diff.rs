@@ -269,7 +269,9 @@ impl Walk<'_> {
         match self.base.handle(at) {
             Ok(handle) => Meta::of(handle, node),
             // Somebody else removed it: a conflict, found by whoever compares the nodes.
-            Err(Errno::NOENT) => Ok(Meta { mode: u32::MAX, uid: 0, gid: 0, mtime: (0, 0), xattrs: std::collections::BTreeMap::new() }),
+            Err(error) if tree::is_absent(error) => {
+                Ok(Meta { mode: u32::MAX, uid: 0, gid: 0, mtime: (0, 0), xattrs: std::collections::BTreeMap::new() })
+            }
             Err(error) => Err(error),
         }
     }
@@ -314,7 +316,7 @@ impl Walk<'_> {
             return Ok(false);
         }
         let base = match self.base.handle(at) {
-            Err(Errno::NOENT) => return Ok(false),
+            Err(error) if tree::is_absent(error) => return Ok(false),
             base => base?,
         };
         if Meta::of(self.staged.handle(at)?, now)? != Meta::of(base, old)? {

@@ -165,8 +165,8 @@ impl Part {
         }
         for at in touched {
             match tree::open_dir(&root, at) {
-                // Removed by a later step.
-                Err(Errno::NOENT | Errno::NOTDIR) => {}
+                // Removed by a later step: what came in its place, or in that of a directory above it, is synced with what holds it.
+                Err(error) if tree::is_absent(error) => {}
                 // What its owner may not read can't be synced alone.
                 Err(Errno::ACCESS) => disk.sync_all(&place).at("sync", self.base.join(at))?,
                 dir => dir.and_then(|dir| disk.sync(dir)).at("sync", self.base.join(at))?,
@@ -186,8 +186,9 @@ impl Step {
     fn apply(&self, disk: &Disk, base: &mut Tree<'_>, staged: &mut Tree<'_>) -> Result<()> {
         match self {
             Self::Unlock { at } => match base.node(at)? {
-                Some(_) => disk.unlock(base.handle(at)?),
-                None => Ok(()),
+                Some(node) if node.is_dir() => disk.unlock(base.handle(at)?),
+                // Done before: something else has its place by now.
+                _ => Ok(()),
             },
             Self::Remove { at, inode, dir: was_dir, .. } => {
                 // By its inode: what stands there now may be what took its place.

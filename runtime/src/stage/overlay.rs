@@ -161,7 +161,7 @@ fn mount(layers: &Layers, serial: u32, user: bool) -> std::result::Result<OwnedF
 fn open_same(path: &Path, identity: Identity) -> std::result::Result<OwnedFd, Failure> {
     let replaced = || Failure::Replaced(path.to_owned());
     let dir = match tree::open_root(path) {
-        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Err(replaced()),
+        Err(error) if tree::is_absent(error) => return Err(replaced()),
         dir => dir?,
     };
     if Node::open(&dir)?.identity() == identity { Ok(dir) } else { Err(replaced()) }

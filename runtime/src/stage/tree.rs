@@ -120,6 +120,11 @@ pub(super) fn open_below(root: impl AsFd, at: &Path, flags: OFlags) -> Result<Ow
     open(from.as_ref().map_or(root.as_fd(), AsFd::as_fd), piece, flags)
 }
 
+/// Whether no directory stands at a path, or none leads there: gone, or something else by now, which may be a link.
+pub(super) const fn is_absent(error: Errno) -> bool {
+    matches!(error, Errno::NOENT | Errno::NOTDIR | Errno::LOOP)
+}
+
 /// Opens a directory below `root`, for reading its names and for syncing it.
 pub(super) fn open_dir(root: impl AsFd, at: &Path) -> Result<OwnedFd> {
     open_below(root, at, OFlags::RDONLY | OFlags::DIRECTORY)
@@ -172,7 +177,7 @@ impl<'a> Tree<'a> {
     pub(super) fn node(&mut self, at: &Path) -> Result<Option<Node>> {
         match self.place(at) {
             Ok((dir, name)) => Node::at(dir, name),
-            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(None),
+            Err(error) if is_absent(error) => Ok(None),
             Err(error) => Err(error),
         }
     }

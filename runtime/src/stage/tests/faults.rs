@@ -16,7 +16,7 @@ const BACKEND: &str = "WASMHOOK_TEST_STAGE_BACKEND";
 const FAULT: &str = "WASMHOOK_TEST_STAGE_FAULT";
 
 pub(super) const FILES: &[(&str, &str)] =
-    &[("a", "old"), ("gone", "g"), ("dir/b", "old"), ("dir/sub/c", "c"), ("swap", "file"), ("back/x", "x")];
+    &[("a", "old"), ("gone", "g"), ("dir/b", "old"), ("dir/sub/c", "c"), ("swap", "file"), ("back/x", "x"), ("nest/in/f", "f")];
 
 pub(super) fn house() -> House {
     let house = House::in_memory().with(FILES);
@@ -39,6 +39,8 @@ pub(super) fn hook(stage: &Stage) {
         write(&app.join("swap/now/dir"), "d");
         fs::remove_dir_all(app.join("back")).unwrap();
         symlink("a", app.join("back")).unwrap();
+        fs::remove_dir_all(app.join("nest")).unwrap();
+        symlink("dir", app.join("nest")).unwrap();
         super::chmod(&app.join("dir"), 0o711);
     });
     in_view(stage, 1, |other| fs::write(other.join("o"), "new").unwrap());

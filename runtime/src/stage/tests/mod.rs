@@ -7,6 +7,7 @@ mod odd;
 mod power;
 mod properties;
 mod recovers;
+mod replaced;
 mod unprivileged;
 mod views;
 
