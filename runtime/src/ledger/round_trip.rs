@@ -112,6 +112,7 @@ fn cause() -> impl Strategy<Value = Cause> {
         denial().prop_map(|denial| Cause::Denied { denial }),
         text().prop_map(|found| Cause::NotAHook { found }),
         text().prop_map(|message| Cause::BrokenModule { message }),
+        any::<u64>().prop_map(|limit| Cause::TooLarge { limit }),
         (any::<u64>(), any::<u64>(), of(any::<u32>())).prop_map(|(found, limit, function)| Cause::TooComplex {
             what: Complexity::NestedLoops,
             found,

@@ -42,8 +42,8 @@ impl Resolver<'_> {
         }
         let main = PlanSibling { guest: guest.clone(), limits: limits.clone() };
         let beside = Beside { decl, main: &main, roots, sandbox, phase: &policy.limits };
-        let verify = decl.verify.as_ref().map(|verify| self.sibling(&verify.value, &beside));
-        let revert = decl.revert.as_ref().map(|revert| self.sibling(&revert.value, &beside));
+        let verify = decl.verify.as_ref().map(|verify| self.sibling(&verify.value, &beside)).flatten();
+        let revert = decl.revert.as_ref().map(|revert| self.sibling(&revert.value, &beside)).flatten();
         let selected = self.given.selection.takes(phase, &decl.id.value);
         let backup = self.backup(decl, &grants, instance);
         if decl.enabled && selected {
@@ -66,12 +66,15 @@ impl Resolver<'_> {
                 .unusable
                 .or(lacks)
                 .or_else(|| self.lacks(decl, decl.verify.as_ref(), "verify"))
-                .or_else(|| self.lacks(decl, decl.revert.as_ref(), "revert")),
+                .or_else(|| self.lacks(decl, decl.revert.as_ref(), "revert"))
+                .or_else(|| {
+                    [Some(&main), verify.as_ref(), revert.as_ref()].into_iter().flatten().find_map(|runs| self.too_large(decl, runs))
+                }),
             effects: decl.effects.clone(),
             backup,
             wait_for: self.wait_for(decl),
-            verify: verify.flatten(),
-            revert: revert.flatten(),
+            verify,
+            revert,
             grants,
             limits,
             digest,

@@ -1,7 +1,6 @@
 //! What a hook's bytes are, by their first few: nothing is parsed here, and nothing that isn't WebAssembly gets further.
 
 use crate::model::outcome::Cause;
-use crate::model::units::show_size;
 use wasmtime::{CodeBuilder, CodeHint, Engine};
 
 /// The two forms that a hook comes in.
@@ -41,8 +40,7 @@ const ELF: &[u8] = b"\x7fELF";
 /// The cause for which it is refused.
 pub(super) fn sniff(file: &str, bytes: &[u8], limit: u64) -> Result<Bytes, Cause> {
     if bytes.len() as u64 > limit {
-        let (size, limit) = (show_size(bytes.len() as u64), show_size(limit));
-        return Err(Cause::BrokenModule { message: format!("it is {size} large, more than the limit of {limit} for a module") });
+        return Err(Cause::TooLarge { limit });
     }
     if bytes.starts_with(ELF) || Engine::detect_precompiled(bytes).is_some() {
         return not_a_hook("a precompiled artefact: precompiled artefacts are native code and never loaded");

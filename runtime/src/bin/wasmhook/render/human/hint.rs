@@ -50,6 +50,7 @@ fn on_cause(cause: &Cause) -> Vec<String> {
         | Cause::Signal { .. }
         | Cause::Trap { .. }
         | Cause::NotAHook { .. }
+        | Cause::TooLarge { .. }
         | Cause::TooComplex { .. }
         | Cause::NotAvailable { .. }
         | Cause::Preflight { .. }
