@@ -11,7 +11,7 @@ use crate::model::files::{FileChanges, TextDiff};
 use crate::model::grant::{Capability, Denial};
 use crate::model::id::{Commit, Digest, HookId, NameError, RunId, StepName};
 use crate::model::job::Stream;
-use crate::model::limits::Limits;
+use crate::model::limits::{LimitKey, Limits};
 use crate::model::outcome::{Cause, Complexity, Outcome, SkipReason, TimeLimit, TrapKind, Usage, Verdict};
 use crate::model::source::{BranchName, GitUrl, HookSource, Revision};
 use proptest::collection::vec;
@@ -85,6 +85,7 @@ fn limits() -> impl Strategy<Value = Limits> {
             handles,
             module_bytes,
             cpu_time_ms,
+            at_ceiling: vec![LimitKey::Timeout],
         },
     )
 }

@@ -2,7 +2,7 @@
 
 use super::grants::{self, Roots, Rules};
 use super::guest::{Beside, Choice};
-use super::limits::{self, Layers};
+use super::limits::{self, Layers, Lowered};
 use super::order::Instance;
 use super::resolve::Resolver;
 use super::{PlanGuest, PlanHook, PlanSibling};
@@ -150,8 +150,10 @@ impl Resolver<'_> {
         let layers = Layers { asked: &decl.limits, phase, profile: &self.given.profile.limits, ceiling: &self.given.policy.limits };
         match limits::resolve(kind, layers) {
             Ok((limits, lowered)) => {
-                for lowered in lowered {
-                    self.notice("limit-lowered", format!("{}: {lowered}", decl.id.value));
+                for Lowered { asked, said, .. } in lowered {
+                    let message = format!("{}: {said}", decl.id.value);
+                    // Who asked for more and doesn't get it hears so in the run too; a default that the operator lowers is the operator's wish.
+                    if asked { self.warn(codes::LIMIT_LOWERED, message) } else { self.notice(codes::LIMIT_LOWERED, message) }
                 }
                 Some(limits)
             }
