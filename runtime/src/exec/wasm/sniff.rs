@@ -83,10 +83,10 @@ fn not_a_hook<T>(found: &str) -> Result<T, Cause> {
 ///
 /// # Errors
 /// [`Cause::BrokenModule`] with the place of the mistake in a text.
-pub(super) fn form_of(engine: &Engine, kind: Bytes, bytes: &[u8]) -> Result<Form, Cause> {
+pub(super) fn form_of(engine: &Engine, file: &str, kind: Bytes, bytes: &[u8]) -> Result<Form, Cause> {
     match kind {
         Bytes::Binary(form) => Ok(form),
-        Bytes::Text => match source(engine, kind, bytes)?.hint() {
+        Bytes::Text => match source(engine, file, kind, bytes)?.hint() {
             Some(CodeHint::Component) => Ok(Form::Component),
             Some(CodeHint::Module) | None => Ok(Form::Module),
         },
@@ -97,12 +97,21 @@ pub(super) fn form_of(engine: &Engine, kind: Bytes, bytes: &[u8]) -> Result<Form
 ///
 /// # Errors
 /// As [`form_of`].
-pub(super) fn source<'a>(engine: &'a Engine, kind: Bytes, bytes: &'a [u8]) -> Result<CodeBuilder<'a>, Cause> {
+pub(super) fn source<'a>(engine: &'a Engine, file: &str, kind: Bytes, bytes: &'a [u8]) -> Result<CodeBuilder<'a>, Cause> {
     let mut builder = CodeBuilder::new(engine);
     let given = match kind {
         Bytes::Binary(_) => builder.wasm_binary(bytes, None),
         Bytes::Text => builder.wasm_binary_or_text(bytes, None),
     };
-    given.map_err(|error| Cause::BrokenModule { message: format!("{error:#}") })?;
+    given.map_err(|error| Cause::BrokenModule { message: in_one_line(file, &format!("{error:#}")) })?;
     Ok(builder)
+}
+
+/// What is wrong with a text, and where: the parser writes several lines, with the place (` --> <anon>:LINE:COLUMN`) in one and a picture below.
+fn in_one_line(file: &str, error: &str) -> String {
+    let what = error.lines().next().unwrap_or_default();
+    match error.lines().find_map(|line| line.trim_start().strip_prefix("--> <anon>:")) {
+        Some(place) => format!("{file}:{place}: {what}"),
+        None => what.to_owned(),
+    }
 }
