@@ -69,6 +69,7 @@ codes! {
     NOTHING_TO_RESUME = "nothing-to-resume": "There is no run to go on with.";
     ONE_FILE = "one-file": "Author and operator share one file.";
     OTHER_RELEASE = "other-release": "Hooks of a release in between are not run.";
+    OUTPUT_LOST = "output-lost": "What a guest printed could not all be passed on.";
     PATH_ALIAS = "path-alias": "A native command names a path that stands for a directory elsewhere.";
     PLAN_CHANGED = "plan-changed": "The run can't be resumed, since its plan changed.";
     POLICY_ELSEWHERE = "policy-elsewhere": "The manifest's own policy is not used.";

@@ -44,7 +44,7 @@ impl Verify {
         let starts = What::Verifying { place: self.place.clone(), attempt: self.attempt, reported };
         (self.say)(starts).await.map_err(|over| ExecError::new(format!("recording the start of {}", self.place), over))?;
         let around = Surroundings { output: Arc::clone(&self.output), ..around.clone() };
-        let Execution { outcome, exit_code, usage, denials, unenforced, tail, outputs: _ } =
+        let Execution { outcome, exit_code, usage, denials, unenforced, tail, outputs: _, dropped_outputs: _ } =
             self.executor.execute(&self.job, around).await?;
         let said = Verified { outcome: outcome.clone(), exit_code, usage, denials, unenforced, tail };
         // The hook's outcome follows, which is what has to be known.

@@ -11,7 +11,7 @@ use crate::model::files::{FileChanges, TextDiff};
 use crate::model::grant::{Capability, Denial};
 use crate::model::id::{Commit, Digest, HookId, NameError, RunId, StepName};
 use crate::model::job::Stream;
-use crate::model::limits::Limits;
+use crate::model::limits::{LimitKey, Limits};
 use crate::model::outcome::{Cause, Complexity, Outcome, SkipReason, TimeLimit, TrapKind, Usage, Verdict};
 use crate::model::source::{BranchName, GitUrl, HookSource, Revision};
 use proptest::collection::vec;
@@ -85,6 +85,7 @@ fn limits() -> impl Strategy<Value = Limits> {
             handles,
             module_bytes,
             cpu_time_ms,
+            at_ceiling: vec![LimitKey::Timeout],
         },
     )
 }
@@ -112,6 +113,7 @@ fn cause() -> impl Strategy<Value = Cause> {
         denial().prop_map(|denial| Cause::Denied { denial }),
         text().prop_map(|found| Cause::NotAHook { found }),
         text().prop_map(|message| Cause::BrokenModule { message }),
+        any::<u64>().prop_map(|limit| Cause::TooLarge { limit }),
         (any::<u64>(), any::<u64>(), of(any::<u32>())).prop_map(|(found, limit, function)| Cause::TooComplex {
             what: Complexity::NestedLoops,
             found,

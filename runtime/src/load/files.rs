@@ -2,7 +2,7 @@
 
 use super::{LoadError, Probe};
 use crate::diagnostic::{Diagnostic, codes};
-use crate::discover::{Source, SourceError, WorkTree};
+use crate::discover::{Refusal, Source, SourceError, WorkTree};
 use crate::engine::Blobs;
 use crate::manifest::{GuestDecl, HookDecl, Manifest};
 use crate::model::id::Digest;
@@ -81,6 +81,7 @@ impl Files {
                 self.probed(path, bytes, probed)
             }
             Err(SourceError::Git(error)) => Err(error.into()),
+            Err(SourceError::Refused { rule: Refusal::TooLarge { size, .. }, .. }) => Ok(FileFact::TooLarge { size }),
             Err(error) => Ok(FileFact::Unusable { why: error.to_string() }),
         }
     }
@@ -99,7 +100,8 @@ impl Files {
             // Machinery that fails here may not fail when the hook's turn comes.
             Ok(()) | Err(_) => None,
         };
-        Ok(FileFact::Present { digest: self.keep(bytes), unsupported })
+        let size = bytes.len() as u64;
+        Ok(FileFact::Present { digest: self.keep(bytes), size, unsupported })
     }
 
     /// A word of a command that names a file of the release.
@@ -110,8 +112,9 @@ impl Files {
         }
         match sources.release.read(path.trim_start_matches("./"), MAX_SCRIPT).await {
             Ok(Some(bytes)) => {
+                let size = bytes.len() as u64;
                 let digest = if matches!(sources.release, Source::Commit(..)) { self.keep(bytes.into()) } else { Digest::of(&bytes) };
-                self.facts.insert(path.to_owned(), FileFact::Present { digest, unsupported: None });
+                self.facts.insert(path.to_owned(), FileFact::Present { digest, size, unsupported: None });
             }
             Err(SourceError::Git(error)) => return Err(error.into()),
             // Not every word that looks like a path is one: whether the program can start is the preflight's question.

@@ -126,6 +126,8 @@ pub struct Execution {
     pub tail: Vec<String>,
     /// `KEY=value` lines it wrote to `WASMHOOK_OUTPUT`.
     pub outputs: Vec<(String, String)>,
+    /// What of `WASMHOOK_OUTPUT` was dropped, and by which rule: a sentence each.
+    pub dropped_outputs: Vec<String>,
 }
 
 impl Execution {
@@ -140,6 +142,7 @@ impl Execution {
             unenforced: Vec::new(),
             tail: Vec::new(),
             outputs: Vec::new(),
+            dropped_outputs: Vec::new(),
         }
     }
 
@@ -154,9 +157,10 @@ impl Execution {
         }
     }
 
-    /// What the hook warned of without failing: its `warning=<text>` lines, in order.
+    /// What is to be warned of though it didn't fail: its own `warning=<text>` lines, in order, and what of its outputs was dropped.
     pub fn warnings(&self) -> impl Iterator<Item = &str> {
-        self.outputs.iter().filter(|(key, _)| key == "warning").map(|(_, text)| text.as_str())
+        let own = self.outputs.iter().filter(|(key, _)| key == "warning").map(|(_, text)| text.as_str());
+        own.chain(self.dropped_outputs.iter().map(String::as_str))
     }
 }
 

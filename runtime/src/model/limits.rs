@@ -7,6 +7,45 @@ use std::time::Duration;
 /// Fuel units granted for each second of the timeout: about what one fast core burns in it.
 pub const FUEL_PER_SECOND: u64 = 10_000_000_000;
 
+/// A limit, by the key that sets it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LimitKey {
+    /// `fuel`.
+    Fuel,
+    /// `timeout`.
+    Timeout,
+    /// `memory`.
+    Memory,
+    /// `table_elements`.
+    TableElements,
+    /// `output`.
+    Output,
+    /// `handles`.
+    Handles,
+    /// `module`.
+    Module,
+    /// `cpu_time`.
+    CpuTime,
+}
+
+impl LimitKey {
+    /// The key as it is written.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Fuel => "fuel",
+            Self::Timeout => "timeout",
+            Self::Memory => "memory",
+            Self::TableElements => "table_elements",
+            Self::Output => "output",
+            Self::Handles => "handles",
+            Self::Module => "module",
+            Self::CpuTime => "cpu_time",
+        }
+    }
+}
+
 /// The limits of one execution, fully resolved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Limits {
@@ -28,6 +67,9 @@ pub struct Limits {
     pub module_bytes: u64,
     /// CPU time of each native process, in milliseconds; null is unlimited.
     pub cpu_time_ms: Option<u64>,
+    /// Which of them are as high as the operator's policy allows: a hook that asks for more doesn't get it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub at_ceiling: Vec<LimitKey>,
 }
 
 impl Default for Limits {
@@ -42,6 +84,7 @@ impl Default for Limits {
             handles: 1_024,
             module_bytes: 256 << 20,
             cpu_time_ms: None,
+            at_ceiling: Vec::new(),
         }
     }
 }

@@ -254,6 +254,11 @@ pub enum Cause {
         /// What is wrong with it.
         message: String,
     },
+    /// The module has more bytes than its hook's limit: nothing of it was compiled.
+    TooLarge {
+        /// The limit, in bytes.
+        limit: u64,
+    },
     /// Compiling the module would take more than a hook is worth: nothing of it was compiled.
     TooComplex {
         /// What there is too much of.
@@ -376,6 +381,13 @@ impl fmt::Display for Cause {
             Self::Denied { denial } => write!(f, "denied: {}; to allow it: {}", denial.what, denial.allow),
             Self::NotAHook { found } => write!(f, "not a hook: {found}; a hook exports `_start` or `wasi:cli/run`"),
             Self::BrokenModule { message } => write!(f, "broken module: {message}"),
+            Self::TooLarge { limit } => {
+                let limit = super::units::show_size(*limit);
+                write!(
+                    f,
+                    "too large: the module has more than the limit of {limit}; make it smaller, or raise `module` in the hook's limits"
+                )
+            }
             Self::TooComplex { what, found, limit, function } => {
                 let place = function.map_or_else(|| "the module".to_owned(), |function| format!("its function body {function}"));
                 write!(f, "too complex to compile: {place} has {found} {what}, and the limit is {limit}; {}", what.way_out())

@@ -86,11 +86,18 @@ pub enum FileFact {
     Present {
         /// The digest of its bytes.
         digest: Digest,
+        /// Its size in bytes.
+        size: u64,
         /// Why this host can't run it, if it is a module that needs something else.
         unsupported: Option<String>,
     },
     /// It isn't there.
     Missing,
+    /// It is there and larger than every hook that names it allows: it was not read.
+    TooLarge {
+        /// Its size in bytes.
+        size: u64,
+    },
     /// It is there and can't be used.
     Unusable {
         /// Why.

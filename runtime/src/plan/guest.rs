@@ -6,6 +6,7 @@ use super::{FileFact, PlanGuest, PlanScript, PlanSibling, by_profile};
 use crate::manifest::{GuestDecl, HookDecl, Located};
 use crate::model::id::Digest;
 use crate::model::policy::{Cwd, FallbackWhen, Sandbox};
+use crate::model::units::show_size;
 use crate::profile::ProfileLimits;
 
 /// The hook itself or its fallback.
@@ -42,6 +43,8 @@ impl Resolver<'_> {
                     return itself(Some(format!("there is no module {path}: build it, or declare a fallback")));
                 }
                 Some(FileFact::Unusable { why }) => return itself(Some(why.clone())),
+                // With its limits, which aren't known yet, it is judged in `too_large`.
+                Some(FileFact::TooLarge { .. }) => None,
                 Some(FileFact::Present { unsupported: Some(needs), .. }) if when == Some(FallbackWhen::Unsupported) => {
                     Some(format!("this host can't run {path}: {needs}"))
                 }
@@ -53,7 +56,9 @@ impl Resolver<'_> {
         match (reason, &decl.fallback) {
             (Some(reason), Some(fallback)) => {
                 let unusable = match &fallback.value.guest {
-                    GuestDecl::Wasm { path } if !matches!(self.file(decl, path), Some(FileFact::Present { .. })) => {
+                    GuestDecl::Wasm { path }
+                        if !matches!(self.file(decl, path), Some(FileFact::Present { .. } | FileFact::TooLarge { .. })) =>
+                    {
                         Some(format!("there is no module {path}, the fallback"))
                     }
                     _ => None,
@@ -83,8 +88,24 @@ impl Resolver<'_> {
             None | Some(FileFact::Missing) => Some(format!("there is no module {path}, its {role}: build it")),
             Some(FileFact::Unusable { why }) => Some(format!("its {role}: {why}")),
             Some(FileFact::Present { unsupported: Some(needs), .. }) => Some(format!("its {role} {path}: {needs}")),
-            Some(FileFact::Present { unsupported: None, .. }) => None,
+            Some(FileFact::Present { unsupported: None, .. } | FileFact::TooLarge { .. }) => None,
         }
+    }
+
+    /// Why a module is more than its limits allow: its size is known, so nothing has to run before that is found.
+    pub(super) fn too_large(&self, decl: &HookDecl, runs: &PlanSibling) -> Option<String> {
+        let PlanGuest::Wasm { file, .. } = &runs.guest else { return None };
+        let (FileFact::Present { size, .. } | FileFact::TooLarge { size }) = self.file(decl, file)? else { return None };
+        let limit = runs.limits.module_bytes;
+        let ceiling = self.given.policy.limits.module.as_ref().map(|at| at.value);
+        let whose = if ceiling == Some(limit) { "[policy]" } else { "the hook's limits" };
+        (*size > limit).then(|| {
+            format!(
+                "{file} has {}, more than the limit of {}: make it smaller, or raise `module` in {whose}",
+                show_size(*size),
+                show_size(limit)
+            )
+        })
     }
 
     pub(super) fn guest(&self, decl: &HookDecl, guest: &GuestDecl, sandbox: Sandbox, roots: Roots<'_>) -> PlanGuest {

@@ -2,7 +2,7 @@
 
 use super::grants::{self, Roots, Rules};
 use super::guest::{Beside, Choice};
-use super::limits::{self, Layers};
+use super::limits::{self, Layers, Lowered};
 use super::order::Instance;
 use super::resolve::Resolver;
 use super::{PlanGuest, PlanHook, PlanSibling};
@@ -42,8 +42,8 @@ impl Resolver<'_> {
         }
         let main = PlanSibling { guest: guest.clone(), limits: limits.clone() };
         let beside = Beside { decl, main: &main, roots, sandbox, phase: &policy.limits };
-        let verify = decl.verify.as_ref().map(|verify| self.sibling(&verify.value, &beside));
-        let revert = decl.revert.as_ref().map(|revert| self.sibling(&revert.value, &beside));
+        let verify = decl.verify.as_ref().map(|verify| self.sibling(&verify.value, &beside)).flatten();
+        let revert = decl.revert.as_ref().map(|revert| self.sibling(&revert.value, &beside)).flatten();
         let selected = self.given.selection.takes(phase, &decl.id.value);
         let backup = self.backup(decl, &grants, instance);
         if decl.enabled && selected {
@@ -66,12 +66,15 @@ impl Resolver<'_> {
                 .unusable
                 .or(lacks)
                 .or_else(|| self.lacks(decl, decl.verify.as_ref(), "verify"))
-                .or_else(|| self.lacks(decl, decl.revert.as_ref(), "revert")),
+                .or_else(|| self.lacks(decl, decl.revert.as_ref(), "revert"))
+                .or_else(|| {
+                    [Some(&main), verify.as_ref(), revert.as_ref()].into_iter().flatten().find_map(|runs| self.too_large(decl, runs))
+                }),
             effects: decl.effects.clone(),
             backup,
             wait_for: self.wait_for(decl),
-            verify: verify.flatten(),
-            revert: revert.flatten(),
+            verify,
+            revert,
             grants,
             limits,
             digest,
@@ -147,8 +150,10 @@ impl Resolver<'_> {
         let layers = Layers { asked: &decl.limits, phase, profile: &self.given.profile.limits, ceiling: &self.given.policy.limits };
         match limits::resolve(kind, layers) {
             Ok((limits, lowered)) => {
-                for lowered in lowered {
-                    self.notice("limit-lowered", format!("{}: {lowered}", decl.id.value));
+                for Lowered { asked, said, .. } in lowered {
+                    let message = format!("{}: {said}", decl.id.value);
+                    // Who asked for more and doesn't get it hears so in the run too; a default that the operator lowers is the operator's wish.
+                    if asked { self.warn(codes::LIMIT_LOWERED, message) } else { self.notice(codes::LIMIT_LOWERED, message) }
                 }
                 Some(limits)
             }

@@ -2,7 +2,7 @@
 
 use crate::manifest::LimitsAsk;
 use crate::model::event::GuestKind;
-use crate::model::limits::{FUEL_PER_SECOND, Limits};
+use crate::model::limits::{FUEL_PER_SECOND, LimitKey, Limits};
 use crate::model::units::{UnitError, parse_duration, parse_size};
 use crate::profile::ProfileLimits;
 use std::time::Duration;
@@ -20,18 +20,28 @@ pub struct Layers<'a> {
     pub ceiling: &'a LimitsAsk,
 }
 
-/// The limits of one execution, and a sentence for each that the ceiling lowered.
+/// A limit that the ceiling lowered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lowered {
+    /// Which one.
+    pub key: LimitKey,
+    /// Whether the hook itself asked for more; otherwise its phase, the profile or a default did.
+    pub asked: bool,
+    /// From what to what, in a sentence.
+    pub said: String,
+}
+
+/// The limits of one execution, and those that the ceiling lowered.
 ///
 /// # Errors
 /// [`UnitError`] if a profile's limit can't be read.
-pub fn resolve(kind: GuestKind, layers: Layers<'_>) -> Result<(Limits, Vec<String>), UnitError> {
+pub fn resolve(kind: GuestKind, layers: Layers<'_>) -> Result<(Limits, Vec<Lowered>), UnitError> {
     let defaults = Limits::default();
-    let mut lowered = Vec::new();
-    let mut cap = Cap { lowered: &mut lowered };
     let Layers { asked, phase, profile, ceiling } = layers;
+    let mut cap = Cap { asked, lowered: Vec::new(), at_ceiling: Vec::new() };
 
     let timeout = duration(asked.timeout.as_ref().map(|at| at.value), [&phase.timeout, &profile.timeout], defaults.timeout())?;
-    let timeout_ms = cap.time("timeout", timeout.filter(|t| !t.is_zero()), ceiling.timeout.as_ref().map(|at| at.value));
+    let timeout_ms = cap.time(LimitKey::Timeout, timeout.filter(|t| !t.is_zero()), ceiling.timeout.as_ref().map(|at| at.value));
     let grace =
         duration(asked.grace.as_ref().map(|at| at.value), [&phase.grace, &profile.grace], Some(defaults.grace()))?.unwrap_or_default();
     let memory = size(asked.memory.as_ref().map(|at| at.value), [&phase.memory, &profile.memory], defaults.memory_bytes)?;
@@ -39,29 +49,30 @@ pub fn resolve(kind: GuestKind, layers: Layers<'_>) -> Result<(Limits, Vec<Strin
     let fuel = asked.fuel.as_ref().map(|at| at.value).or(phase.fuel).or(profile.fuel).or_else(|| timeout_ms.map(fuel_for));
     let cpu_time = asked.cpu_time.as_ref().map(|at| at.value).filter(|t| !t.is_zero());
     let limits = Limits {
-        fuel: if kind == GuestKind::Wasm { cap.optional("fuel", fuel, ceiling.fuel.as_ref().map(|at| at.value)) } else { None },
+        fuel: if kind == GuestKind::Wasm { cap.optional(LimitKey::Fuel, fuel, ceiling.fuel.as_ref().map(|at| at.value)) } else { None },
         timeout_ms,
         grace_ms: millis(grace),
-        memory_bytes: cap.plain("memory", memory, ceiling.memory.as_ref().map(|at| at.value)),
+        memory_bytes: cap.plain(LimitKey::Memory, memory, ceiling.memory.as_ref().map(|at| at.value)),
         table_elements: cap.plain(
-            "table_elements",
+            LimitKey::TableElements,
             asked.table_elements.as_ref().map_or(defaults.table_elements, |at| at.value),
             ceiling.table_elements.as_ref().map(|at| at.value),
         ),
-        output_bytes: cap.plain("output", output, ceiling.output.as_ref().map(|at| at.value)),
-        handles: asked
-            .handles
-            .as_ref()
-            .map_or(defaults.handles, |at| at.value)
-            .min(ceiling.handles.as_ref().map_or(u32::MAX, |at| at.value)),
+        output_bytes: cap.plain(LimitKey::Output, output, ceiling.output.as_ref().map(|at| at.value)),
+        handles: cap.handles(asked.handles.as_ref().map_or(defaults.handles, |at| at.value), ceiling.handles.as_ref().map(|at| at.value)),
         module_bytes: cap.plain(
-            "module",
+            LimitKey::Module,
             asked.module.as_ref().map_or(defaults.module_bytes, |at| at.value),
             ceiling.module.as_ref().map(|at| at.value),
         ),
-        cpu_time_ms: cap.time("cpu_time", cpu_time, ceiling.cpu_time.as_ref().map(|at| at.value)).filter(|_| kind == GuestKind::Native),
+        cpu_time_ms: if kind == GuestKind::Native {
+            cap.time(LimitKey::CpuTime, cpu_time, ceiling.cpu_time.as_ref().map(|at| at.value))
+        } else {
+            None
+        },
+        at_ceiling: Vec::new(),
     };
-    Ok((limits, lowered))
+    Ok((Limits { at_ceiling: cap.at_ceiling, ..limits }, cap.lowered))
 }
 
 /// The default fuel of a hook with this deadline: a deterministic twin of it.
@@ -91,28 +102,54 @@ fn size(asked: Option<u64>, layers: [&Option<String>; 2], default: u64) -> Resul
 
 /// Lowers what is above the ceiling, and says so.
 struct Cap<'a> {
-    lowered: &'a mut Vec<String>,
+    asked: &'a LimitsAsk,
+    lowered: Vec<Lowered>,
+    at_ceiling: Vec<LimitKey>,
 }
 
 impl Cap<'_> {
-    fn plain(&mut self, name: &str, asked: u64, ceiling: Option<u64>) -> u64 {
-        self.optional(name, Some(asked), ceiling).unwrap_or(asked)
+    fn plain(&mut self, key: LimitKey, wanted: u64, ceiling: Option<u64>) -> u64 {
+        self.optional(key, Some(wanted), ceiling).unwrap_or(wanted)
     }
 
-    fn optional(&mut self, name: &str, asked: Option<u64>, ceiling: Option<u64>) -> Option<u64> {
-        match (asked, ceiling) {
-            (Some(asked), Some(ceiling)) if asked > ceiling => {
-                self.lowered.push(format!("{name} lowered from {asked} to the policy's {ceiling}"));
-                Some(ceiling)
+    fn handles(&mut self, wanted: u32, ceiling: Option<u32>) -> u32 {
+        u32::try_from(self.plain(LimitKey::Handles, wanted.into(), ceiling.map(u64::from))).unwrap_or(wanted)
+    }
+
+    fn optional(&mut self, key: LimitKey, wanted: Option<u64>, ceiling: Option<u64>) -> Option<u64> {
+        self.under(key, key.word(), wanted, ceiling)
+    }
+
+    fn under(&mut self, key: LimitKey, name: &str, wanted: Option<u64>, ceiling: Option<u64>) -> Option<u64> {
+        let Some(ceiling) = ceiling else { return wanted };
+        match wanted {
+            Some(below) if below < ceiling => return wanted,
+            Some(above) if above > ceiling => {
+                let said = format!("{name} lowered from {above} to the policy's {ceiling}");
+                self.lowered.push(Lowered { key, asked: asks(self.asked, key), said });
             }
-            (None, Some(ceiling)) => Some(ceiling),
-            (asked, _) => asked,
+            _ => {}
         }
+        self.at_ceiling.push(key);
+        Some(ceiling)
     }
 
     /// Zero in a ceiling means no ceiling, as zero in an ask means no limit.
-    fn time(&mut self, name: &str, asked: Option<Duration>, ceiling: Option<Duration>) -> Option<u64> {
-        self.optional(&format!("{name} (ms)"), asked.map(millis), ceiling.filter(|t| !t.is_zero()).map(millis))
+    fn time(&mut self, key: LimitKey, wanted: Option<Duration>, ceiling: Option<Duration>) -> Option<u64> {
+        self.under(key, &format!("{} (ms)", key.word()), wanted.map(millis), ceiling.filter(|t| !t.is_zero()).map(millis))
+    }
+}
+
+fn asks(asked: &LimitsAsk, key: LimitKey) -> bool {
+    match key {
+        LimitKey::Fuel => asked.fuel.is_some(),
+        LimitKey::Timeout => asked.timeout.is_some(),
+        LimitKey::Memory => asked.memory.is_some(),
+        LimitKey::TableElements => asked.table_elements.is_some(),
+        LimitKey::Output => asked.output.is_some(),
+        LimitKey::Handles => asked.handles.is_some(),
+        LimitKey::Module => asked.module.is_some(),
+        LimitKey::CpuTime => asked.cpu_time.is_some(),
     }
 }
 
@@ -126,7 +163,7 @@ mod tests {
         Located { value, at: Location { source: None, span: 0..0 } }
     }
 
-    fn resolved(asked: &LimitsAsk, phase: &ProfileLimits, profile: &ProfileLimits, ceiling: &LimitsAsk) -> (Limits, Vec<String>) {
+    fn resolved(asked: &LimitsAsk, phase: &ProfileLimits, profile: &ProfileLimits, ceiling: &LimitsAsk) -> (Limits, Vec<Lowered>) {
         resolve(GuestKind::Wasm, Layers { asked, phase, profile, ceiling }).unwrap()
     }
 
@@ -156,6 +193,34 @@ mod tests {
         let (limits, lowered) = resolved(&asked, &none, &none, &ceiling);
         assert_eq!((limits.timeout_ms, limits.memory_bytes, limits.fuel), (Some(10_000), 1 << 20, Some(5)));
         assert_eq!(lowered.len(), 3);
+        assert!(lowered.iter().all(|lowered| lowered.asked));
+        assert_eq!(limits.at_ceiling, [LimitKey::Timeout, LimitKey::Fuel, LimitKey::Memory]);
+    }
+
+    #[test]
+    fn what_is_as_high_as_the_ceiling_is_known_whoever_asked_for_it() {
+        let at_ten = || LimitsAsk {
+            timeout: Some(at(Duration::from_secs(10))),
+            handles: Some(at(9)),
+            table_elements: Some(at(8)),
+            module: Some(at(7)),
+            output: Some(at(6)),
+            ..LimitsAsk::default()
+        };
+        let none = ProfileLimits::default();
+        let keys = [LimitKey::Timeout, LimitKey::TableElements, LimitKey::Output, LimitKey::Handles, LimitKey::Module];
+        let (limits, lowered) = resolved(&at_ten(), &none, &none, &at_ten());
+        assert_eq!(
+            (limits.at_ceiling.as_slice(), lowered.as_slice()),
+            (keys.as_slice(), [].as_slice()),
+            "nobody gets more, and nobody asked"
+        );
+        let (limits, lowered) = resolved(&LimitsAsk::default(), &none, &none, &at_ten());
+        assert_eq!((limits.at_ceiling.as_slice(), lowered.len()), (keys.as_slice(), keys.len()));
+        assert!(lowered.iter().all(|lowered| !lowered.asked), "defaults asked for more, no hook did");
+        let (limits, _) =
+            resolved(&at_ten(), &none, &none, &LimitsAsk { timeout: Some(at(Duration::from_secs(11))), ..LimitsAsk::default() });
+        assert_eq!(limits.at_ceiling, [], "below it a hook gets what it asks for");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::model::event::{GuestKind, PlannedHook, PlannedSibling, PlannedStep, R
 use crate::model::files::FileChanges;
 use crate::model::grant::Denial;
 use crate::model::id::{HookId, InstanceName, ServiceName, StepName};
-use crate::model::limits::Limits;
+use crate::model::limits::{LimitKey, Limits};
 use crate::model::outcome::{Outcome, SkipReason, Usage, Verdict};
 use crate::model::source::HookSource;
 use schemars::JsonSchema;
@@ -80,13 +80,22 @@ pub struct UsageReport {
     pub memory_limit_bytes: Option<u64>,
     /// Bytes of output, kept or not.
     pub output_bytes: Option<u64>,
+    /// Which limits are as high as the operator's policy allows: to raise one in the hook changes nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub at_ceiling: Vec<LimitKey>,
 }
 
 impl UsageReport {
     /// What may be used under `limits`; nothing is measured yet.
     #[must_use]
     pub fn within(limits: &Limits) -> Self {
-        Self { fuel_limit: limits.fuel, timeout_ms: limits.timeout_ms, memory_limit_bytes: Some(limits.memory_bytes), ..Self::default() }
+        Self {
+            fuel_limit: limits.fuel,
+            timeout_ms: limits.timeout_ms,
+            memory_limit_bytes: Some(limits.memory_bytes),
+            at_ceiling: limits.at_ceiling.clone(),
+            ..Self::default()
+        }
     }
 
     /// What was used, under `limits` if they are known.

@@ -78,7 +78,7 @@ impl Folder {
                 self.report.notices.push(Notice { code: code.clone(), message: message.clone() });
             }
             What::WouldChange { files, diffs } => {
-                self.report.would_change = Some(WouldChange { files: files.clone(), diffs: diffs.clone() });
+                self.report.would_change = Some(WouldChange { files: files.clone(), diffs: diffs.clone(), not_tried: Vec::new() });
             }
             What::GettingReady { .. } | What::Resolved { by: None, .. } => {}
             What::Resolved { place, release, resolution, by: Some(by) } => {
@@ -110,6 +110,10 @@ impl Folder {
         self.break_off();
         for step in &mut self.report.steps {
             step.not_run.retain(|name| !self.reached.contains(name));
+        }
+        let not_tried = self.report.not_tried();
+        if let Some(would) = &mut self.report.would_change {
+            would.not_tried = not_tried;
         }
         self.report.hooks_executed = self.report.hooks.iter().map(HookReport::executed).collect();
         self.report

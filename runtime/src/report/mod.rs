@@ -93,6 +93,9 @@ pub struct WouldChange {
     pub files: FileChanges,
     /// The difference of each small text file among them.
     pub diffs: Vec<TextDiff>,
+    /// What was not tried, so that nobody knows what it would have changed: host steps by name, hooks as `phase/hook`.
+    #[serde(default)]
+    pub not_tried: Vec<String>,
 }
 
 /// Something a person should know that changed no outcome.
@@ -167,13 +170,22 @@ impl Report {
         self
     }
 
-    /// What a dry run did not try, in order: host steps by name, hooks as `phase/hook`. Empty for any other run.
+    /// What a dry run did not try, in order: host steps by name, hooks as `phase/hook`; also what it didn't come to. Empty for any other run.
     #[must_use]
     pub fn not_tried(&self) -> Vec<String> {
-        let steps = self.steps.iter().filter(|step| step.skip_reason.as_ref().is_some_and(|skip| skip.why == SkipReason::DryRun));
-        let hooks =
-            self.hooks.iter().filter(|hook| hook.skip_reason.as_ref().is_some_and(|skip| matches!(skip.why, SkipReason::NotTried { .. })));
-        steps.map(|step| step.step.to_string()).chain(hooks.map(HookReport::name)).collect()
+        if !self.dry_run {
+            return Vec::new();
+        }
+        let is_passed_over = |step: &&StepReport| step.skip_reason.as_ref().is_some_and(|skip| skip.why == SkipReason::DryRun);
+        let is_not_tried =
+            |hook: &&HookReport| hook.skip_reason.as_ref().is_some_and(|skip| matches!(skip.why, SkipReason::NotTried { .. }));
+        let is_cut_short = matches!(self.status, Status::Failed | Status::Interrupted);
+        let of_step = |step: &StepReport| {
+            let itself = Some(step).filter(is_passed_over).map(|step| step.step.to_string());
+            let hooks = self.hooks.iter().filter(|hook| hook.phase == step.step).filter(is_not_tried).map(HookReport::name);
+            itself.into_iter().chain(hooks).chain(if is_cut_short { step.not_reached() } else { Vec::new() }).collect::<Vec<_>>()
+        };
+        self.steps.iter().flat_map(of_step).collect()
     }
 
     /// What was planned and never reached, in order: host steps by name, hooks as `phase/hook`.

@@ -171,6 +171,7 @@ fn cause_word(outcome: &Outcome) -> Option<CauseWord> {
             Cause::Denied { .. } => Some(CauseWord::Denied),
             Cause::NotAHook { .. } => Some(CauseWord::NotAHook),
             Cause::BrokenModule { .. } => Some(CauseWord::BrokenModule),
+            Cause::TooLarge { .. } => Some(CauseWord::TooLarge),
             Cause::TooComplex { .. } => Some(CauseWord::TooComplex),
             Cause::Unsupported { .. } | Cause::NotAvailable { .. } => Some(CauseWord::Unsupported),
             Cause::Preflight { .. } => Some(CauseWord::Preflight),

@@ -259,6 +259,8 @@ word_enum!(
         NotAHook = "not-a-hook",
         /// It can't be read or compiled.
         BrokenModule = "broken-module",
+        /// It has more bytes than its limit.
+        TooLarge = "too-large",
         /// It would take too much to compile.
         TooComplex = "too-complex",
         /// It needs what this host lacks.

@@ -133,7 +133,8 @@ impl CaseFile {
 
     fn keep(&mut self, path: String, bytes: Vec<u8>) {
         let digest = Digest::of(&bytes);
-        self.facts.insert(path, FileFact::Present { digest: digest.clone(), unsupported: None });
+        let size = bytes.len() as u64;
+        self.facts.insert(path, FileFact::Present { digest: digest.clone(), size, unsupported: None });
         self.blobs.insert(digest, Arc::from(bytes));
     }
 

@@ -74,6 +74,12 @@ fn a_file_of_200_mb() {
 }
 
 #[test]
+fn a_module_past_the_limit_of_its_hook() {
+    let project = project("wasm = \"big.wat\"\nmodule = \"1KiB\"").file("big.wat", format!("{OK}{}", " ".repeat(4 << 10)));
+    refused(&project, "KiB, more than the limit of 1 KiB: make it smaller, or raise `module` in the hook's limits");
+}
+
+#[test]
 fn a_link_as_a_module() {
     let project = project("wasm = \"link.wat\"");
     std::os::unix::fs::symlink("ok.wat", project.path().join("link.wat")).unwrap();

@@ -2,8 +2,8 @@
 
 use std::io::Read as _;
 use std::process::Stdio;
-use wasmhook_tests::Place;
 use wasmhook_tests::programs::{self, Target};
+use wasmhook_tests::{Place, Project};
 
 fn prints(target: Target) -> String {
     programs::wasm("prints", target).display().to_string()
@@ -36,6 +36,20 @@ fn past_the_limit_one_line_on_stderr_says_so_and_the_guest_sees_no_error() {
 fn nothing_of_ours_is_added_to_a_guest_that_succeeds() {
     let ran = Place::new().args(["exec", &prints(Target::P2), "bytes", "0"]).run().exits(0);
     assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("", ""));
+}
+
+#[test]
+fn what_a_full_disk_loses_is_said_once_and_the_guest_keeps_its_code() {
+    let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let ran = Place::new().args(["exec", &prints(Target::P1), "lines", "30000"]).command().stdout(full()).output().unwrap();
+    let said = String::from_utf8(ran.stderr).unwrap();
+    assert_eq!(ran.status.code(), Some(0), "{said}");
+    assert!(said.starts_with("warning[output-lost]: cannot write standard output: No space left on device"), "{said}");
+    assert_eq!(said.matches("the rest of it is lost").count(), 1, "{said}");
+    let run = Place::new().args(["plan"]).current_dir(Project::new("").path()).command().stdout(full()).output().unwrap();
+    let said = String::from_utf8(run.stderr).unwrap();
+    assert_eq!(run.status.code(), Some(70), "{said}");
+    assert!(said.contains("error[internal]: cannot write standard output: No space left on device"), "{said}");
 }
 
 #[test]

@@ -34,6 +34,7 @@ fn hooks_run_later_ones_see_what_earlier_ones_wrote_and_nothing_is_left() {
     assert_eq!(report["would_change"]["files"], serde_json::json!({ "created": ["x"], "modified": [], "deleted": ["old.txt"] }));
     assert_eq!(report["would_change"]["diffs"][0]["diff"], "--- x\n+++ x\n@@ -0,0 +1,2 @@\n+1\n+2\n");
     assert_eq!(report["hooks"][1]["files"]["modified"], serde_json::json!(["x"]), "what each hook did by itself");
+    assert_eq!(report["would_change"]["not_tried"], serde_json::json!(["deploy"]));
     assert_eq!(report["hooks"][2]["after_skipped"], serde_json::json!(["deploy"]));
     assert_eq!(report["hooks"][0]["after_skipped"], serde_json::json!([]));
     let deploy = report["steps"].as_array().unwrap().iter().find(|step| step["step"] == "deploy").unwrap();
@@ -87,6 +88,24 @@ fn the_exit_code_is_that_of_what_ran_and_a_failed_hook_s_writes_do_not_count() {
     assert_eq!(report["would_change"]["files"]["created"], serde_json::json!(["kept"]));
     assert_eq!(report["first_error"]["hook"], "two");
     assert_nothing_left(&project);
+}
+
+#[test]
+fn what_an_aborted_dry_run_did_not_come_to_was_not_tried() {
+    let lines = [
+        hook("bad", "pre-deploy", "run = \"sh -c 'exit 3'\""),
+        hook("t", "post-deploy", "run = \"true\""),
+        "[host_step.deploy]\nrun = \"true\"\n".to_owned(),
+    ];
+    let project = project(&lines.concat());
+    let call = |more: &[&str]| {
+        let args = [&["run", "-C", "app", "--tag", "v1", "--dry-run"], more].concat();
+        Place::new().args(args).current_dir(project.path()).run().exits(1)
+    };
+    let shown = call(&[]).stdout;
+    assert!(shown.ends_with("\n2 things were not tried: deploy, post-deploy/t.\n"), "{shown}");
+    let report = call(&["--format", "json"]).report();
+    assert_eq!(report["would_change"]["not_tried"], serde_json::json!(["deploy", "post-deploy/t"]));
 }
 
 #[test]

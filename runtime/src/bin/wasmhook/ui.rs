@@ -56,18 +56,35 @@ pub enum Progress {
     Off,
 }
 
-/// A guest's output, passed on byte for byte as it comes.
-pub struct PassThrough;
+/// A guest's output, passed on byte for byte as it comes; on standard output, until that can't be written.
+#[derive(Default)]
+pub struct PassThrough {
+    lost: Mutex<Option<io::Error>>,
+}
+
+impl PassThrough {
+    /// Why standard output could not be written, other than because nobody reads it any more: nothing after it was passed on.
+    pub fn lost(&self) -> Option<io::Error> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn out(&self, bytes: &[u8]) {
+        let mut lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
+        if lost.is_none() {
+            *lost = write(&mut io::stdout().lock(), bytes).map_err(unwritten).err();
+        }
+    }
+}
 
 impl OutputSink for PassThrough {
     fn line(&self, _: Stream, _: &str) {}
 
     fn bytes(&self, stream: Stream, bytes: &[u8]) {
         // Nobody reading any more is the reader's business: a closed pipe is no reason to leave a guest's work half-done.
-        let _ = match stream {
-            Stream::Stdout => write_all(&mut io::stdout().lock(), bytes),
-            Stream::Stderr => write_all(&mut io::stderr().lock(), bytes),
-        };
+        match stream {
+            Stream::Stdout => self.out(bytes),
+            Stream::Stderr => _ = write(&mut io::stderr().lock(), bytes),
+        }
     }
 }
 
@@ -211,12 +228,12 @@ impl Ui {
 impl State {
     fn out(&mut self, text: &str) -> io::Result<()> {
         let Self { out, bar, .. } = self;
-        bar.suspend(|| write(out.as_mut(), text))
+        bar.suspend(|| write(out.as_mut(), text.as_bytes())).map_err(unwritten)
     }
 
     fn err(&mut self, text: &str) -> io::Result<()> {
         let Self { err, bar, .. } = self;
-        bar.suspend(|| write(err.as_mut(), text))
+        bar.suspend(|| write(err.as_mut(), text.as_bytes()))
     }
 
     /// Lines of a dialect, where they belong.
@@ -263,9 +280,14 @@ impl Drop for State {
     }
 }
 
-/// Writes all of `text`. Nobody reading any more is the reader's business: `wasmhook plan | head` ends quietly.
-fn write(stream: &mut dyn Write, text: &str) -> io::Result<()> {
-    match write_all(stream, text.as_bytes()) {
+/// An error of standard output that names it.
+fn unwritten(error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("cannot write standard output: {error}"))
+}
+
+/// Writes all of `bytes`. Nobody reading any more is the reader's business: `wasmhook plan | head` ends quietly.
+fn write(stream: &mut dyn Write, bytes: &[u8]) -> io::Result<()> {
+    match write_all(stream, bytes) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result,
     }

@@ -128,7 +128,7 @@ impl NativeExecutor {
         let dirs = self.guard.open(&job.dirs, &around.staged)?;
         let prepared = self.prepare(job, guest, dirs, around)?;
         let execution = match prepared.run(&job.limits, around).await? {
-            Run::Finished(finished) => verdict::execution(job, &finished, &prepared, around),
+            Run::Finished(finished) => verdict::execution(job, &finished, &prepared),
             Run::Failed(failure) => Execution::not_started(prepared.explain(failure)?),
         };
         prepared.remove().await;

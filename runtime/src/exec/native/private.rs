@@ -9,13 +9,10 @@ use crate::exec::lease::{self, Lease};
 use crate::model::job::{Script, Tree};
 use rustix::fs::{CWD, Mode, OFlags, StatVfsMountFlags};
 use std::fs::OpenOptions;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-
-/// Most bytes of outputs that are read.
-const MAX_OUTPUTS: usize = 64 * 1024;
 
 /// The name of the outputs file.
 const OUTPUTS: &str = ".wasmhook-output";
@@ -137,38 +134,6 @@ impl Private {
         let has_more = self.script.is_some() || self.tree.is_some() || !self.dirs.is_empty();
         (has_more || std::fs::remove_dir(self.home()).is_err()).then_some(self)
     }
-
-    /// The bytes that the hook wrote to its outputs file: none if it made none. A link, or anything else that isn't a file, is not read.
-    ///
-    /// # Errors
-    /// What the system says.
-    pub(super) fn read_outputs(&self) -> io::Result<Outputs> {
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = match rustix::fs::openat(CWD, self.outputs(), flags, Mode::empty()) {
-            Ok(file) => std::fs::File::from(file),
-            Err(rustix::io::Errno::NOENT) => return Ok(Outputs { bytes: Vec::new(), cut: false }),
-            Err(errno) => return Err(errno.into()),
-        };
-        if !file.metadata()?.is_file() {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "it is not a regular file"));
-        }
-        let mut bytes = Vec::new();
-        file.take(MAX_OUTPUTS as u64 + 1).read_to_end(&mut bytes)?;
-        let cut = bytes.len() > MAX_OUTPUTS;
-        if cut {
-            let whole = bytes.iter().take(MAX_OUTPUTS).rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-            bytes.truncate(whole);
-        }
-        Ok(Outputs { bytes, cut })
-    }
-}
-
-/// What a hook reported.
-pub(super) struct Outputs {
-    /// Whole lines, at most 64 KiB.
-    pub bytes: Vec<u8>,
-    /// Whether there was more.
-    pub cut: bool,
 }
 
 impl Drop for Private {

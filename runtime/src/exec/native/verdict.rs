@@ -1,11 +1,10 @@
 //! How a command that ran is reported: its end, the limits it met, and what it wrote, as an [`Execution`].
 
 use super::prepare::Prepared;
-use super::private::Outputs;
 use super::process::{Finished, Stopped};
 use super::wire::{Ended, Ending};
-use crate::exec::{Surroundings, outputs};
-use crate::model::job::{Execution, Job, Stream};
+use crate::exec::outputs::{self, Reported};
+use crate::model::job::{Execution, Job};
 use crate::model::limits::Limits;
 use crate::model::outcome::{Cause, Outcome, TimeLimit, Usage};
 use std::time::Duration;
@@ -14,11 +13,11 @@ use std::time::Duration;
 const SHELL_XCPU: i32 = 128 + libc::SIGXCPU;
 
 /// The result of a job whose command ran.
-pub(super) fn execution(job: &Job, finished: &Finished, prepared: &Prepared, around: &Surroundings) -> Execution {
+pub(super) fn execution(job: &Job, finished: &Finished, prepared: &Prepared) -> Execution {
     let outcome = outcome(finished, &job.limits);
-    let outputs = match (&outcome, job.collect_outputs, prepared.private()) {
-        (Outcome::Succeeded, true, Some(private)) => read_outputs(private.read_outputs(), around),
-        _ => Vec::new(),
+    let Reported { pairs: outputs, dropped: dropped_outputs } = match (&outcome, job.collect_outputs, prepared.private()) {
+        (Outcome::Succeeded, true, Some(private)) => outputs::collect(&private.outputs()),
+        _ => Reported::default(),
     };
     Execution {
         outcome,
@@ -35,6 +34,7 @@ pub(super) fn execution(job: &Job, finished: &Finished, prepared: &Prepared, aro
         unenforced: prepared.unenforced(),
         tail: finished.capture.tail(),
         outputs,
+        dropped_outputs,
     }
 }
 
@@ -61,21 +61,5 @@ fn out_of_cpu_time(ended: Ended, limit: Option<Duration>) -> bool {
         Ending::Killed(libc::SIGXCPU) => true,
         Ending::Killed(libc::SIGKILL) | Ending::Exited(SHELL_XCPU) => ended.cpu >= limit,
         _ => false,
-    }
-}
-
-fn read_outputs(read: std::io::Result<Outputs>, around: &Surroundings) -> Vec<(String, String)> {
-    let note = |text: &str| around.output.line(Stream::Stderr, text);
-    match read {
-        Ok(found) => {
-            if found.cut {
-                note("[WASMHOOK_OUTPUT holds more than 64 KiB: its last lines were ignored]");
-            }
-            outputs::parse(&found.bytes)
-        }
-        Err(error) => {
-            note(&format!("[WASMHOOK_OUTPUT was not read: {error}]"));
-            Vec::new()
-        }
     }
 }

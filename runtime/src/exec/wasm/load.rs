@@ -135,7 +135,7 @@ impl Loader {
         if let Some(hook) = self.memo.get(source.digest) {
             return Ok(hook);
         }
-        let form = sniff::form_of(&self.engine, kind, source.bytes)?;
+        let form = sniff::form_of(&self.engine, source.file, kind, source.bytes)?;
         let hook = Arc::new(self.link(self.code(source, kind, form)?)?);
         self.memo.keep(source.digest, &hook);
         Ok(hook)

@@ -32,7 +32,6 @@ use super::dirs::{Guard, Protected};
 use super::{ExecError, Executor, Running, Surroundings};
 use crate::model::id::Digest;
 use crate::model::job::{Execution, Guest, Job};
-use crate::model::limits::Limits;
 use crate::model::outcome::{Cause, Outcome};
 use held::Held;
 use hook_thread::{HookThreads, Task};
@@ -148,13 +147,13 @@ impl WasmExecutor {
         self.held.list()
     }
 
-    /// Whether `bytes` is a hook that this host can run, found out by compiling it (through the cache) and running nothing.
+    /// Whether `bytes` is a hook that this host can run, however large, found out by compiling it (through the cache) and running nothing.
     ///
     /// # Errors
     /// The cause with which its execution would fail before it starts.
     pub fn probe(&self, file: &str, bytes: &[u8]) -> Result<(), Cause> {
         let bytes: Arc<[u8]> = bytes.into();
-        let source = Source { file, bytes: &bytes, digest: &Digest::of(&bytes), limit: Limits::default().module_bytes };
+        let source = Source { file, bytes: &bytes, digest: &Digest::of(&bytes), limit: u64::MAX };
         match self.core.loader.load(&source) {
             Ok(_) => Ok(()),
             Err(Refusal::Cause { cause, .. }) => Err(cause),

@@ -10,7 +10,8 @@ use super::state::State;
 use super::watch::Watch;
 use crate::exec::dirs::{Guard, Handle};
 use crate::exec::lease::{self, Leased};
-use crate::exec::{ExecError, Surroundings, outputs};
+use crate::exec::outputs::{self, Reported};
+use crate::exec::{ExecError, Surroundings};
 use crate::model::grant::Denial;
 use crate::model::job::{Execution, Guest, Job, WasmGuest};
 use crate::model::limits::Limits;
@@ -175,16 +176,16 @@ fn finish(mut prepared: Prepared, hook: &Hook, job: &Job, ended: Ending, pulled:
     if fuel_is_right {
         usage.fuel = prepared.store.get_fuel().ok().and_then(|left| budget(&job.limits).checked_sub(left));
     }
-    let outputs = match (&prepared.outputs, &outcome) {
-        (Some(dir), Outcome::Succeeded) => outputs::collect(dir.path()),
-        _ => Vec::new(),
+    let Reported { pairs: outputs, dropped: dropped_outputs } = match (&prepared.outputs, &outcome) {
+        (Some(dir), Outcome::Succeeded) => outputs::collect(&dir.path().join(outputs::FILE)),
+        _ => Reported::default(),
     };
     let denials = match hook {
         Hook::Module(_) => Some(prepared.store.data_mut().sight.denials()),
         // Nothing looks at what a component's calls answer.
         Hook::Component(_) => None,
     };
-    Ok(Execution { outcome, exit_code, usage, denials, unenforced: Vec::new(), tail, outputs })
+    Ok(Execution { outcome, exit_code, usage, denials, unenforced: Vec::new(), tail, outputs, dropped_outputs })
 }
 
 /// The first that applies: pulled, out of fuel, a code of its own, a refused growth, a trap.

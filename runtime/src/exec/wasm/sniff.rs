@@ -1,7 +1,6 @@
 //! What a hook's bytes are, by their first few: nothing is parsed here, and nothing that isn't WebAssembly gets further.
 
 use crate::model::outcome::Cause;
-use crate::model::units::show_size;
 use wasmtime::{CodeBuilder, CodeHint, Engine};
 
 /// The two forms that a hook comes in.
@@ -41,8 +40,7 @@ const ELF: &[u8] = b"\x7fELF";
 /// The cause for which it is refused.
 pub(super) fn sniff(file: &str, bytes: &[u8], limit: u64) -> Result<Bytes, Cause> {
     if bytes.len() as u64 > limit {
-        let (size, limit) = (show_size(bytes.len() as u64), show_size(limit));
-        return Err(Cause::BrokenModule { message: format!("it is {size} large, more than the limit of {limit} for a module") });
+        return Err(Cause::TooLarge { limit });
     }
     if bytes.starts_with(ELF) || Engine::detect_precompiled(bytes).is_some() {
         return not_a_hook("a precompiled artefact: precompiled artefacts are native code and never loaded");
@@ -85,10 +83,10 @@ fn not_a_hook<T>(found: &str) -> Result<T, Cause> {
 ///
 /// # Errors
 /// [`Cause::BrokenModule`] with the place of the mistake in a text.
-pub(super) fn form_of(engine: &Engine, kind: Bytes, bytes: &[u8]) -> Result<Form, Cause> {
+pub(super) fn form_of(engine: &Engine, file: &str, kind: Bytes, bytes: &[u8]) -> Result<Form, Cause> {
     match kind {
         Bytes::Binary(form) => Ok(form),
-        Bytes::Text => match source(engine, kind, bytes)?.hint() {
+        Bytes::Text => match source(engine, file, kind, bytes)?.hint() {
             Some(CodeHint::Component) => Ok(Form::Component),
             Some(CodeHint::Module) | None => Ok(Form::Module),
         },
@@ -99,12 +97,21 @@ pub(super) fn form_of(engine: &Engine, kind: Bytes, bytes: &[u8]) -> Result<Form
 ///
 /// # Errors
 /// As [`form_of`].
-pub(super) fn source<'a>(engine: &'a Engine, kind: Bytes, bytes: &'a [u8]) -> Result<CodeBuilder<'a>, Cause> {
+pub(super) fn source<'a>(engine: &'a Engine, file: &str, kind: Bytes, bytes: &'a [u8]) -> Result<CodeBuilder<'a>, Cause> {
     let mut builder = CodeBuilder::new(engine);
     let given = match kind {
         Bytes::Binary(_) => builder.wasm_binary(bytes, None),
         Bytes::Text => builder.wasm_binary_or_text(bytes, None),
     };
-    given.map_err(|error| Cause::BrokenModule { message: format!("{error:#}") })?;
+    given.map_err(|error| Cause::BrokenModule { message: in_one_line(file, &format!("{error:#}")) })?;
     Ok(builder)
+}
+
+/// What is wrong with a text, and where: the parser writes several lines, with the place (` --> <anon>:LINE:COLUMN`) in one and a picture below.
+fn in_one_line(file: &str, error: &str) -> String {
+    let what = error.lines().next().unwrap_or_default();
+    match error.lines().find_map(|line| line.trim_start().strip_prefix("--> <anon>:")) {
+        Some(place) => format!("{file}:{place}: {what}"),
+        None => what.to_owned(),
+    }
 }

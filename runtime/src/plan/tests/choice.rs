@@ -13,8 +13,8 @@ fn with_fallback(when: &str, file: Option<FileFact>) -> PlanHook {
 
 #[test]
 fn a_fallback_runs_only_where_it_was_declared_to_and_says_why() {
-    let present = || FileFact::Present { digest: Digest::of(b"m"), unsupported: None };
-    let unsupported = || FileFact::Present { digest: Digest::of(b"m"), unsupported: Some("it needs a::b".to_owned()) };
+    let present = || FileFact::Present { digest: Digest::of(b"m"), size: 6, unsupported: None };
+    let unsupported = || FileFact::Present { digest: Digest::of(b"m"), size: 6, unsupported: Some("it needs a::b".to_owned()) };
     for (when, file, runs) in [
         ("missing", None, GuestKind::Native),
         ("missing", Some(present()), GuestKind::Wasm),
@@ -58,4 +58,29 @@ fn a_hook_whose_revert_is_missing_can_not_run() {
     let world = world("[[hook]]\nid = 'a'\nphase = 'pre-deploy'\nrun = 'x'\nrevert = { wasm = 'gone.wasm' }\n");
     let hook = &world.hooks()[0];
     assert_eq!(hook.unusable.as_deref(), Some("there is no module gone.wasm, its revert: build it"));
+}
+
+#[test]
+fn a_module_past_its_hooks_limit_is_known_before_anything_runs_and_the_message_says_what_to_raise() {
+    let world = |limit: &str| {
+        let mut world = world(&format!("{HOOK}{limit}"));
+        world.files.insert("h.wasm".to_owned(), FileFact::Present { digest: Digest::of(b"m"), size: 132 << 10, unsupported: None });
+        world
+    };
+    let unusable = |world: World| world.hooks().remove(0).unusable;
+    assert_eq!(unusable(world("module = '132KiB'")), None);
+    let why =
+        |whose: &str| Some(format!("h.wasm has 132 KiB, more than the limit of 1 KiB: make it smaller, or raise `module` in {whose}"));
+    assert_eq!(unusable(world("module = '1KiB'")), why("the hook's limits"));
+    assert_eq!(unusable(world("module = '1MiB'").policy("[policy]\nmodule = '1KiB'")), why("[policy]"));
+    let mut unread = world("");
+    unread.files.insert("h.wasm".to_owned(), FileFact::TooLarge { size: 300 << 20 });
+    assert!(unusable(unread).unwrap().starts_with("h.wasm has 300 MiB, more than the limit of 256 MiB"));
+}
+
+#[test]
+fn a_verify_past_the_limit_of_a_module_is_known_before_its_hook_runs() {
+    let mut world = world("[[hook]]\nid = 'a'\nphase = 'pre-deploy'\nrun = 'x'\nmodule = '1KiB'\nverify = { wasm = 'h.wasm' }\n");
+    world.files.insert("h.wasm".to_owned(), FileFact::Present { digest: Digest::of(b"m"), size: 2 << 10, unsupported: None });
+    assert!(world.hooks()[0].unusable.as_ref().unwrap().starts_with("h.wasm has 2 KiB"));
 }

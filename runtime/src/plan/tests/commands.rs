@@ -43,7 +43,7 @@ fn an_operators_words_in_braces_are_replaced_in_every_argument() {
 
 #[test]
 fn s4_14_a_job_starts_in_the_folder_of_its_script() {
-    let script = FileFact::Present { digest: Digest::of(b"script"), unsupported: None };
+    let script = FileFact::Present { digest: Digest::of(b"script"), size: 6, unsupported: None };
     let hook = |lines: &str| {
         let mut world = under("commit-sync", &format!("[[hook]]\nid = 'h'\nphase = 'pre-deploy'\n{lines}"));
         world.files.insert("scripts/pre-deploy/migrate.sh".to_owned(), script.clone());

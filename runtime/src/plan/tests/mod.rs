@@ -36,7 +36,7 @@ struct World {
 fn world(hooks: &str) -> World {
     let (manifest, problems) = manifest::parse("wasmhook.toml", &format!("schema = 1\napp = \"shop\"\n{hooks}"));
     assert_eq!(problems, []);
-    let module = FileFact::Present { digest: Digest::of(b"module"), unsupported: None };
+    let module = FileFact::Present { digest: Digest::of(b"module"), size: 6, unsupported: None };
     World {
         manifest,
         profile: profile::builtin("default").unwrap(),

@@ -66,7 +66,12 @@ fn a_directory_beside_an_allowed_one_is_not_allowed() {
 #[test]
 fn a_lowered_limit_is_said() {
     let plan = world(&format!("{HOOK}timeout = \"1h\"")).policy("[policy]\ntimeout = \"1m\"").plan().unwrap();
-    assert_eq!(plan.notices[0].code, "limit-lowered");
+    assert_eq!(
+        (plan.warnings[0].code.as_str(), plan.warnings[0].message.as_str()),
+        ("limit-lowered", "h: timeout (ms) lowered from 3600000 to the policy's 60000")
+    );
+    let by_default = world(HOOK).policy("[policy]\ntimeout = \"1m\"").plan().unwrap();
+    assert_eq!((by_default.notices[0].code.as_str(), by_default.warnings.len()), ("limit-lowered", 0), "no hook asked for more");
     let hook = world(&format!("{HOOK}timeout = \"1h\"")).policy("[policy]\ntimeout = \"1m\"").hooks().remove(0);
     assert_eq!(hook.limits.timeout_ms, Some(60_000));
 }

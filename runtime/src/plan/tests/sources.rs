@@ -9,7 +9,7 @@ const OF_JOBS: &str =
 fn with_jobs(hook: &str, files: &[&str]) -> World {
     let mut world = world(&format!("{OF_JOBS}{hook}"));
     let file = |path: &&str| ((*path).to_owned(), Listed::File { digest: Digest::of(path.as_bytes()), executable: path.contains(".sh") });
-    let module = FileFact::Present { digest: Digest::of(b"of jobs"), unsupported: None };
+    let module = FileFact::Present { digest: Digest::of(b"of jobs"), size: 6, unsupported: None };
     let fact = SourceFact::Read {
         commit: Commit::new("abcdef0123").unwrap(),
         modules: BTreeMap::from([("h.wasm".to_owned(), module)]),

@@ -26,7 +26,7 @@ fn the_digest_of_a_hook_covers_bytes_arguments_and_grants_but_nothing_that_diffe
     let digest = |world: &World| world.hooks()[0].digest.clone();
     let base = digest(&world(HOOK));
     let mut bytes = world(HOOK);
-    bytes.files.insert("h.wasm".to_owned(), FileFact::Present { digest: Digest::of(b"other"), unsupported: None });
+    bytes.files.insert("h.wasm".to_owned(), FileFact::Present { digest: Digest::of(b"other"), size: 6, unsupported: None });
     assert_ne!(digest(&bytes), base);
     assert_ne!(digest(&world(&format!("{HOOK}args = [\"x\"]"))), base);
     assert_ne!(digest(&world(&format!("{HOOK}dirs = [{{ path = \".\", mode = \"read\" }}]"))), base);

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
-use wasmhook::diagnostic::codes;
+use wasmhook::diagnostic::{Diagnostic, codes};
 use wasmhook::embed::STAGES;
 use wasmhook::engine::Stop;
 use wasmhook::engine::staging::{self, Label, NotCommitted, Stages, Staging};
@@ -53,7 +53,8 @@ pub fn run(args: &ExecArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliErr
     let executor = executor(&args.places, settings)?;
     let (stop, cancel) = (Stop::new(), CancellationToken::new());
     cancel_on_signals(&stop, &cancel)?;
-    let around = Surroundings::new(Arc::new(PassThrough), cancel);
+    let screen = Arc::new(PassThrough::default());
+    let around = Surroundings::new(Arc::clone(&screen) as _, cancel);
     let execution = match StagedGuest::open(&job.dirs, &settings.state(&args.places)?)? {
         None => executor.run_blocking(&job, &around),
         Some(staged) => staged.run(&executor, &job, around),
@@ -61,6 +62,9 @@ pub fn run(args: &ExecArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliErr
     .map_err(CliError::internal)?;
     // The process ends: taking threads and mappings down one by one first takes as long as a hook.
     std::mem::forget(executor);
+    if let Some(error) = screen.lost() {
+        ui.diagnostics(&[Diagnostic::warning(codes::OUTPUT_LOST, format!("{error}: the rest of it is lost"))]);
+    }
     said(&execution, &job.limits, &stop, ui)
 }
 

@@ -145,7 +145,7 @@ fn changed(look: Look, changes: &[Change]) -> Vec<Line> {
 
 fn last_lines(look: Look, tail: &[String]) -> Vec<Line> {
     if tail.is_empty() {
-        return vec![Line::new(look).space(2).plain("it wrote nothing")];
+        return vec![Line::new(look).space(2).plain("it printed nothing")];
     }
     let mut lines = vec![Line::new(look).space(2).plain("its last lines:")];
     lines.extend(tail.iter().flat_map(|line| quoted(look, line)));

@@ -90,7 +90,9 @@ fn a_full_disk_is_an_error_where_the_output_was_asked_for() {
     let full = || Box::new(Broken(io::ErrorKind::StorageFull));
     let ui = Ui::new(settings(Format::Jsonl), full(), Box::new(Kept::default()));
     show(&ui, &failure());
-    assert_eq!(ui.summary(&Report::fold(&failure())).unwrap_err().kind(), io::ErrorKind::StorageFull);
+    let error = ui.summary(&Report::fold(&failure())).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+    assert!(error.to_string().starts_with("cannot write standard output: "), "{error}");
     let ui = Ui::new(settings(Format::Human), Box::new(Kept::default()), full());
     show(&ui, &failure());
     ui.summary(&Report::fold(&failure())).unwrap();

@@ -219,5 +219,7 @@ fn outputs_come_back_after_success_only() {
         run(&Job { collect_outputs: true, ..job(&wat) })
     };
     assert_eq!(report(0).outputs, [("backup_path".to_owned(), "/b".to_owned())]);
+    let path = "line 2 of WASMHOOK_OUTPUT, `PATH=/evil`, was dropped: its key would steer other programs: give it another name";
+    assert_eq!(report(0).warnings().collect::<Vec<_>>(), [path]);
     assert_eq!((report(1).outputs, report(1).exit_code), (Vec::new(), Some(1)));
 }

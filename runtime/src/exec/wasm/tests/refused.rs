@@ -44,6 +44,8 @@ fn a_cut_or_garbled_module_is_broken() {
         assert!(matches!(cause_of("cut.wasm", bytes), Cause::BrokenModule { .. }), "{bytes:?}");
     }
     assert!(matches!(cause_of("typo.wat", b"(module (func (export \"_start\") (i32.const)))"), Cause::BrokenModule { .. }));
+    let cut = b"(module\n  (func (export \"_start\") (loop (br 0)))\n";
+    assert_eq!(cause_of("hooks/bad.wat", cut).to_string(), "broken module: hooks/bad.wat:3:1: expected `)`");
     assert!(matches!(cause_of("type.wat", b"(module (func (export \"_start\") (i32.const 1)))"), Cause::BrokenModule { .. }));
 }
 

@@ -6,7 +6,7 @@ use crate::render::look::{Look, Style, Symbol};
 use wasmhook::model::event::StepKind;
 use wasmhook::model::grant::Denial;
 use wasmhook::model::outcome::{Cause, Verdict};
-use wasmhook::report::{Failure, HookReport, OutcomeWord, StepReport, UsageReport, Why};
+use wasmhook::report::{End, Failure, HookReport, OutcomeWord, StepReport, UsageReport, Why};
 
 /// How many denials are shown; the report holds them all.
 const MAX_DENIALS: usize = 5;
@@ -105,7 +105,9 @@ fn block(look: Look, failed: &Failed<'_>) -> Vec<Line> {
 fn last_lines(look: Look, failed: &Failed<'_>) -> Vec<Line> {
     match (failed.tail, started(failed.cause)) {
         ([], false) => Vec::new(),
-        ([], true) => paragraph(look, "it wrote nothing"),
+        // It was killed with the engine, which may not have written down any more what it printed.
+        ([], true) if matches!(failed.cause.why, Why::End(End::Unknown)) => paragraph(look, "no lines of it are recorded"),
+        ([], true) => paragraph(look, "it printed nothing"),
         (tail, _) => {
             let whose = if matches!(failed.cause.why, Why::Cause(Cause::NotVerified { .. })) { "its verify's" } else { "its" };
             let mut lines = paragraph(look, &format!("{whose} last lines:"));

@@ -5,7 +5,8 @@ use crate::render::given::{Given, option};
 use std::time::Duration;
 use wasmhook::model::event::Status;
 use wasmhook::model::id::{EnvironmentName, RunId, Tag};
-use wasmhook::model::outcome::{Cause, TimeLimit};
+use wasmhook::model::limits::LimitKey;
+use wasmhook::model::outcome::{Cause, TimeLimit, TrapKind};
 use wasmhook::model::units::{show_duration, show_size};
 use wasmhook::report::{End, Failure, HookReport, OutcomeWord, Report, UsageReport, Why};
 
@@ -20,17 +21,25 @@ pub fn advice(failure: &Failure, usage: &UsageReport) -> Vec<String> {
                 "if it may always run a second time, write idempotent = true in the hook: then it restarts by itself".to_owned(),
             ]
         }
-        Why::Cause(cause) => on_cause(cause),
+        Why::Cause(cause) => on_cause(cause, usage),
     }
 }
 
-fn on_cause(cause: &Cause) -> Vec<String> {
+fn on_cause(cause: &Cause, usage: &UsageReport) -> Vec<String> {
     let advice = match cause {
         Cause::Denied { denial } => format!("to allow it, write: {}", denial.allow),
         Cause::OutOfMemory { limit, what } if what == "memory" => {
-            format!("give it more: memory = \"{}\" (now {})", size(limit.saturating_mul(2)), show_size(*limit))
+            let more = format!("\"{}\" (now {})", size(limit.saturating_mul(2)), show_size(*limit));
+            raise(LimitKey::Memory, "give it more", Some(&more), usage)
         }
-        Cause::OutOfMemory { limit, .. } => format!("give it more: table_elements = {} (now {limit})", limit.saturating_mul(2)),
+        Cause::OutOfMemory { limit, .. } => {
+            raise(LimitKey::TableElements, "give it more", Some(&format!("{} (now {limit})", limit.saturating_mul(2))), usage)
+        }
+        // The only limit whose end is an error of a host call: its message names the key.
+        Cause::Trap { trap: TrapKind::HostCall, message, .. } if message.contains("`handles`") => {
+            raise(LimitKey::Handles, "raise the limit", None, usage)
+        }
+        Cause::TooLarge { .. } => raise(LimitKey::Module, "raise the limit", None, usage),
         Cause::Trap { backtrace, .. } if backtrace.is_empty() => {
             "it has no function names: build it with debug information, and the report names the functions".to_owned()
         }
@@ -62,20 +71,29 @@ fn on_cause(cause: &Cause) -> Vec<String> {
 }
 
 fn out_of_time(limit: TimeLimit, usage: &UsageReport) -> Vec<String> {
-    let raise = match (limit, usage.timeout_ms, usage.fuel_limit) {
-        (TimeLimit::Deadline, Some(now), _) => {
-            format!("raise the limit: timeout = \"{}\" (now {})", duration(now.saturating_mul(2)), figures::millis(now))
-        }
-        (TimeLimit::Fuel, _, Some(now)) => format!("raise the limit: fuel = {} (now {})", now.saturating_mul(2), figures::count(now)),
-        (TimeLimit::CpuTime, _, _) => "raise the limit: `cpu_time`".to_owned(),
-        (TimeLimit::Deadline, None, _) => "raise the limit: `timeout`".to_owned(),
-        (TimeLimit::Fuel, _, None) => "raise the limit: `fuel`".to_owned(),
+    let time = |now: u64| format!("\"{}\" (now {})", duration(now.saturating_mul(2)), figures::millis(now));
+    let fuel = |now: u64| format!("{} (now {})", now.saturating_mul(2), figures::count(now));
+    let (key, more) = match limit {
+        TimeLimit::Deadline => (LimitKey::Timeout, usage.timeout_ms.map(time)),
+        TimeLimit::Fuel => (LimitKey::Fuel, usage.fuel_limit.map(fuel)),
+        TimeLimit::CpuTime => (LimitKey::CpuTime, None),
     };
     vec![
-        raise,
+        raise(key, "raise the limit", more.as_deref(), usage),
         "or make the job smaller: incremental migrations, indexes".to_owned(),
         "or, if it isn't critical, move it to a phase after the deployment".to_owned(),
     ]
+}
+
+/// What to raise where: in the hook, or in the policy if that is what held it.
+fn raise(key: LimitKey, what: &str, more: Option<&str>, usage: &UsageReport) -> String {
+    let word = key.word();
+    let to = more.map_or_else(|| format!("`{word}`"), |more| format!("{word} = {more}"));
+    if usage.at_ceiling.contains(&key) {
+        format!("the operator's policy holds `{word}` there, whatever the hook asks: {what} under [policy]: {to}")
+    } else {
+        format!("{what}: {to}")
+    }
 }
 
 /// A duration that the manifest reads back as the same.
@@ -158,6 +176,30 @@ mod tests {
         "#);
         assert!(out_of(TimeLimit::Fuel).starts_with("raise the limit: fuel = 2000 (now 1k)"));
         assert!(out_of(TimeLimit::CpuTime).contains("cpu_time"));
+    }
+
+    #[test]
+    fn what_the_policy_holds_is_raised_in_the_policy_whichever_limit_it_is() {
+        use wasmhook::model::outcome::TrapKind;
+        let timed_out = |limit| Outcome::TimedOut { limit, abandoned: false };
+        let failed = |cause| Outcome::Failed { cause };
+        let out_of = |what: &str| failed(Cause::OutOfMemory { limit: 512 << 20, what: what.to_owned() });
+        let message = "it has as many open handles as its limit `handles` allows".to_owned();
+        for (key, outcome, advised_there) in [
+            (LimitKey::Timeout, timed_out(TimeLimit::Deadline), "timeout = \"600ms\" (now 300 ms)"),
+            (LimitKey::Fuel, timed_out(TimeLimit::Fuel), "fuel = 2000 (now 1k)"),
+            (LimitKey::CpuTime, timed_out(TimeLimit::CpuTime), "`cpu_time`"),
+            (LimitKey::Memory, out_of("memory"), "memory = \"1GiB\" (now 512 MiB)"),
+            (LimitKey::TableElements, out_of("table"), "table_elements = 1073741824 (now 536870912)"),
+            (LimitKey::Handles, failed(Cause::Trap { trap: TrapKind::HostCall, message, backtrace: Vec::new() }), "`handles`"),
+            (LimitKey::Module, failed(Cause::TooLarge { limit: 1 }), "`module`"),
+        ] {
+            let free = UsageReport { timeout_ms: Some(300), fuel_limit: Some(1_000), ..UsageReport::default() };
+            let held = UsageReport { at_ceiling: vec![key], ..free.clone() };
+            let (free, held) = (advised(&outcome, &free), advised(&outcome, &held));
+            assert!(free.contains(advised_there) && !free.contains("[policy]"), "{free}");
+            assert!(held.contains(&format!("under [policy]: {advised_there}")), "{held}");
+        }
     }
 
     #[test]

@@ -255,6 +255,18 @@ fn a_run_that_died_asks_what_became_of_its_hook() {
     "#);
 }
 
+#[test]
+fn without_a_line_it_printed_nothing_or_nobody_knows() {
+    let h = || place("post-pull", "v0.4.0");
+    let signal = Outcome::Failed { cause: Cause::Signal { signal: 9 } };
+    let silent = ended(signal, Verdict::Abort);
+    let killed = What::Finished { place: h(), result: Box::new(silent) };
+    let told = |last: Vec<What>| summary(UNICODE, &events([vec![begin(), What::Started { place: h(), attempt: 1 }], last].concat()));
+    let (killed, died) = (told(vec![killed]), told(Vec::new()));
+    assert!(killed.contains("\n  it printed nothing\n") && !killed.contains("wrote nothing"), "{killed}");
+    assert!(died.contains("\n  no lines of it are recorded\n"), "{died}");
+}
+
 /// A run that asks the verify of its last hook; what it says ends the run.
 fn verified(whats: Vec<What>) -> Vec<Event> {
     let main = place("post-pull", "v0.4.0");
