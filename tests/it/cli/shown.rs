@@ -106,6 +106,19 @@ fn show_prints_what_run_printed() {
 }
 
 #[test]
+fn show_tells_of_a_broken_manifest_instead_of_another_application() {
+    let place = Place::new();
+    let _ = place.args(["run", "--tag", "v1"]).current_dir(project().path()).run().exits(0);
+    let broken = Project::empty().file("wasmhook.toml", "schema = 1\napp = \"other\"\nprofil = \"x\"\n");
+    for command in ["show", "status"] {
+        let told = place.args([command]).current_dir(broken.path()).run().exits(2);
+        assert!(told.said().contains("error[unknown-key]") && told.stdout.is_empty(), "{command}: {}", told.said());
+    }
+    let elsewhere = Project::empty();
+    let _ = place.args(["show"]).current_dir(elsewhere.path()).run().exits(0);
+}
+
+#[test]
 fn show_says_that_there_is_no_such_run() {
     let (place, project) = (Place::new(), project());
     assert!(place.args(["show"]).current_dir(project.path()).run().exits(2).said().contains("no run yet"));

@@ -1,6 +1,6 @@
 //! `wasmhook show`: the report of a run, as it was.
 
-use super::{check_format, target};
+use super::{check_format, names_one, target};
 use crate::args::{Format, ShowArgs};
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -31,12 +31,9 @@ pub fn run(args: &ShowArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliErr
     Ok(Exit::Done)
 }
 
-/// The newest run of the target that is meant; of all, if none is.
+/// The newest run of the target that is meant; of all, if none is. A manifest that is wrong means one, and it isn't known which.
 fn newest(ledger: &dyn Ledger, args: &ShowArgs, settings: &Settings) -> Result<RunId, CliError> {
-    let targets = match target(&args.selectors, settings) {
-        Ok(target) => vec![target],
-        Err(_) => ledger.targets()?,
-    };
+    let targets = if names_one(&args.selectors) { vec![target(&args.selectors, settings)?] } else { ledger.targets()? };
     let mut runs = Vec::new();
     for target in &targets {
         runs.extend(ledger.runs(target, 1)?);

@@ -1,6 +1,6 @@
 //! `wasmhook status`: the runs of an application, and who holds its lock.
 
-use super::{check_format, target};
+use super::{check_format, names_one, target};
 use crate::args::{Format, StatusArgs};
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -76,7 +76,7 @@ struct RunJson<'a> {
 pub fn run(args: &StatusArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliError> {
     check_format(args.format)?;
     let state = settings.state(&args.selectors.places)?;
-    let targets = match (wasmhook::history(&state)?, named(args)) {
+    let targets = match (wasmhook::history(&state)?, names_one(&args.selectors)) {
         (Some(ledger), false) => ledger.targets()?,
         (None, false) => Vec::new(),
         (_, true) => vec![target(&args.selectors, settings)?],
@@ -117,12 +117,6 @@ pub fn run(args: &StatusArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliE
         one(target, &Known { runs, compared, pending }, (holder.as_ref(), last_sign), args.format, ui)?;
     }
     Ok(Exit::Done)
-}
-
-/// Whether one target is meant: a manifest that is there, or an application that was named.
-fn named(args: &StatusArgs) -> bool {
-    let selectors = &args.selectors;
-    selectors.app.is_some() || !selectors.manifests.is_empty() || selectors.dir.join("wasmhook.toml").exists()
 }
 
 /// What is known of a target.
