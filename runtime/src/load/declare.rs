@@ -166,6 +166,25 @@ fn instances_of_nothing(instances: &[Instance], manifest: &Manifest) -> Vec<Diag
     unknown.map(found).collect()
 }
 
+/// What only a foreign file would hear.
+fn foreign_words(request: &Request, files: &[PathBuf]) -> Vec<Diagnostic> {
+    if files.iter().any(|file| !is_ours(file)) {
+        return Vec::new();
+    }
+    let module = request.module.as_ref().map(|name| format!("--module {name}"));
+    let kind = request.import_as.map(|kind| format!("--as {kind}"));
+    let found = |option: String| {
+        let message = format!("{option} says how a foreign file is read, and no file that is read here is one");
+        Diagnostic::error(codes::USAGE, message).help("leave it out, or name the foreign file with --manifest FILE")
+    };
+    module.into_iter().chain(kind).map(found).collect()
+}
+
+/// Whether a file is a manifest of our own, by its name.
+fn is_ours(file: &Path) -> bool {
+    file.extension().is_some_and(|extension| extension == "toml")
+}
+
 /// What manifests say, together.
 struct Written {
     manifest: Manifest,
@@ -188,6 +207,7 @@ fn read_manifests(dir: &Path, request: &Request, found: &mut Vec<Diagnostic>) ->
         [] => vec![default],
         named => named.to_vec(),
     };
+    found.extend(foreign_words(request, &files));
     let (mut manifests, mut folders) = (Vec::new(), Folders::new());
     for file in files {
         let name = file.strip_prefix(dir).unwrap_or(&file).display().to_string();
@@ -199,7 +219,7 @@ fn read_manifests(dir: &Path, request: &Request, found: &mut Vec<Diagnostic>) ->
 
 /// A manifest of our own ends in `.toml`; any other file is read as what it is recognised as.
 fn read_manifest(file: &Path, name: &str, request: &Request) -> Result<Imported, LoadError> {
-    if file.extension().is_none_or(|extension| extension != "toml") {
+    if !is_ours(file) {
         let environment = (!request.env.is_empty()).then_some(&request.env);
         let given = Given { module: request.module.as_deref(), environment };
         return Ok(under(request, foreign::read_file(file, name, request.import_as, given)?));

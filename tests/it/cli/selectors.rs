@@ -28,7 +28,6 @@ fn phase_and_only_run_the_named_hooks_and_no_host_step() {
         (vec!["--phase", "pre-deploy", "--phase", "post-deploy"], vec!["a", "b", "c"]),
         (vec!["--only", "b"], vec!["b"]),
         (vec!["--only", "a", "--only", "c"], vec!["a", "c"]),
-        (vec!["--phase", "pre-deploy", "--only", "c"], vec![]),
     ] {
         let project = project();
         let ran =
@@ -53,6 +52,20 @@ fn unknown_phases_and_hooks_are_mistakes() {
     ] {
         let ran = Place::new().args([&["run"], &args[..]].concat()).current_dir(project.path()).run().exits(2);
         assert!(ran.said().contains(&format!("error[{code}]")) && ran.said().contains(words), "{args:?}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn selections_that_mean_nothing_are_mistakes() {
+    let project = project();
+    for (args, words) in [
+        (["--phase", "pre-deploy", "--only", "c"], ["--phase pre-deploy and --only c", "c is in post-deploy"]),
+        (["--module", "web", "--tag", "v1"], ["--module web", "--manifest FILE"]),
+        (["--as", "boxfile", "--tag", "v1"], ["--as boxfile", "--manifest FILE"]),
+    ] {
+        let ran = Place::new().args([&["run"], &args[..]].concat()).current_dir(project.path()).run().exits(2);
+        assert!(ran.said().contains("error[usage]"), "{args:?}: {}", ran.stderr);
+        assert!(words.iter().all(|words| ran.said().contains(words)), "{args:?}: {}", ran.stderr);
     }
 }
 
