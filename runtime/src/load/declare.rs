@@ -91,6 +91,7 @@ pub(super) fn complete(dir: PathBuf, mut manifest: Manifest, request: &Request, 
     found.extend(crate::lint::check(&manifest_with_steps, &profile));
     found.extend(unknown_steps_in_code(&request.steps_in_code, &profile));
     found.extend(instances_of_nothing(&request.instances, &manifest));
+    found.extend(instances_twice(&request.instances));
     if has_errors(&found) {
         return Err(LoadError::Invalid(found));
     }
@@ -164,6 +165,15 @@ fn instances_of_nothing(instances: &[Instance], manifest: &Manifest) -> Vec<Diag
         Diagnostic::error(codes::UNKNOWN_SERVICE, message).help(suggest(service.as_str(), known.iter().copied()))
     };
     unknown.map(found).collect()
+}
+
+/// Two instances of one name that a hook can run on: its executions on both would be one to everybody who reads of them.
+fn instances_twice(instances: &[Instance]) -> Option<Diagnostic> {
+    let overlap = |a: &Instance, b: &Instance| a.name == b.name && (a.is_of(b.service.as_ref()) || b.is_of(a.service.as_ref()));
+    let earlier = |(index, other)| Some((instances[..index].iter().find(|one| overlap(one, other))?, other));
+    let (one, other) = instances.iter().enumerate().find_map(earlier)?;
+    let message = format!("the instance {other} is given twice: in {} and in {}", one.dir, other.dir);
+    Some(Diagnostic::error(codes::DUPLICATE_NAME, message).help("give each instance of a service a name of its own"))
 }
 
 /// What only a foreign file would hear.

@@ -153,6 +153,25 @@ fn instances_run_a_phase_each_in_its_own_directory() {
 }
 
 #[test]
+fn an_instance_that_a_hook_would_meet_twice_is_a_mistake() {
+    let hooks = hook("h", "pre-deploy", "run = \"true\"\nservice = \"web\"");
+    let project = Project::new(&format!("{hooks}{}", hook("w", "pre-deploy", "run = \"true\"\nservice = \"work\"")));
+    let project = project.file("one/x", "").file("two/x", "");
+    let given = |instances: [&str; 2]| {
+        let [one, two] = instances;
+        Place::new().args(["run", "--instance", one, "--instance", two]).current_dir(project.path()).run()
+    };
+    for (instances, named) in
+        [(["web/a=one", "web/a=two"], "web/a"), (["a=one", "a=two"], "a"), (["a=one", "web/a=two"], "web/a"), (["web/a=one", "a=one"], "a")]
+    {
+        let ran = given(instances).exits(2);
+        let said = ran.said();
+        assert!(said.contains("error[duplicate-name]") && said.contains(&format!("the instance {named} is given twice")), "{said}");
+    }
+    let _ = given(["web/a=one", "work/a=two"]).exits(0);
+}
+
+#[test]
 fn without_a_name_of_the_application_it_has_to_be_given() {
     let project =
         Project::empty().file("wasmhook.toml", format!("schema = 1\n{}", hook("a", "pre-deploy", "wasm = \"ok.wat\""))).file("ok.wat", OK);
