@@ -123,7 +123,11 @@ fn show_says_that_there_is_no_such_run() {
     let (place, project) = (Place::new(), project());
     assert!(place.args(["show"]).current_dir(project.path()).run().exits(2).said().contains("no run yet"));
     let _ = place.args(["run"]).current_dir(project.path()).run().exits(0);
-    assert!(place.args(["show", "nosuch"]).run().exits(2).said().contains("the ledger knows no run nosuch"));
+    let unknown = place.args(["show", "nosuch", "--app", "shop"]).run().exits(2).said();
+    assert!(
+        unknown.contains("the ledger knows no run nosuch") && unknown.contains("`wasmhook status --app shop` shows those"),
+        "{unknown}"
+    );
     assert!(place.args(["show", "../x"]).run().exits(2).said().contains("error[bad-name]"));
 }
 

@@ -4,8 +4,10 @@ use super::{check_format, names_one, target};
 use crate::args::{Format, StatusArgs};
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::render::given::Given;
 use crate::render::json;
 use crate::render::status::{self, Open, Owner, RunRow, RunState, Then, render};
+use crate::render::typed::{RESOLUTIONS, Typed};
 use crate::settings::Settings;
 use crate::ui::Ui;
 use serde::Serialize;
@@ -60,6 +62,7 @@ struct UnresolvedJson {
     asks_verify: bool,
     /// Whether it takes back what a run did that is over.
     afterwards: bool,
+    /// The command that settles it, but for the word that says what became of it.
     resolve: String,
 }
 
@@ -186,7 +189,13 @@ fn one(
             Some(Holder::Unknown) | None => None,
         };
         let name = format!("{}/{}", target.app, target.environment);
-        return Ok(ui.stdout_text(&render(ui.stdout_look(), &name, owner.as_ref(), &rows, &shown(target, compared, pending)))?);
+        return Ok(ui.stdout_text(&render(
+            ui.stdout_look(),
+            &name,
+            owner.as_ref(),
+            &rows,
+            &shown(target, compared, pending, ui.given()),
+        ))?);
     }
     let rows = runs.iter().enumerate().map(|(index, run)| RunJson {
         run_id: run.run.as_str(),
@@ -215,14 +224,14 @@ fn one(
         last_commit: compared.commit.clone(),
         commit_file: compared.file.as_deref(),
         trigger: compared.trigger.clone(),
-        unresolved: pending.unresolved.iter().map(|open| unresolved(target, open)).collect(),
+        unresolved: pending.unresolved.iter().map(|open| unresolved(target, open, ui.given())).collect(),
         owed: pending.owed.clone(),
         resumable: pending.resumable.clone(),
     };
     Ok(ui.stdout_text(&if format == Format::Json { json::pretty(&value)? } else { json::line(&value)? })?)
 }
 
-fn unresolved(target: &Target, open: &Unresolved) -> UnresolvedJson {
+fn unresolved(target: &Target, open: &Unresolved, given: &Given) -> UnresolvedJson {
     UnresolvedJson {
         place: open.key.place.to_string(),
         release: open.key.release.clone(),
@@ -232,36 +241,39 @@ fn unresolved(target: &Target, open: &Unresolved) -> UnresolvedJson {
         verifying: open.verifying,
         asks_verify: open.asks,
         afterwards: open.afterwards,
-        resolve: command(target, open),
+        resolve: command(target, open, &[], given).join(" "),
     }
 }
 
-/// The command that settles it, where a person says what became of it but for that word.
-fn command(target: &Target, open: &Unresolved) -> String {
-    if open.afterwards {
-        let run = shell_words::quote(open.memory.run.as_str());
-        return format!("wasmhook resolve --deploy-failed {run} --env-name {}", shell_words::quote(target.environment.as_str()));
-    }
-    let name = open.key.place.to_string();
-    format!("wasmhook resolve {} --env-name {}", shell_words::quote(&name), shell_words::quote(target.environment.as_str()))
+/// The command that settles it, where a person says what became of it but for that word; it names again what this call was `given`.
+fn command(target: &Target, open: &Unresolved, word: &[&str], given: &Given) -> Vec<String> {
+    let (run, name) = (open.memory.run.as_str(), open.key.place.to_string());
+    let (run, name) = (shell_words::quote(run), shell_words::quote(&name));
+    let what = if open.afterwards { ["resolve", "--deploy-failed", &*run].to_vec() } else { ["resolve", &*name].to_vec() };
+    given.command(&[&what, word].concat(), None, Some(target.environment.as_str()))
 }
 
-fn shown(target: &Target, compared: &Compared, pending: &Pending) -> status::Pending {
+fn shown(target: &Target, compared: &Compared, pending: &Pending, given: &Given) -> status::Pending {
+    let settles = |open: &Unresolved, word: &[&str], purpose: &str| Typed::new(command(target, open, word, given), purpose);
     let unresolved = pending.unresolved.iter().map(|open| {
         let then = match open {
-            Unresolved { afterwards: true, .. } => Then::TakesBack(command(target, open)),
-            Unresolved { waits: true, .. } => Then::Waits(command(target, open)),
+            Unresolved { afterwards: true, .. } => Then::TakesBack(settles(open, &[], "what is left is taken back")),
+            Unresolved { waits: true, .. } => Then::Waits(RESOLUTIONS.map(|(word, means)| settles(open, &[word], means)).to_vec()),
             Unresolved { asks: true, .. } => Then::AsksVerify,
             Unresolved { .. } => Then::RunsAgain,
         };
         Open { name: open.key.place.to_string(), run: open.memory.run.to_string(), verifying: open.verifying, then }
     });
+    let resumes = |run: &RunId| {
+        let words = given.command(&["run", "--resume"], None, Some(target.environment.as_str()));
+        Typed::new(words, format!("goes on with run {run}"))
+    };
     let kept = compared.file.as_ref().map_or_else(|| "the ledger".to_owned(), |file| file.display().to_string());
     status::Pending {
         last_commit: compared.commit.as_ref().map(|commit| (commit.to_string(), kept)),
         trigger: compared.trigger.as_ref().map(ToString::to_string),
         unresolved: unresolved.collect(),
         owed: pending.owed.iter().map(ToString::to_string).collect(),
-        resumable: pending.resumable.as_ref().map(ToString::to_string),
+        resumable: pending.resumable.as_ref().map(resumes),
     }
 }
