@@ -147,6 +147,21 @@ fn status_lists_runs_newest_first_and_the_free_lock() {
 }
 
 #[test]
+fn the_status_of_several_applications_is_one_json_value_too() {
+    let place = Place::new();
+    for app in ["one", "two"] {
+        let _ = place.args(["run", "--tag", "v1", "--app", app]).current_dir(project().path()).run().exits(0);
+        let alone = place.args(["status", "--app", app]).args_json().current_dir("/").run().exits(0).report();
+        assert_eq!((alone["app"].as_str(), alone["targets"].is_null()), (Some(app), true), "{alone}");
+    }
+    let all = place.args(["status"]).args_json().current_dir("/").run().exits(0).report();
+    let apps: Vec<&str> = all["targets"].as_array().unwrap().iter().map(|target| target["app"].as_str().unwrap()).collect();
+    assert_eq!((all["schema"].as_u64(), apps), (Some(1), vec!["one", "two"]), "{all}");
+    let lines = place.args(["status", "--format", "jsonl"]).current_dir("/").run().exits(0).stdout;
+    assert_eq!(lines.lines().count(), 2, "{lines}");
+}
+
+#[test]
 fn check_finds_every_problem_at_once_with_its_place() {
     let bad = Project::new(
         "[[hook]]\nid = \"h\"\nphse = \"pre-deploy\"\nwasm = \"ok.wat\"\nfuel = \"much\"\n[[hook]]\nid = \"a/b\"\nrun = \"x\"",

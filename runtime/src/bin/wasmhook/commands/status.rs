@@ -17,7 +17,7 @@ use wasmhook::engine::pending::{Pending, Unresolved};
 use wasmhook::ledger::lock::{Holder, Lock};
 use wasmhook::ledger::{Ledger, RunRecord, Target};
 use wasmhook::model::event::Trigger;
-use wasmhook::model::id::{Commit, RunId, StepName};
+use wasmhook::model::id::{Commit, RunId, StepName, Tag};
 use wasmhook::report::Report;
 
 /// How many runs are shown.
@@ -46,6 +46,34 @@ struct StatusJson<'a> {
     owed: Vec<StepName>,
     /// The run that `run --resume` would go on with.
     resumable: Option<RunId>,
+}
+
+impl StatusJson<'_> {
+    /// No run of anything yet.
+    const fn nothing() -> Self {
+        Self {
+            schema: 1,
+            app: None,
+            environment: None,
+            locked_by: None,
+            locked: false,
+            last_sign: None,
+            runs: Vec::new(),
+            last_commit: None,
+            commit_file: None,
+            trigger: None,
+            unresolved: Vec::new(),
+            owed: Vec::new(),
+            resumable: None,
+        }
+    }
+}
+
+/// Several targets, where neither a manifest nor `--app` says which is meant.
+#[derive(Serialize)]
+struct SeveralJson<'a> {
+    schema: u32,
+    targets: &'a [StatusJson<'a>],
 }
 
 #[derive(Serialize)]
@@ -84,49 +112,33 @@ pub fn run(args: &StatusArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliE
         (None, false) => Vec::new(),
         (_, true) => vec![target(&args.selectors, settings)?],
     };
-    if targets.is_empty() {
-        let nothing = StatusJson {
-            schema: 1,
-            app: None,
-            environment: None,
-            locked_by: None,
-            locked: false,
-            last_sign: None,
-            runs: Vec::new(),
-            last_commit: None,
-            commit_file: None,
-            trigger: None,
-            unresolved: Vec::new(),
-            owed: Vec::new(),
-            resumable: None,
-        };
-        ui.stdout_text(&match args.format {
-            Format::Human | Format::Junit => "No run yet.\n".to_owned(),
-            Format::Json => json::pretty(&nothing)?,
-            Format::Jsonl => json::line(&nothing)?,
-        })?;
-    }
-    for target in &targets {
-        let ledger = wasmhook::history(&state)?;
-        let runs = ledger.as_ref().map(|ledger| ledger.runs(target, SHOWN)).transpose()?.unwrap_or_default();
-        let holder = Lock::holder(&state, target)?;
-        let compared = compared(args, settings, ledger.as_deref(), target, runs.first())?;
-        // What a run is doing isn't pending.
-        let pending = match ledger.filter(|_| holder.is_none()) {
-            Some(ledger) => wasmhook::engine::pending::of(&*ledger, target)?,
-            None => Pending::default(),
-        };
-        let last_sign = holder.as_ref().map(|_| Lock::last_sign(&state, target)).transpose()?.flatten();
-        one(target, &Known { runs, compared, pending }, (holder.as_ref(), last_sign), args.format, ui)?;
+    let known = targets.into_iter().map(|target| Known::of(target, &state, args, settings)).collect::<Result<Vec<_>, _>>()?;
+    let values =
+        || if known.is_empty() { vec![StatusJson::nothing()] } else { known.iter().map(|known| known.value(ui.given())).collect() };
+    match args.format {
+        Format::Human | Format::Junit if known.is_empty() => ui.stdout_text("No run yet.\n")?,
+        Format::Human | Format::Junit => known.iter().try_for_each(|known| ui.stdout_text(&known.text(ui)))?,
+        Format::Json => ui.stdout_text(&match &values()[..] {
+            [one] => json::pretty(one)?,
+            targets => json::pretty(&SeveralJson { schema: 1, targets })?,
+        })?,
+        Format::Jsonl => {
+            for value in values() {
+                ui.stdout_text(&json::line(&value)?)?;
+            }
+        }
     }
     Ok(Exit::Done)
 }
 
 /// What is known of a target.
 struct Known {
+    target: Target,
     runs: Vec<RunRecord>,
     compared: Compared,
     pending: Pending,
+    holder: Option<Holder>,
+    last_sign: Option<jiff::Timestamp>,
 }
 
 /// What the commit of the next run is compared with, and why the last one ran.
@@ -157,78 +169,86 @@ fn compared(
     Ok(Compared { commit, file, trigger: Report::fold(&events).trigger })
 }
 
-fn one(
-    target: &Target,
-    Known { runs, compared, pending }: &Known,
-    (holder, last_sign): (Option<&Holder>, Option<jiff::Timestamp>),
-    format: Format,
-    ui: &Ui,
-) -> Result<(), CliError> {
-    let state = |index: usize, run: &RunRecord| match run.status {
-        Some(status) => RunState::Ended(status),
-        None if index == 0 && holder.is_some() => RunState::Running,
-        None => RunState::Died,
-    };
-    if format == Format::Human {
+impl Known {
+    fn of(target: Target, state: &Path, args: &StatusArgs, settings: &Settings) -> Result<Self, CliError> {
+        let ledger = wasmhook::history(state)?;
+        let runs = ledger.as_ref().map(|ledger| ledger.runs(&target, SHOWN)).transpose()?.unwrap_or_default();
+        let holder = Lock::holder(state, &target)?;
+        let compared = compared(args, settings, ledger.as_deref(), &target, runs.first())?;
+        // What a run is doing isn't pending.
+        let pending = match ledger.filter(|_| holder.is_none()) {
+            Some(ledger) => wasmhook::engine::pending::of(&*ledger, &target)?,
+            None => Pending::default(),
+        };
+        let last_sign = holder.as_ref().map(|_| Lock::last_sign(state, &target)).transpose()?.flatten();
+        Ok(Self { target, runs, compared, pending, holder, last_sign })
+    }
+
+    /// How one of its runs stands.
+    fn state(&self, index: usize, run: &RunRecord) -> RunState {
+        match run.status {
+            Some(status) => RunState::Ended(status),
+            None if index == 0 && self.holder.is_some() => RunState::Running,
+            None => RunState::Died,
+        }
+    }
+
+    fn text(&self, ui: &Ui) -> String {
         let version = |run: &RunRecord| run.tag.as_ref().map(ToString::to_string).or_else(|| run.commit.as_ref().map(ToString::to_string));
-        let versions: Vec<_> = runs.iter().map(version).collect();
-        let rows: Vec<_> = runs
+        let versions: Vec<_> = self.runs.iter().map(version).collect();
+        let rows: Vec<_> = self
+            .runs
             .iter()
             .enumerate()
             .map(|(index, run)| RunRow {
                 run: run.run.as_str(),
                 version: versions[index].as_deref(),
                 started: run.started,
-                state: state(index, run),
+                state: self.state(index, run),
             })
             .collect();
-        let owner = match holder {
+        let owner = match &self.holder {
             Some(Holder::Known(owner)) => {
                 Some(Owner { who: &owner.user, host: &owner.host, pid: owner.pid, since: owner.since, what: &owner.command })
             }
             Some(Holder::Unknown) | None => None,
         };
-        let name = format!("{}/{}", target.app, target.environment);
-        return Ok(ui.stdout_text(&render(
-            ui.stdout_look(),
-            &name,
-            owner.as_ref(),
-            &rows,
-            &shown(target, compared, pending, ui.given()),
-        ))?);
+        let name = format!("{}/{}", self.target.app, self.target.environment);
+        let pending = shown(&self.target, &self.compared, &self.pending, ui.given());
+        render(ui.stdout_look(), &name, owner.as_ref(), &rows, &pending)
     }
-    let rows = runs.iter().enumerate().map(|(index, run)| RunJson {
-        run_id: run.run.as_str(),
-        status: run.status,
-        state: match state(index, run) {
-            RunState::Ended(_) => "ended",
-            RunState::Running => "running",
-            RunState::Died => "died",
-        },
-        tag: run.tag.as_ref().map(wasmhook::model::id::Tag::as_str),
-        commit: run.commit.as_ref().map(wasmhook::model::id::Commit::as_str),
-        started_at: run.started,
-    });
-    let locked_by = match holder {
-        Some(Holder::Known(owner)) => Some(owner.clone()),
-        Some(Holder::Unknown) | None => None,
-    };
-    let value = StatusJson {
-        schema: 1,
-        app: Some(target.app.as_str()),
-        environment: Some(target.environment.as_str()),
-        locked: holder.is_some(),
-        last_sign,
-        locked_by,
-        runs: rows.collect(),
-        last_commit: compared.commit.clone(),
-        commit_file: compared.file.as_deref(),
-        trigger: compared.trigger.clone(),
-        unresolved: pending.unresolved.iter().map(|open| unresolved(target, open, ui.given())).collect(),
-        owed: pending.owed.clone(),
-        resumable: pending.resumable.clone(),
-    };
-    Ok(ui.stdout_text(&if format == Format::Json { json::pretty(&value)? } else { json::line(&value)? })?)
+
+    fn value<'a>(&'a self, given: &Given) -> StatusJson<'a> {
+        let Self { target, compared, pending, .. } = self;
+        let row = |(index, run): (usize, &'a RunRecord)| {
+            let state = match self.state(index, run) {
+                RunState::Ended(_) => "ended",
+                RunState::Running => "running",
+                RunState::Died => "died",
+            };
+            let (tag, commit) = (run.tag.as_ref().map(Tag::as_str), run.commit.as_ref().map(Commit::as_str));
+            RunJson { run_id: run.run.as_str(), status: run.status, state, tag, commit, started_at: run.started }
+        };
+        let locked_by = match &self.holder {
+            Some(Holder::Known(owner)) => Some(owner.clone()),
+            Some(Holder::Unknown) | None => None,
+        };
+        StatusJson {
+            app: Some(target.app.as_str()),
+            environment: Some(target.environment.as_str()),
+            locked: self.holder.is_some(),
+            last_sign: self.last_sign,
+            locked_by,
+            runs: self.runs.iter().enumerate().map(row).collect(),
+            last_commit: compared.commit.clone(),
+            commit_file: compared.file.as_deref(),
+            trigger: compared.trigger.clone(),
+            unresolved: pending.unresolved.iter().map(|open| unresolved(target, open, given)).collect(),
+            owed: pending.owed.clone(),
+            resumable: pending.resumable.clone(),
+            ..StatusJson::nothing()
+        }
+    }
 }
 
 fn unresolved(target: &Target, open: &Unresolved, given: &Given) -> UnresolvedJson {
