@@ -71,6 +71,14 @@ fn list_names_every_hook_and_where_it_comes_from() {
     assert_eq!(json["hooks"][1]["enabled"], false);
 }
 
+#[test]
+fn list_in_a_file_keeps_where_a_hook_comes_from_beside_a_long_command() {
+    let long = format!("true {}", "word ".repeat(30).trim_end());
+    let project = Project::new(&hook("a", "pre-deploy", &format!("run = \"{long}\"")));
+    let listed = Place::new().args(["list"]).env("COLUMNS", "80").current_dir(project.path()).run().exits(0).stdout;
+    assert!(listed.contains(&long) && listed.trim_end().ends_with("wasmhook.toml"), "{listed}");
+}
+
 trait Json {
     fn args_json(self) -> Self;
 }

@@ -6,6 +6,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::render::given::Given;
 use crate::render::json;
+use crate::render::look::LongLines;
 use crate::render::status::{self, Open, Owner, RunRow, RunState, Then, render};
 use crate::render::typed::{RESOLUTIONS, Typed};
 use crate::settings::Settings;
@@ -194,7 +195,10 @@ impl Known {
     }
 
     fn text(&self, ui: &Ui) -> String {
-        let version = |run: &RunRecord| run.tag.as_ref().map(ToString::to_string).or_else(|| run.commit.as_ref().map(ToString::to_string));
+        let look = ui.stdout_look();
+        // In a file `grep` must find it.
+        let commit = |commit: &Commit| if look.long_lines == LongLines::Keep { commit.to_string() } else { format!("{commit:.12}") };
+        let version = |run: &RunRecord| run.tag.as_ref().map(ToString::to_string).or_else(|| run.commit.as_ref().map(commit));
         let versions: Vec<_> = self.runs.iter().map(version).collect();
         let rows: Vec<_> = self
             .runs
@@ -215,7 +219,7 @@ impl Known {
         };
         let name = format!("{}/{}", self.target.app, self.target.environment);
         let pending = shown(&self.target, &self.compared, &self.pending, ui.given());
-        render(ui.stdout_look(), &name, owner.as_ref(), &rows, &pending)
+        render(look, &name, owner.as_ref(), &rows, &pending)
     }
 
     fn value<'a>(&'a self, given: &Given) -> StatusJson<'a> {

@@ -96,7 +96,7 @@ pub fn render(look: Look, target: &str, owner: Option<&Owner<'_>>, runs: &[RunRo
     if runs.is_empty() {
         lines.push(Line::new(look).plain("No run yet."));
     }
-    let mut table = Table::new(look, &["RUN", "STATUS", "VERSION", "STARTED"]);
+    let mut table = Table::new(look, &["RUN", "STATUS", "VERSION", "STARTED"]).whole_in_files();
     for row in runs {
         let (symbol, word) = state(row.state);
         table.row(vec![
@@ -234,10 +234,10 @@ mod tests {
         shop/prod: locked by deploy on web-1
           (process 4711) since
           2025-12-16T15:46:40Z: run 01JB
-        RUN   STATUS      VERSION
-        01JB  -> running  v0.3.28
-        01JA  x failed    v0.3.28
-        01J9  x died
+        RUN   STATUS      VERSION  STARTED
+        01JB  -> running  v0.3.28  2025-12-16T15:46:40Z
+        01JA  x failed    v0.3.28  2025-12-16T15:46:40Z
+        01J9  x died               2025-12-16T15:46:40Z
         Last success: commit 0123456789abcdef,
           kept in the ledger.
         The newest run ran because the commit
