@@ -75,7 +75,7 @@ pub enum LedgerError {
         message: String,
     },
     /// No such run was begun.
-    #[error("the ledger knows no run {run}; `wasmhook list` shows those it knows")]
+    #[error("the ledger knows no run {run}")]
     NoSuchRun {
         /// The run.
         run: RunId,

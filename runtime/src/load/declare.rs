@@ -91,6 +91,7 @@ pub(super) fn complete(dir: PathBuf, mut manifest: Manifest, request: &Request, 
     found.extend(crate::lint::check(&manifest_with_steps, &profile));
     found.extend(unknown_steps_in_code(&request.steps_in_code, &profile));
     found.extend(instances_of_nothing(&request.instances, &manifest));
+    found.extend(instances_twice(&request.instances));
     if has_errors(&found) {
         return Err(LoadError::Invalid(found));
     }
@@ -166,6 +167,34 @@ fn instances_of_nothing(instances: &[Instance], manifest: &Manifest) -> Vec<Diag
     unknown.map(found).collect()
 }
 
+/// Two instances of one name that a hook can run on: its executions on both would be one to everybody who reads of them.
+fn instances_twice(instances: &[Instance]) -> Option<Diagnostic> {
+    let overlap = |a: &Instance, b: &Instance| a.name == b.name && (a.is_of(b.service.as_ref()) || b.is_of(a.service.as_ref()));
+    let earlier = |(index, other)| Some((instances[..index].iter().find(|one| overlap(one, other))?, other));
+    let (one, other) = instances.iter().enumerate().find_map(earlier)?;
+    let message = format!("the instance {other} is given twice: in {} and in {}", one.dir, other.dir);
+    Some(Diagnostic::error(codes::DUPLICATE_NAME, message).help("give each instance of a service a name of its own"))
+}
+
+/// What only a foreign file would hear.
+fn foreign_words(request: &Request, files: &[PathBuf]) -> Vec<Diagnostic> {
+    if files.iter().any(|file| !is_ours(file)) {
+        return Vec::new();
+    }
+    let module = request.module.as_ref().map(|name| format!("--module {name}"));
+    let kind = request.import_as.map(|kind| format!("--as {kind}"));
+    let found = |option: String| {
+        let message = format!("{option} says how a foreign file is read, and no file that is read here is one");
+        Diagnostic::error(codes::USAGE, message).help("leave it out, or name the foreign file with --manifest FILE")
+    };
+    module.into_iter().chain(kind).map(found).collect()
+}
+
+/// Whether a file is a manifest of our own, by its name.
+fn is_ours(file: &Path) -> bool {
+    file.extension().is_some_and(|extension| extension == "toml")
+}
+
 /// What manifests say, together.
 struct Written {
     manifest: Manifest,
@@ -188,6 +217,7 @@ fn read_manifests(dir: &Path, request: &Request, found: &mut Vec<Diagnostic>) ->
         [] => vec![default],
         named => named.to_vec(),
     };
+    found.extend(foreign_words(request, &files));
     let (mut manifests, mut folders) = (Vec::new(), Folders::new());
     for file in files {
         let name = file.strip_prefix(dir).unwrap_or(&file).display().to_string();
@@ -199,7 +229,7 @@ fn read_manifests(dir: &Path, request: &Request, found: &mut Vec<Diagnostic>) ->
 
 /// A manifest of our own ends in `.toml`; any other file is read as what it is recognised as.
 fn read_manifest(file: &Path, name: &str, request: &Request) -> Result<Imported, LoadError> {
-    if file.extension().is_none_or(|extension| extension != "toml") {
+    if !is_ours(file) {
         let environment = (!request.env.is_empty()).then_some(&request.env);
         let given = Given { module: request.module.as_deref(), environment };
         return Ok(under(request, foreign::read_file(file, name, request.import_as, given)?));

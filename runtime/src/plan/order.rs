@@ -3,6 +3,7 @@
 use crate::manifest::HookDecl;
 use crate::model::id::{InstanceName, ServiceName, StepName};
 use crate::model::policy::Scope;
+use std::fmt;
 
 /// An instance as the platform named it: `--instance [SERVICE/]NAME=DIR`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +14,16 @@ pub struct Instance {
     pub name: InstanceName,
     /// Its directory on the host.
     pub dir: String,
+}
+
+/// `SERVICE/NAME`, or `NAME`.
+impl fmt::Display for Instance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.service {
+            Some(service) => write!(f, "{service}/{}", self.name),
+            None => write!(f, "{}", self.name),
+        }
+    }
 }
 
 impl Instance {

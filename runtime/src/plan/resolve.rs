@@ -4,7 +4,7 @@ use super::given::{Given, PlanError};
 use super::limits::{self, Layers};
 use super::programs::Programs;
 use super::{HostCommand, Notice, Plan, PlanHook, PlanStep, PlanStepKind, SCHEMA, by_profile, order};
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::manifest::{GuestDecl, HookDecl, HostStepDecl, LimitsAsk};
 use crate::model::event::GuestKind;
 use crate::model::grant::{Denial, EnvSource};
@@ -173,6 +173,7 @@ impl<'a> Resolver<'a> {
     }
 
     fn check_selection(&mut self) {
+        let known_so_far = self.diagnostics.len();
         let phases: Vec<&StepName> =
             self.given.profile.steps.iter().filter(|step| matches!(step.kind, ProfileStepKind::Phase(_))).map(|step| &step.name).collect();
         for phase in self.given.selection.phases.iter().filter(|phase| !phases.contains(phase)) {
@@ -192,6 +193,31 @@ impl<'a> Resolver<'a> {
                 );
             }
         }
+        if self.diagnostics.len() == known_so_far {
+            self.refuse_contradiction();
+        }
+    }
+
+    /// Each of both selects something, and together they leave nothing: a run of nothing would look like one that did its work.
+    fn refuse_contradiction(&mut self) {
+        let (profile, selection) = (self.given.profile, self.given.selection);
+        let of_phase = |phase| order::of_phase(&self.given.manifest.hooks, phase, profile.default_phase.as_ref());
+        let named: Vec<(&StepName, &HookId)> = profile
+            .phases()
+            .flat_map(|(phase, _)| of_phase(phase).into_iter().map(move |hook| (phase, &hook.id.value)))
+            .filter(|(_, hook)| selection.only.contains(hook))
+            .collect();
+        if selection.phases.is_empty() || selection.only.is_empty() || named.iter().any(|(phase, hook)| selection.takes(phase, hook)) {
+            return;
+        }
+        let phases = selection.phases.iter().map(|phase| format!("--phase {phase}"));
+        let asked: Vec<_> = phases.chain(selection.only.iter().map(|hook| format!("--only {hook}"))).collect();
+        let places: Vec<_> = named.iter().map(|(phase, hook)| format!("{hook} is in {phase}")).collect();
+        self.usage(
+            codes::USAGE,
+            format!("{} together select no hook", asked.join(" and ")),
+            format!("{}: name its phase, or leave --phase out", places.join(", ")),
+        );
     }
 
     fn say_who_decides(&mut self) {

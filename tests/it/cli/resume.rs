@@ -45,8 +45,13 @@ fn a_killed_run_is_resolved_and_resumed() {
         let open = &status["unresolved"][0];
         assert_eq!((open["place"].as_str(), open["waits"].as_bool()), (Some("pre-deploy/slow"), Some(true)), "{status}");
         assert_eq!(status["resumable"], status["runs"][0]["run_id"], "{status}");
-        let human = call(&place, &project, &["status"]).exits(0);
-        assert!(human.said().contains("wasmhook resolve pre-deploy/slow"), "{}", human.stdout);
+        let human = call(&place, &project, &["status", "--cache", "a cache"]).exits(0).stdout.replace("\\\n", "");
+        let typed = |line: &str| human.lines().any(|shown| shown.split_whitespace().collect::<Vec<_>>().join(" ").starts_with(line));
+        for word in ["--retry", "--mark-done", "--mark-not-run"] {
+            let line = format!("wasmhook resolve pre-deploy/slow {word} --env-name default --cache 'a cache'");
+            assert!(typed(&line), "{line}: {human}");
+        }
+        assert!(typed("wasmhook run --resume --env-name default --cache 'a cache'"), "{human}");
 
         let stopped = call(&place, &project, &["run", "--resume", "--format", "json"]).exits(1);
         assert!(stopped.said().contains("wasmhook resolve pre-deploy/slow --mark-done --tag v1"), "{}", stopped.stderr);

@@ -28,7 +28,6 @@ fn phase_and_only_run_the_named_hooks_and_no_host_step() {
         (vec!["--phase", "pre-deploy", "--phase", "post-deploy"], vec!["a", "b", "c"]),
         (vec!["--only", "b"], vec!["b"]),
         (vec!["--only", "a", "--only", "c"], vec!["a", "c"]),
-        (vec!["--phase", "pre-deploy", "--only", "c"], vec![]),
     ] {
         let project = project();
         let ran =
@@ -53,6 +52,20 @@ fn unknown_phases_and_hooks_are_mistakes() {
     ] {
         let ran = Place::new().args([&["run"], &args[..]].concat()).current_dir(project.path()).run().exits(2);
         assert!(ran.said().contains(&format!("error[{code}]")) && ran.said().contains(words), "{args:?}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn selections_that_mean_nothing_are_mistakes() {
+    let project = project();
+    for (args, words) in [
+        (["--phase", "pre-deploy", "--only", "c"], ["--phase pre-deploy and --only c", "c is in post-deploy"]),
+        (["--module", "web", "--tag", "v1"], ["--module web", "--manifest FILE"]),
+        (["--as", "boxfile", "--tag", "v1"], ["--as boxfile", "--manifest FILE"]),
+    ] {
+        let ran = Place::new().args([&["run"], &args[..]].concat()).current_dir(project.path()).run().exits(2);
+        assert!(ran.said().contains("error[usage]"), "{args:?}: {}", ran.stderr);
+        assert!(words.iter().all(|words| ran.said().contains(words)), "{args:?}: {}", ran.stderr);
     }
 }
 
@@ -137,6 +150,25 @@ fn instances_run_a_phase_each_in_its_own_directory() {
         let ran = Place::new().args(["run", "--instance", given]).current_dir(project.path()).run().exits(2);
         assert!(ran.said().contains(words), "{given}: {}", ran.stderr);
     }
+}
+
+#[test]
+fn an_instance_that_a_hook_would_meet_twice_is_a_mistake() {
+    let hooks = hook("h", "pre-deploy", "run = \"true\"\nservice = \"web\"");
+    let project = Project::new(&format!("{hooks}{}", hook("w", "pre-deploy", "run = \"true\"\nservice = \"work\"")));
+    let project = project.file("one/x", "").file("two/x", "");
+    let given = |instances: [&str; 2]| {
+        let [one, two] = instances;
+        Place::new().args(["run", "--instance", one, "--instance", two]).current_dir(project.path()).run()
+    };
+    for (instances, named) in
+        [(["web/a=one", "web/a=two"], "web/a"), (["a=one", "a=two"], "a"), (["a=one", "web/a=two"], "web/a"), (["web/a=one", "a=one"], "a")]
+    {
+        let ran = given(instances).exits(2);
+        let said = ran.said();
+        assert!(said.contains("error[duplicate-name]") && said.contains(&format!("the instance {named} is given twice")), "{said}");
+    }
+    let _ = given(["web/a=one", "work/a=two"]).exits(0);
 }
 
 #[test]

@@ -71,6 +71,14 @@ fn list_names_every_hook_and_where_it_comes_from() {
     assert_eq!(json["hooks"][1]["enabled"], false);
 }
 
+#[test]
+fn list_in_a_file_keeps_where_a_hook_comes_from_beside_a_long_command() {
+    let long = format!("true {}", "word ".repeat(30).trim_end());
+    let project = Project::new(&hook("a", "pre-deploy", &format!("run = \"{long}\"")));
+    let listed = Place::new().args(["list"]).env("COLUMNS", "80").current_dir(project.path()).run().exits(0).stdout;
+    assert!(listed.contains(&long) && listed.trim_end().ends_with("wasmhook.toml"), "{listed}");
+}
+
 trait Json {
     fn args_json(self) -> Self;
 }
@@ -106,11 +114,28 @@ fn show_prints_what_run_printed() {
 }
 
 #[test]
+fn show_tells_of_a_broken_manifest_instead_of_another_application() {
+    let place = Place::new();
+    let _ = place.args(["run", "--tag", "v1"]).current_dir(project().path()).run().exits(0);
+    let broken = Project::empty().file("wasmhook.toml", "schema = 1\napp = \"other\"\nprofil = \"x\"\n");
+    for command in ["show", "status"] {
+        let told = place.args([command]).current_dir(broken.path()).run().exits(2);
+        assert!(told.said().contains("error[unknown-key]") && told.stdout.is_empty(), "{command}: {}", told.said());
+    }
+    let elsewhere = Project::empty();
+    let _ = place.args(["show"]).current_dir(elsewhere.path()).run().exits(0);
+}
+
+#[test]
 fn show_says_that_there_is_no_such_run() {
     let (place, project) = (Place::new(), project());
     assert!(place.args(["show"]).current_dir(project.path()).run().exits(2).said().contains("no run yet"));
     let _ = place.args(["run"]).current_dir(project.path()).run().exits(0);
-    assert!(place.args(["show", "nosuch"]).run().exits(2).said().contains("the ledger knows no run nosuch"));
+    let unknown = place.args(["show", "nosuch", "--app", "shop"]).run().exits(2).said();
+    assert!(
+        unknown.contains("the ledger knows no run nosuch") && unknown.contains("`wasmhook status --app shop` shows those"),
+        "{unknown}"
+    );
     assert!(place.args(["show", "../x"]).run().exits(2).said().contains("error[bad-name]"));
 }
 
@@ -127,6 +152,21 @@ fn status_lists_runs_newest_first_and_the_free_lock() {
     assert_eq!((tags, status["locked"].as_bool(), status["locked_by"].is_null()), (vec!["v2", "v1"], Some(false), true));
     let human = place.args(["status", "--app", "shop"]).run().exits(0);
     assert!(human.said().contains("shop/default: not locked") && human.said().contains("✓ success"), "{}", human.stdout);
+}
+
+#[test]
+fn the_status_of_several_applications_is_one_json_value_too() {
+    let place = Place::new();
+    for app in ["one", "two"] {
+        let _ = place.args(["run", "--tag", "v1", "--app", app]).current_dir(project().path()).run().exits(0);
+        let alone = place.args(["status", "--app", app]).args_json().current_dir("/").run().exits(0).report();
+        assert_eq!((alone["app"].as_str(), alone["targets"].is_null()), (Some(app), true), "{alone}");
+    }
+    let all = place.args(["status"]).args_json().current_dir("/").run().exits(0).report();
+    let apps: Vec<&str> = all["targets"].as_array().unwrap().iter().map(|target| target["app"].as_str().unwrap()).collect();
+    assert_eq!((all["schema"].as_u64(), apps), (Some(1), vec!["one", "two"]), "{all}");
+    let lines = place.args(["status", "--format", "jsonl"]).current_dir("/").run().exits(0).stdout;
+    assert_eq!(lines.lines().count(), 2, "{lines}");
 }
 
 #[test]

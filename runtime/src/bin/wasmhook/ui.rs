@@ -219,6 +219,11 @@ impl Ui {
         self.settings.stdout
     }
 
+    /// What the call named, for commands that are printed.
+    pub const fn given(&self) -> &Given {
+        &self.settings.given
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         // A panic while printing leaves nothing half-done that the next line could trip over.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)

@@ -22,6 +22,26 @@ fn a_named_hook_that_does_not_exist_is_an_error() {
 }
 
 #[test]
+fn a_selection_that_leaves_no_hook_is_refused_and_names_both_options() {
+    let mut world = world(&format!("{HOOK}[[hook]]\nid = \"late\"\nphase = \"post-deploy\"\nwasm = \"h.wasm\"\n"));
+    world.selection.only = vec![HookId::new("h").unwrap()];
+    world.selection.phases = vec![StepName::new("post-deploy").unwrap()];
+    let Err(PlanError::Invalid(found)) = world.plan() else { panic!("planned") };
+    let [found] = &found[..] else { panic!("{found:?}") };
+    assert_eq!((found.code, found.message.as_str()), ("usage", "--phase post-deploy and --only h together select no hook"));
+    assert_eq!(found.help.as_deref(), Some("h is in pre-deploy: name its phase, or leave --phase out"));
+    world.selection.only.push(HookId::new("late").unwrap());
+    assert!(world.plan().is_ok(), "one of them is taken");
+}
+
+#[test]
+fn a_phase_without_hooks_can_be_asked_for() {
+    let mut world = world(HOOK);
+    world.selection.phases = vec![StepName::new("post-deploy").unwrap()];
+    assert!(world.plan().is_ok(), "a platform runs the phases one by one, whatever an application has in them");
+}
+
+#[test]
 fn the_digest_of_a_hook_covers_bytes_arguments_and_grants_but_nothing_that_differs_from_run_to_run() {
     let digest = |world: &World| world.hooks()[0].digest.clone();
     let base = digest(&world(HOOK));

@@ -56,7 +56,8 @@ pub struct ListArgs {
 pub struct StatusArgs {
     #[command(flatten)]
     pub selectors: Selectors,
-    /// How to write it.
+    /// How to write it. Where neither a manifest nor --app says which application is meant, and the ledger knows several, json is one value
+    /// with a list of `targets`.
     #[arg(long, value_name = "F", default_value = "human")]
     pub format: Format,
 }

@@ -56,7 +56,7 @@ pub fn run(args: &ListArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliErr
     match args.format {
         Format::Human | Format::Junit => {
             let look = ui.stdout_look();
-            let mut table = Table::new(look, &["PHASE", "HOOK", "FILE", "ORIGIN"]);
+            let mut table = Table::new(look, &["PHASE", "HOOK", "FILE", "ORIGIN"]).keeping_all().whole_in_files();
             for row in &rows {
                 let cell = |value: &str| Line::new(look).plain(value);
                 table.row(vec![cell(&row.phase), cell(&row.id), cell(&row.file), cell(&row.from())]);

@@ -97,6 +97,12 @@ fn target(selectors: &crate::args::Selectors, settings: &Settings) -> Result<was
     Ok(wasmhook::ledger::Target { app, environment })
 }
 
+/// Whether one target is meant: by a manifest that is there, whatever it says, or by the name of an application.
+fn names_one(selectors: &crate::args::Selectors) -> bool {
+    let written = selectors.dir.join("wasmhook.toml");
+    selectors.app.is_some() || !selectors.manifests.is_empty() || written.symlink_metadata().is_ok()
+}
+
 /// Says for whom one waits.
 fn waiting(holder: &Holder) {
     tracing::warn!("waiting for the lock: {} holds it", who(holder));

@@ -1,13 +1,13 @@
 //! `wasmhook show`: the report of a run, as it was.
 
-use super::{check_format, target};
+use super::{check_format, names_one, target};
 use crate::args::{Format, ShowArgs};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::settings::Settings;
 use crate::ui::Ui;
 use wasmhook::diagnostic::codes;
-use wasmhook::ledger::Ledger;
+use wasmhook::ledger::{Ledger, LedgerError};
 use wasmhook::model::id::RunId;
 use wasmhook::report::Report;
 
@@ -21,7 +21,7 @@ pub fn run(args: &ShowArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliErr
         Some(run) => RunId::new(run.as_str())?,
         None => newest(&*ledger, args, settings)?,
     };
-    let events = ledger.events(&run)?;
+    let events = ledger.events(&run).map_err(|error| no_run(error, ui))?;
     if args.format != Format::Json {
         for event in &events {
             ui.event(event);
@@ -31,12 +31,17 @@ pub fn run(args: &ShowArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliErr
     Ok(Exit::Done)
 }
 
-/// The newest run of the target that is meant; of all, if none is.
+/// A run that isn't known comes with the command that shows which are, in the same place.
+fn no_run(error: LedgerError, ui: &Ui) -> CliError {
+    let status = ui.given().command(&["status"], None, None).join(" ");
+    let unknown = matches!(error, LedgerError::NoSuchRun { .. });
+    let told = CliError::from(error);
+    if unknown { told.help(&format!("`{status}` shows those it knows")) } else { told }
+}
+
+/// The newest run of the target that is meant; of all, if none is. A manifest that is wrong means one, and it isn't known which.
 fn newest(ledger: &dyn Ledger, args: &ShowArgs, settings: &Settings) -> Result<RunId, CliError> {
-    let targets = match target(&args.selectors, settings) {
-        Ok(target) => vec![target],
-        Err(_) => ledger.targets()?,
-    };
+    let targets = if names_one(&args.selectors) { vec![target(&args.selectors, settings)?] } else { ledger.targets()? };
     let mut runs = Vec::new();
     for target in &targets {
         runs.extend(ledger.runs(target, 1)?);

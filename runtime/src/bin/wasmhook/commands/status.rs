@@ -1,11 +1,14 @@
 //! `wasmhook status`: the runs of an application, and who holds its lock.
 
-use super::{check_format, target};
+use super::{check_format, names_one, target};
 use crate::args::{Format, StatusArgs};
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::render::given::Given;
 use crate::render::json;
+use crate::render::look::LongLines;
 use crate::render::status::{self, Open, Owner, RunRow, RunState, Then, render};
+use crate::render::typed::{RESOLUTIONS, Typed};
 use crate::settings::Settings;
 use crate::ui::Ui;
 use serde::Serialize;
@@ -15,7 +18,7 @@ use wasmhook::engine::pending::{Pending, Unresolved};
 use wasmhook::ledger::lock::{Holder, Lock};
 use wasmhook::ledger::{Ledger, RunRecord, Target};
 use wasmhook::model::event::Trigger;
-use wasmhook::model::id::{Commit, RunId, StepName};
+use wasmhook::model::id::{Commit, RunId, StepName, Tag};
 use wasmhook::report::Report;
 
 /// How many runs are shown.
@@ -46,6 +49,34 @@ struct StatusJson<'a> {
     resumable: Option<RunId>,
 }
 
+impl StatusJson<'_> {
+    /// No run of anything yet.
+    const fn nothing() -> Self {
+        Self {
+            schema: 1,
+            app: None,
+            environment: None,
+            locked_by: None,
+            locked: false,
+            last_sign: None,
+            runs: Vec::new(),
+            last_commit: None,
+            commit_file: None,
+            trigger: None,
+            unresolved: Vec::new(),
+            owed: Vec::new(),
+            resumable: None,
+        }
+    }
+}
+
+/// Several targets, where neither a manifest nor `--app` says which is meant.
+#[derive(Serialize)]
+struct SeveralJson<'a> {
+    schema: u32,
+    targets: &'a [StatusJson<'a>],
+}
+
 #[derive(Serialize)]
 struct UnresolvedJson {
     place: String,
@@ -60,6 +91,7 @@ struct UnresolvedJson {
     asks_verify: bool,
     /// Whether it takes back what a run did that is over.
     afterwards: bool,
+    /// The command that settles it, but for the word that says what became of it.
     resolve: String,
 }
 
@@ -76,60 +108,38 @@ struct RunJson<'a> {
 pub fn run(args: &StatusArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliError> {
     check_format(args.format)?;
     let state = settings.state(&args.selectors.places)?;
-    let targets = match (wasmhook::history(&state)?, named(args)) {
+    let targets = match (wasmhook::history(&state)?, names_one(&args.selectors)) {
         (Some(ledger), false) => ledger.targets()?,
         (None, false) => Vec::new(),
         (_, true) => vec![target(&args.selectors, settings)?],
     };
-    if targets.is_empty() {
-        let nothing = StatusJson {
-            schema: 1,
-            app: None,
-            environment: None,
-            locked_by: None,
-            locked: false,
-            last_sign: None,
-            runs: Vec::new(),
-            last_commit: None,
-            commit_file: None,
-            trigger: None,
-            unresolved: Vec::new(),
-            owed: Vec::new(),
-            resumable: None,
-        };
-        ui.stdout_text(&match args.format {
-            Format::Human | Format::Junit => "No run yet.\n".to_owned(),
-            Format::Json => json::pretty(&nothing)?,
-            Format::Jsonl => json::line(&nothing)?,
-        })?;
-    }
-    for target in &targets {
-        let ledger = wasmhook::history(&state)?;
-        let runs = ledger.as_ref().map(|ledger| ledger.runs(target, SHOWN)).transpose()?.unwrap_or_default();
-        let holder = Lock::holder(&state, target)?;
-        let compared = compared(args, settings, ledger.as_deref(), target, runs.first())?;
-        // What a run is doing isn't pending.
-        let pending = match ledger.filter(|_| holder.is_none()) {
-            Some(ledger) => wasmhook::engine::pending::of(&*ledger, target)?,
-            None => Pending::default(),
-        };
-        let last_sign = holder.as_ref().map(|_| Lock::last_sign(&state, target)).transpose()?.flatten();
-        one(target, &Known { runs, compared, pending }, (holder.as_ref(), last_sign), args.format, ui)?;
+    let known = targets.into_iter().map(|target| Known::of(target, &state, args, settings)).collect::<Result<Vec<_>, _>>()?;
+    let values =
+        || if known.is_empty() { vec![StatusJson::nothing()] } else { known.iter().map(|known| known.value(ui.given())).collect() };
+    match args.format {
+        Format::Human | Format::Junit if known.is_empty() => ui.stdout_text("No run yet.\n")?,
+        Format::Human | Format::Junit => known.iter().try_for_each(|known| ui.stdout_text(&known.text(ui)))?,
+        Format::Json => ui.stdout_text(&match &values()[..] {
+            [one] => json::pretty(one)?,
+            targets => json::pretty(&SeveralJson { schema: 1, targets })?,
+        })?,
+        Format::Jsonl => {
+            for value in values() {
+                ui.stdout_text(&json::line(&value)?)?;
+            }
+        }
     }
     Ok(Exit::Done)
 }
 
-/// Whether one target is meant: a manifest that is there, or an application that was named.
-fn named(args: &StatusArgs) -> bool {
-    let selectors = &args.selectors;
-    selectors.app.is_some() || !selectors.manifests.is_empty() || selectors.dir.join("wasmhook.toml").exists()
-}
-
 /// What is known of a target.
 struct Known {
+    target: Target,
     runs: Vec<RunRecord>,
     compared: Compared,
     pending: Pending,
+    holder: Option<Holder>,
+    last_sign: Option<jiff::Timestamp>,
 }
 
 /// What the commit of the next run is compared with, and why the last one ran.
@@ -160,75 +170,92 @@ fn compared(
     Ok(Compared { commit, file, trigger: Report::fold(&events).trigger })
 }
 
-fn one(
-    target: &Target,
-    Known { runs, compared, pending }: &Known,
-    (holder, last_sign): (Option<&Holder>, Option<jiff::Timestamp>),
-    format: Format,
-    ui: &Ui,
-) -> Result<(), CliError> {
-    let state = |index: usize, run: &RunRecord| match run.status {
-        Some(status) => RunState::Ended(status),
-        None if index == 0 && holder.is_some() => RunState::Running,
-        None => RunState::Died,
-    };
-    if format == Format::Human {
-        let version = |run: &RunRecord| run.tag.as_ref().map(ToString::to_string).or_else(|| run.commit.as_ref().map(ToString::to_string));
-        let versions: Vec<_> = runs.iter().map(version).collect();
-        let rows: Vec<_> = runs
+impl Known {
+    fn of(target: Target, state: &Path, args: &StatusArgs, settings: &Settings) -> Result<Self, CliError> {
+        let ledger = wasmhook::history(state)?;
+        let runs = ledger.as_ref().map(|ledger| ledger.runs(&target, SHOWN)).transpose()?.unwrap_or_default();
+        let holder = Lock::holder(state, &target)?;
+        let compared = compared(args, settings, ledger.as_deref(), &target, runs.first())?;
+        // What a run is doing isn't pending.
+        let pending = match ledger.filter(|_| holder.is_none()) {
+            Some(ledger) => wasmhook::engine::pending::of(&*ledger, &target)?,
+            None => Pending::default(),
+        };
+        let last_sign = holder.as_ref().map(|_| Lock::last_sign(state, &target)).transpose()?.flatten();
+        Ok(Self { target, runs, compared, pending, holder, last_sign })
+    }
+
+    /// How one of its runs stands.
+    fn state(&self, index: usize, run: &RunRecord) -> RunState {
+        match run.status {
+            Some(status) => RunState::Ended(status),
+            None if index == 0 && self.holder.is_some() => RunState::Running,
+            None => RunState::Died,
+        }
+    }
+
+    fn text(&self, ui: &Ui) -> String {
+        let look = ui.stdout_look();
+        // In a file `grep` must find it.
+        let commit = |commit: &Commit| if look.long_lines == LongLines::Keep { commit.to_string() } else { format!("{commit:.12}") };
+        let version = |run: &RunRecord| run.tag.as_ref().map(ToString::to_string).or_else(|| run.commit.as_ref().map(commit));
+        let versions: Vec<_> = self.runs.iter().map(version).collect();
+        let rows: Vec<_> = self
+            .runs
             .iter()
             .enumerate()
             .map(|(index, run)| RunRow {
                 run: run.run.as_str(),
                 version: versions[index].as_deref(),
                 started: run.started,
-                state: state(index, run),
+                state: self.state(index, run),
             })
             .collect();
-        let owner = match holder {
+        let owner = match &self.holder {
             Some(Holder::Known(owner)) => {
                 Some(Owner { who: &owner.user, host: &owner.host, pid: owner.pid, since: owner.since, what: &owner.command })
             }
             Some(Holder::Unknown) | None => None,
         };
-        let name = format!("{}/{}", target.app, target.environment);
-        return Ok(ui.stdout_text(&render(ui.stdout_look(), &name, owner.as_ref(), &rows, &shown(target, compared, pending)))?);
+        let name = format!("{}/{}", self.target.app, self.target.environment);
+        let pending = shown(&self.target, &self.compared, &self.pending, ui.given());
+        render(look, &name, owner.as_ref(), &rows, &pending)
     }
-    let rows = runs.iter().enumerate().map(|(index, run)| RunJson {
-        run_id: run.run.as_str(),
-        status: run.status,
-        state: match state(index, run) {
-            RunState::Ended(_) => "ended",
-            RunState::Running => "running",
-            RunState::Died => "died",
-        },
-        tag: run.tag.as_ref().map(wasmhook::model::id::Tag::as_str),
-        commit: run.commit.as_ref().map(wasmhook::model::id::Commit::as_str),
-        started_at: run.started,
-    });
-    let locked_by = match holder {
-        Some(Holder::Known(owner)) => Some(owner.clone()),
-        Some(Holder::Unknown) | None => None,
-    };
-    let value = StatusJson {
-        schema: 1,
-        app: Some(target.app.as_str()),
-        environment: Some(target.environment.as_str()),
-        locked: holder.is_some(),
-        last_sign,
-        locked_by,
-        runs: rows.collect(),
-        last_commit: compared.commit.clone(),
-        commit_file: compared.file.as_deref(),
-        trigger: compared.trigger.clone(),
-        unresolved: pending.unresolved.iter().map(|open| unresolved(target, open)).collect(),
-        owed: pending.owed.clone(),
-        resumable: pending.resumable.clone(),
-    };
-    Ok(ui.stdout_text(&if format == Format::Json { json::pretty(&value)? } else { json::line(&value)? })?)
+
+    fn value<'a>(&'a self, given: &Given) -> StatusJson<'a> {
+        let Self { target, compared, pending, .. } = self;
+        let row = |(index, run): (usize, &'a RunRecord)| {
+            let state = match self.state(index, run) {
+                RunState::Ended(_) => "ended",
+                RunState::Running => "running",
+                RunState::Died => "died",
+            };
+            let (tag, commit) = (run.tag.as_ref().map(Tag::as_str), run.commit.as_ref().map(Commit::as_str));
+            RunJson { run_id: run.run.as_str(), status: run.status, state, tag, commit, started_at: run.started }
+        };
+        let locked_by = match &self.holder {
+            Some(Holder::Known(owner)) => Some(owner.clone()),
+            Some(Holder::Unknown) | None => None,
+        };
+        StatusJson {
+            app: Some(target.app.as_str()),
+            environment: Some(target.environment.as_str()),
+            locked: self.holder.is_some(),
+            last_sign: self.last_sign,
+            locked_by,
+            runs: self.runs.iter().enumerate().map(row).collect(),
+            last_commit: compared.commit.clone(),
+            commit_file: compared.file.as_deref(),
+            trigger: compared.trigger.clone(),
+            unresolved: pending.unresolved.iter().map(|open| unresolved(target, open, given)).collect(),
+            owed: pending.owed.clone(),
+            resumable: pending.resumable.clone(),
+            ..StatusJson::nothing()
+        }
+    }
 }
 
-fn unresolved(target: &Target, open: &Unresolved) -> UnresolvedJson {
+fn unresolved(target: &Target, open: &Unresolved, given: &Given) -> UnresolvedJson {
     UnresolvedJson {
         place: open.key.place.to_string(),
         release: open.key.release.clone(),
@@ -238,36 +265,39 @@ fn unresolved(target: &Target, open: &Unresolved) -> UnresolvedJson {
         verifying: open.verifying,
         asks_verify: open.asks,
         afterwards: open.afterwards,
-        resolve: command(target, open),
+        resolve: command(target, open, &[], given).join(" "),
     }
 }
 
-/// The command that settles it, where a person says what became of it but for that word.
-fn command(target: &Target, open: &Unresolved) -> String {
-    if open.afterwards {
-        let run = shell_words::quote(open.memory.run.as_str());
-        return format!("wasmhook resolve --deploy-failed {run} --env-name {}", shell_words::quote(target.environment.as_str()));
-    }
-    let name = open.key.place.to_string();
-    format!("wasmhook resolve {} --env-name {}", shell_words::quote(&name), shell_words::quote(target.environment.as_str()))
+/// The command that settles it, where a person says what became of it but for that word; it names again what this call was `given`.
+fn command(target: &Target, open: &Unresolved, word: &[&str], given: &Given) -> Vec<String> {
+    let (run, name) = (open.memory.run.as_str(), open.key.place.to_string());
+    let (run, name) = (shell_words::quote(run), shell_words::quote(&name));
+    let what = if open.afterwards { ["resolve", "--deploy-failed", &*run].to_vec() } else { ["resolve", &*name].to_vec() };
+    given.command(&[&what, word].concat(), None, Some(target.environment.as_str()))
 }
 
-fn shown(target: &Target, compared: &Compared, pending: &Pending) -> status::Pending {
+fn shown(target: &Target, compared: &Compared, pending: &Pending, given: &Given) -> status::Pending {
+    let settles = |open: &Unresolved, word: &[&str], purpose: &str| Typed::new(command(target, open, word, given), purpose);
     let unresolved = pending.unresolved.iter().map(|open| {
         let then = match open {
-            Unresolved { afterwards: true, .. } => Then::TakesBack(command(target, open)),
-            Unresolved { waits: true, .. } => Then::Waits(command(target, open)),
+            Unresolved { afterwards: true, .. } => Then::TakesBack(settles(open, &[], "what is left is taken back")),
+            Unresolved { waits: true, .. } => Then::Waits(RESOLUTIONS.map(|(word, means)| settles(open, &[word], means)).to_vec()),
             Unresolved { asks: true, .. } => Then::AsksVerify,
             Unresolved { .. } => Then::RunsAgain,
         };
         Open { name: open.key.place.to_string(), run: open.memory.run.to_string(), verifying: open.verifying, then }
     });
+    let resumes = |run: &RunId| {
+        let words = given.command(&["run", "--resume"], None, Some(target.environment.as_str()));
+        Typed::new(words, format!("goes on with run {run}"))
+    };
     let kept = compared.file.as_ref().map_or_else(|| "the ledger".to_owned(), |file| file.display().to_string());
     status::Pending {
         last_commit: compared.commit.as_ref().map(|commit| (commit.to_string(), kept)),
         trigger: compared.trigger.as_ref().map(ToString::to_string),
         unresolved: unresolved.collect(),
         owed: pending.owed.iter().map(ToString::to_string).collect(),
-        resumable: pending.resumable.as_ref().map(ToString::to_string),
+        resumable: pending.resumable.as_ref().map(resumes),
     }
 }

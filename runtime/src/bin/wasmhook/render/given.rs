@@ -33,15 +33,28 @@ impl Given {
                 Self { run, diffs: args.diff, ..Self::of(&args.selectors) }
             }
             Command::Show(args) => Self::of(&args.selectors),
+            Command::Status(args) => Self::of(&args.selectors),
             Command::Watch(args) => Self { watches: true, ..Self::of(&args.selectors) },
             _ => Self::default(),
         }
+    }
+
+    /// A command about the same release: its verb with what follows it, then what the call named. Tag and environment are those that are known, else
+    /// those that were given.
+    pub fn command(&self, verb: &[&str], tag: Option<&str>, environment: Option<&str>) -> Vec<String> {
+        let known = |name: &str, value: Option<&str>, given: &[String]| if value.is_some() { option(name, value) } else { given.to_vec() };
+        let verb = ["wasmhook"].iter().chain(verb).map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        let run = if verb.get(1).is_some_and(|verb| verb == "run") { self.run.clone() } else { Vec::new() };
+        let tag = known("--tag", tag, &self.tag);
+        let environment = known("--env-name", environment, &self.environment);
+        [verb, self.selectors.clone(), run, tag, environment, self.state.clone(), self.cache.clone()].concat()
     }
 
     fn of(selectors: &Selectors) -> Self {
         let Selectors {
             dir,
             manifests,
+            foreign,
             policy,
             app,
             profile,
@@ -61,6 +74,8 @@ impl Given {
         for file in manifests {
             words.path("--manifest", Some(file));
         }
+        words.text("--as", foreign.kind.as_deref());
+        words.text("--module", foreign.module.as_deref());
         words.path("--policy", policy.as_deref());
         words.text("--app", app.as_deref());
         words.text("--profile", profile.as_deref());

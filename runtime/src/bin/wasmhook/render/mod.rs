@@ -17,3 +17,4 @@ pub mod table;
 pub mod test;
 #[cfg(test)]
 pub mod testing;
+pub mod typed;

@@ -3,6 +3,7 @@
 use super::line::{Line, text};
 use super::look::{Look, Style, Symbol};
 use super::table::Table;
+use super::typed::Typed;
 use wasmhook::model::event::Status;
 
 /// One run.
@@ -54,7 +55,7 @@ pub struct Pending {
     /// `always` steps that a dead run owes.
     pub owed: Vec<String>,
     /// The run that `run --resume` would go on with.
-    pub resumable: Option<String>,
+    pub resumable: Option<Typed>,
 }
 
 /// Something that was running when a run died.
@@ -73,14 +74,14 @@ pub struct Open {
 /// What becomes of something that nobody knows the end of.
 #[derive(Debug)]
 pub enum Then {
-    /// Somebody has to say what became of it, with this command.
-    Waits(String),
+    /// Somebody has to say what became of it, with one of these commands.
+    Waits(Vec<Typed>),
     /// The next run asks its verify.
     AsksVerify,
     /// The next run runs it again.
     RunsAgain,
     /// It is tried again by this command: it takes back what a run did that is over.
-    TakesBack(String),
+    TakesBack(Typed),
 }
 
 /// The status of `target` (`shop/prod`), as text: the lock, then the runs, newest first as given, then what is pending.
@@ -95,7 +96,7 @@ pub fn render(look: Look, target: &str, owner: Option<&Owner<'_>>, runs: &[RunRo
     if runs.is_empty() {
         lines.push(Line::new(look).plain("No run yet."));
     }
-    let mut table = Table::new(look, &["RUN", "STATUS", "VERSION", "STARTED"]);
+    let mut table = Table::new(look, &["RUN", "STATUS", "VERSION", "STARTED"]).whole_in_files();
     for row in runs {
         let (symbol, word) = state(row.state);
         table.row(vec![
@@ -132,18 +133,17 @@ fn pending_lines(look: Look, pending: &Pending) -> Vec<Line> {
             Then::TakesBack(command) => {
                 lines
                     .extend(say(Symbol::Failed, &format!("{name} was cut off. What is left to take back of run {run} is tried again by:")));
-                lines.extend(Line::new(look).space(4).add(Style::Name, command).fold(look.width, 6));
+                lines.extend(command.lines(look, 4));
             }
-            Then::Waits(command) => {
-                lines.extend(say(Symbol::Failed, &format!("{was}. Nothing runs until you say what became of it:")));
-                let command = format!("{command} --retry | --mark-done | --mark-not-run");
-                lines.extend(Line::new(look).space(4).add(Style::Name, &command).fold(look.width, 6));
+            Then::Waits(commands) => {
+                lines.extend(say(Symbol::Failed, &format!("{was}. Nothing runs until you say what became of it, with one of:")));
+                lines.extend(commands.iter().flat_map(|command| command.lines(look, 4)));
             }
         }
     }
-    if let Some(run) = &pending.resumable {
-        let command = Line::new(look).symbol(Symbol::Arrow).space(1).add(Style::Name, "wasmhook run --resume");
-        lines.extend(command.plain(&format!(" goes on with run {run}")).fold(look.width, 2));
+    if let Some(command) = &pending.resumable {
+        lines.push(Line::new(look).plain("What is missing can still be run:"));
+        lines.extend(command.lines(look, 4));
     }
     lines
 }
@@ -171,6 +171,7 @@ fn second(at: jiff::Timestamp) -> String {
 mod tests {
     use super::*;
     use crate::render::testing::{ASCII, UNICODE, assert_fits, wide};
+    use crate::render::typed::RESOLUTIONS;
 
     fn shown(look: Look) -> String {
         let started = jiff::Timestamp::new(1_765_900_000, 5).unwrap();
@@ -181,18 +182,24 @@ mod tests {
             RunRow { version: None, ..row("01J9", RunState::Died) },
         ];
         let owner = Owner { who: "deploy", host: "web-1", pid: 4711, since: started, what: "run 01JB" };
+        let typed = |words: &str, purpose: &str| Typed::new(words.split(' ').map(str::to_owned).collect(), purpose);
+        let resolve = |name: &str| RESOLUTIONS.map(|(word, means)| typed(&format!("wasmhook resolve {name} {word}"), means)).to_vec();
         let open = |name: &str, verifying, then| Open { name: name.into(), run: "01J9".into(), verifying, then };
         let pending = Pending {
             last_commit: Some(("0123456789abcdef".into(), "the ledger".into())),
             trigger: Some("the commit changed from 0123456789ab".into()),
             unresolved: vec![
-                open("post-pull/a", false, Then::Waits("wasmhook resolve post-pull/a".into())),
+                open("post-pull/a", false, Then::Waits(resolve("post-pull/a"))),
                 open("post-pull/b", false, Then::RunsAgain),
                 open("post-pull/c", true, Then::AsksVerify),
-                open("post-pull/d (revert)", false, Then::TakesBack("wasmhook resolve --deploy-failed 01J9".into())),
+                open(
+                    "post-pull/d (revert)",
+                    false,
+                    Then::TakesBack(typed("wasmhook resolve --deploy-failed 01J9", "what is left is taken back")),
+                ),
             ],
             owed: vec!["start-services".into()],
-            resumable: Some("01J9".into()),
+            resumable: Some(typed("wasmhook run --resume", "goes on with run 01J9")),
         };
         render(look, "shop/prod", Some(&owner), &runs, &pending)
     }
@@ -210,24 +217,27 @@ mod tests {
         The newest run ran because the commit changed from 0123456789ab.
         ⚠ The next run first runs what the dead one owes: start-services.
         ✗ post-pull/a was running when run 01J9 died. Nothing runs until you say what
-          became of it:
-            wasmhook resolve post-pull/a --retry | --mark-done | --mark-not-run
+          became of it, with one of:
+            wasmhook resolve post-pull/a --retry  # it may run again
+            wasmhook resolve post-pull/a --mark-done  # it is done
+            wasmhook resolve post-pull/a --mark-not-run  # it did nothing
         ⚠ post-pull/b was running when run 01J9 died; it runs again by itself.
         ⚠ post-pull/c ended with success, and its verify was under way when run 01J9
           died; the next run asks its verify whether it took.
         ✗ post-pull/d (revert) was cut off. What is left to take back of run 01J9 is
           tried again by:
-            wasmhook resolve --deploy-failed 01J9
-        → wasmhook run --resume goes on with run 01J9
+            wasmhook resolve --deploy-failed 01J9  # what is left is taken back
+        What is missing can still be run:
+            wasmhook run --resume  # goes on with run 01J9
         "#);
         insta::assert_snapshot!(shown(wide(ASCII, 40)), @r#"
         shop/prod: locked by deploy on web-1
           (process 4711) since
           2025-12-16T15:46:40Z: run 01JB
-        RUN   STATUS      VERSION
-        01JB  -> running  v0.3.28
-        01JA  x failed    v0.3.28
-        01J9  x died
+        RUN   STATUS      VERSION  STARTED
+        01JB  -> running  v0.3.28  2025-12-16T15:46:40Z
+        01JA  x failed    v0.3.28  2025-12-16T15:46:40Z
+        01J9  x died               2025-12-16T15:46:40Z
         Last success: commit 0123456789abcdef,
           kept in the ledger.
         The newest run ran because the commit
@@ -236,9 +246,16 @@ mod tests {
           one owes: start-services.
         x post-pull/a was running when run 01J9
           died. Nothing runs until you say what
-          became of it:
-            wasmhook resolve post-pull/a --retry
-              | --mark-done | --mark-not-run
+          became of it, with one of:
+            # it may run again
+            wasmhook resolve post-pull/a \
+              --retry
+            # it is done
+            wasmhook resolve post-pull/a \
+              --mark-done
+            # it did nothing
+            wasmhook resolve post-pull/a \
+              --mark-not-run
         ! post-pull/b was running when run 01J9
           died; it runs again by itself.
         ! post-pull/c ended with success, and
@@ -248,10 +265,12 @@ mod tests {
         x post-pull/d (revert) was cut off. What
           is left to take back of run 01J9 is
           tried again by:
-            wasmhook resolve --deploy-failed
+            # what is left is taken back
+            wasmhook resolve --deploy-failed \
               01J9
-        -> wasmhook run --resume goes on with
-          run 01J9
+        What is missing can still be run:
+            # goes on with run 01J9
+            wasmhook run --resume
         "#);
         assert_fits(&shown(wide(UNICODE, 40)), 40);
         assert_eq!(render(UNICODE, "shop/prod", None, &[], &Pending::default()), "shop/prod: not locked\nNo run yet.\n");

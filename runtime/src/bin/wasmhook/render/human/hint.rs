@@ -1,7 +1,8 @@
 //! What to do about a failure: advice on its cause, and the next commands to type.
 
 use crate::render::figures;
-use crate::render::given::{Given, option};
+use crate::render::given::Given;
+use crate::render::typed::{RESOLUTIONS, Typed};
 use std::time::Duration;
 use wasmhook::model::event::Status;
 use wasmhook::model::id::{EnvironmentName, RunId, Tag};
@@ -107,52 +108,45 @@ fn size(bytes: u64) -> String {
     if shown.contains('.') { bytes.to_string() } else { shown.replace(' ', "") }
 }
 
-/// The next commands to type, as words, each with what it is for. They repeat what this call was `given`.
-pub fn next(report: &Report, given: &Given) -> Vec<(Vec<String>, &'static str)> {
+/// The next commands to type. They repeat what this call was `given`.
+pub fn next(report: &Report, given: &Given) -> Vec<Typed> {
     let mut next: Vec<_> = shows(report, given).into_iter().chain(resolves(report, given)).collect();
+    let then = |verb: &[&str], purpose: &str| Typed::new(command(verb, report, given), purpose);
     match report.status {
         Status::Success | Status::Skipped | Status::SucceededButDeployFailed => return Vec::new(),
-        Status::Locked => return vec![(command(&["status"], report, given), "who holds the lock")],
-        Status::Refused => next.push((command(&["plan"], report, given), "what would run, and why not")),
+        Status::Locked => return vec![then(&["status"], "who holds the lock")],
+        Status::Refused => next.push(then(&["plan"], "what would run, and why not")),
         // A watch says itself when it tries again; a run beside it would only take its lock.
         Status::Interrupted | Status::Failed if given.watches => {}
-        Status::Interrupted | Status::Failed if report.dry_run => next.push((command(&["run"], report, given), "again, after the fix")),
+        Status::Interrupted | Status::Failed if report.dry_run => next.push(then(&["run"], "again, after the fix")),
         Status::Interrupted | Status::Failed => {
-            next.push((command(&["run", "--resume"], report, given), "only what is missing"));
-            next.push((command(&["run"], report, given), "from the first step"));
+            next.push(then(&["run", "--resume"], "only what is missing"));
+            next.push(then(&["run"], "from the first step"));
         }
     }
     next
 }
 
 /// A dry run isn't remembered.
-fn shows(report: &Report, given: &Given) -> Option<(Vec<String>, &'static str)> {
-    let show = |run: &RunId| [words(&["wasmhook", "show", &shell_words::quote(run.as_str())]), given.state.clone()].concat();
-    report.run_id.as_ref().filter(|_| !report.dry_run).map(|run| (show(run), "all that it wrote"))
+fn shows(report: &Report, given: &Given) -> Option<Typed> {
+    let words = |run: &RunId| ["wasmhook", "show", &shell_words::quote(run.as_str())].map(str::to_owned).to_vec();
+    let show = |run: &RunId| Typed::new([words(run), given.state.clone()].concat(), "all that it wrote");
+    report.run_id.as_ref().filter(|_| !report.dry_run).map(show)
 }
 
 /// What can be said of each hook that nobody knows the end of.
-fn resolves(report: &Report, given: &Given) -> Vec<(Vec<String>, &'static str)> {
+fn resolves(report: &Report, given: &Given) -> Vec<Typed> {
     let unknown = report.hooks.iter().filter(|hook| hook.outcome == OutcomeWord::Unknown).map(HookReport::name);
     let steps = report.steps.iter().filter(|step| step.outcome == Some(OutcomeWord::Unknown)).map(|step| step.step.to_string());
     let commands = |name: String| {
-        let say = |word: &str| command(&["resolve", &shell_words::quote(&name), word], report, given);
-        [(say("--retry"), "it may run again"), (say("--mark-done"), "it is done"), (say("--mark-not-run"), "it did nothing")]
+        RESOLUTIONS.map(|(word, purpose)| Typed::new(command(&["resolve", &shell_words::quote(&name), word], report, given), purpose))
     };
     unknown.chain(steps).flat_map(commands).collect()
 }
 
 /// A command about the same release: what the report knows of it, else what was given.
 fn command(verb: &[&str], report: &Report, given: &Given) -> Vec<String> {
-    let known = |name: &str, value: Option<&str>, given: &[String]| if value.is_some() { option(name, value) } else { given.to_vec() };
-    let tag = known("--tag", report.tag.as_ref().map(Tag::as_str), &given.tag);
-    let environment = known("--env-name", report.environment.as_ref().map(EnvironmentName::as_str), &given.environment);
-    let run = if verb.first() == Some(&"run") { given.run.clone() } else { Vec::new() };
-    [words(&["wasmhook"]), words(verb), given.selectors.clone(), run, tag, environment, given.state.clone(), given.cache.clone()].concat()
-}
-
-fn words(words: &[&str]) -> Vec<String> {
-    words.iter().map(|word| (*word).to_owned()).collect()
+    given.command(verb, report.tag.as_ref().map(Tag::as_str), report.environment.as_ref().map(EnvironmentName::as_str))
 }
 
 #[cfg(test)]
@@ -241,8 +235,8 @@ mod tests {
             "c",
         ];
         let given = Given::by(&Cli::try_parse_from(argv).unwrap().command);
-        let (again, _) = next(&Report::not_started(Status::Failed), &given).pop().unwrap();
-        let pasted = shell_words::split(&again.join(" ")).unwrap();
+        let again = next(&Report::not_started(Status::Failed), &given).pop().unwrap();
+        let pasted = shell_words::split(&again.words.join(" ")).unwrap();
         assert_eq!(pasted, argv);
     }
 }

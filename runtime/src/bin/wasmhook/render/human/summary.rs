@@ -162,30 +162,6 @@ fn next(look: Look, report: &Report, given: &Given) -> Vec<Line> {
         return Vec::new();
     }
     let mut lines = vec![Line::new(look).add(Style::Strong, "Next:")];
-    lines.extend(commands.iter().flat_map(|(command, purpose)| to_type(look, command, purpose)));
-    lines
-}
-
-/// A command and what it is for, so that it works when it is pasted: a line that is broken says so to the shell, and words stay whole.
-fn to_type(look: Look, command: &[String], purpose: &str) -> Vec<Line> {
-    let line = |indent: usize| Line::new(look).space(indent);
-    let comment = Line::new(look).add(Style::Dim, &format!("# {purpose}"));
-    let whole = line(2).add(Style::Name, &command.join(" ")).space(2).append(comment.clone());
-    if whole.width() <= look.width {
-        return vec![whole];
-    }
-    let mut lines = vec![line(2).append(comment)];
-    let mut last = line(2);
-    for word in command {
-        let with = last.clone().add(Style::Name, &format!("{word} "));
-        // Room for the sign that the command goes on.
-        if with.width() < look.width || last.width() <= 4 {
-            last = with;
-        } else {
-            lines.push(last.plain("\\"));
-            last = line(4).add(Style::Name, &format!("{word} "));
-        }
-    }
-    lines.push(last);
+    lines.extend(commands.iter().flat_map(|typed| typed.lines(look, 2)));
     lines
 }
