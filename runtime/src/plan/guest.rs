@@ -48,7 +48,10 @@ impl Resolver<'_> {
                 Some(FileFact::Present { unsupported: Some(needs), .. }) if when == Some(FallbackWhen::Unsupported) => {
                     Some(format!("this host can't run {path}: {needs}"))
                 }
-                Some(FileFact::Present { unsupported: Some(needs), .. }) => return itself(Some(format!("{path}: {needs}"))),
+                Some(FileFact::Present { unsupported: Some(needs), .. }) => {
+                    let other = if decl.fallback.is_none() { "; or give the hook a fallback with when = \"unsupported\"" } else { "" };
+                    return itself(Some(format!("{path}: {needs}{other}")));
+                }
                 Some(FileFact::Present { unsupported: None, .. }) => None,
             },
             (GuestDecl::Native { .. }, _) => None,
