@@ -50,6 +50,7 @@ use crate::load::{self, Declared, LoadError, Previous, Probe, Request, Settled};
 use crate::model::event::{Status, What};
 use crate::model::id::{Digest, RunId, StepName};
 use crate::model::policy::OnLocked;
+use crate::plan::Notice;
 use crate::report::{Folder, Report};
 use crate::salt::salt;
 use ledgers::Ledgers;
@@ -95,6 +96,8 @@ pub enum Error {
 ///
 /// Guests never run on the caller's threads. What an engine does there itself is short: it reads small files and writes the ledger.
 pub struct Engine {
+    /// What every plan warns of: what this engine lacks.
+    warnings: Vec<Notice>,
     state: PathBuf,
     cache: PathBuf,
     command: String,
@@ -188,7 +191,7 @@ impl Engine {
         let declared = load::declare(&request)?;
         let ledger = self.ledgers.look()?;
         let request = going_on(request, ledger.as_deref(), &target(&declared))?;
-        let prepared = Box::pin(load::prepare(declared, &request, self.new_run(), &self.probe)).await?;
+        let prepared = self.prepare(declared, &request).await?;
         let writers = Writers { ledger, sinks: Vec::new(), clock: self.clock.clone() };
         let runner = Runner::new(self.executors.clone(), writers, self.stages.clone());
         let readiness = runner.readiness(&prepared)?;
@@ -205,7 +208,7 @@ impl Engine {
         let declared = load::declare(&request)?;
         let ledger = self.ledgers.look()?;
         let request = going_on(request, ledger.as_deref(), &target(&declared))?;
-        let prepared = Box::pin(load::prepare(declared, &request, self.new_run(), &self.probe)).await?;
+        let prepared = self.prepare(declared, &request).await?;
         let writers = Writers { ledger, sinks: self.sinks.clone(), clock: self.clock.clone() };
         // Its copies need not survive anything.
         let stages = Stages { scratch: self.scratch.clone(), ..self.stages.clone() };
@@ -218,6 +221,13 @@ impl Engine {
     /// [`LedgerError`] if there is a ledger and it can't be read.
     pub fn ledger(&self) -> Result<Option<Box<dyn Ledger>>, LedgerError> {
         self.ledgers.look()
+    }
+
+    async fn prepare(&self, declared: Declared, request: &Request) -> Result<Prepared, LoadError> {
+        // On the heap: what waits for it shouldn't carry it.
+        let mut prepared = Box::pin(load::prepare(declared, request, self.new_run(), &self.probe)).await?;
+        prepared.plan.warnings.extend(self.warnings.iter().cloned());
+        Ok(prepared)
     }
 
     fn complete(&self, request: &Request) -> Request {
@@ -238,7 +248,7 @@ impl Engine {
         let ledger = self.ledgers.open()?;
         staging::make_scratch(&self.stages).map_err(|source| Error::Scratch { path: self.stages.scratch.clone(), source })?;
         let request = going_on(request.clone(), Some(&*ledger), target)?;
-        let mut prepared = Box::pin(load::prepare(declared, &request, self.new_run(), &self.probe)).await?;
+        let mut prepared = self.prepare(declared, &request).await?;
         prepared.plan.warnings.extend(replaced);
         Ok(Turn::Ours { lock, ledger, prepared: Box::new(prepared) })
     }

@@ -84,7 +84,7 @@ impl<T: Read> Read for Pairs<T> {
         };
         let mut pairs = Vec::with_capacity(table.len());
         for (key, toml) in table {
-            if let Some(read) = T::read(&Value { name: key.get_ref(), toml }, problems) {
+            if let Some(read) = T::read(&Value { name: key.get_ref(), entry: None, toml }, problems) {
                 pairs.push((Located { value: key.get_ref().to_string(), at: problems.at(key.span()) }, read));
             }
         }

@@ -76,7 +76,7 @@ pub(crate) fn read<T: Fields>(name: &str, text: &str) -> (Option<T>, Problems) {
         problems.decide(empty.at(problems.at(0..0)).help("begin it with `schema = 1`"));
     }
     let root = Spanned::new(0..0, DeValue::Table(root.into_inner()));
-    let read = T::read(&Value { name: T::LABEL, toml: &root }, &mut problems).filter(|_| problems.decisive.is_empty());
+    let read = T::read(&Value { name: T::LABEL, entry: None, toml: &root }, &mut problems).filter(|_| problems.decisive.is_empty());
     (read, problems)
 }
 

@@ -125,7 +125,7 @@ impl<'a> Table<'a> {
     fn value<T: Read>(&mut self, key: &'static str, problems: &mut Problems) -> Found<T> {
         self.asked.push(key);
         let Some(toml) = self.keys.get(key) else { return Found::Nothing };
-        T::read(&Value { name: key, toml }, problems).map_or(Found::Unreadable, Found::Value)
+        T::read(&Value { name: key, entry: None, toml }, problems).map_or(Found::Unreadable, Found::Value)
     }
 }
 

@@ -11,6 +11,8 @@ use toml::de::DeValue;
 pub(crate) struct Value<'a> {
     /// The key: names the value in messages.
     pub(crate) name: &'a str,
+    /// Which entry of the list under that key it is, from 1, if it is one.
+    pub(crate) entry: Option<usize>,
     /// What was written.
     pub(crate) toml: &'a Spanned<DeValue<'a>>,
 }
@@ -29,7 +31,8 @@ impl Value<'_> {
 
     /// Reports that it has another type than `expected` (`a string`).
     pub(crate) fn wrong_type(&self, expected: &str, problems: &mut Problems) {
-        let message = format!("{} is {}; it has to be {expected}", quote(self.name), kind(self.toml.get_ref()));
+        let entry = self.entry.map_or_else(String::new, |entry| format!("entry {entry} of "));
+        let message = format!("{entry}{} is {}; it has to be {expected}", quote(self.name), kind(self.toml.get_ref()));
         problems.push(Diagnostic::error(codes::WRONG_TYPE, message).at(self.at(problems)));
     }
 
@@ -135,8 +138,8 @@ impl<T: Read> Read for Vec<T> {
             value.wrong_type(tables.as_deref().unwrap_or("a list"), problems);
             return None;
         };
-        let read = |item| T::read(&Value { name: value.name, toml: item }, problems);
-        Some(items.iter().filter_map(read).collect())
+        let read = |(index, item)| T::read(&Value { name: value.name, entry: Some(index + 1), toml: item }, problems);
+        Some(items.iter().enumerate().filter_map(read).collect())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::ledgers::Ledgers;
 use super::{Engine, Error, OnWait};
+use crate::diagnostic::codes;
 use crate::engine::staging::BACKUPS;
 use crate::engine::{Clock, Executors, Sink, Stages};
 use crate::exec::Executor;
@@ -13,6 +14,7 @@ use crate::ledger::{Ledger, LedgerError};
 use crate::load::Probe;
 use crate::model::id::StepName;
 use crate::model::outcome::Cause;
+use crate::plan::Notice;
 use crate::stage::{Backend, Disk};
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -184,17 +186,19 @@ impl Builder {
     /// # Errors
     /// [`Error::Sandbox`] if the sandbox can't be set up on this machine.
     pub fn build(mut self) -> Result<Engine, Error> {
+        let mut warnings = Vec::new();
         let protected = vec![("state", self.state.clone()), ("cache", self.cache.clone())];
         let (wasm, probe): (Arc<dyn Executor>, Arc<dyn Probe>) = if let Some(own) = self.wasm.take() {
             (own, Arc::new(Unprobed))
         } else {
-            let sandbox = Arc::new(self.sandbox(&protected)?);
+            let sandbox = Arc::new(self.sandbox(&protected, &mut warnings)?);
             (Arc::clone(&sandbox) as _, sandbox)
         };
         let native = self.native.take().unwrap_or_else(|| self.confinement(&protected));
         let stages = Stages { backends: self.backends, disk: self.disk.clone(), ..Stages::new(self.state.join(STAGES)) };
         let stages = Stages { backups: self.state.join(BACKUPS), ..stages };
         Ok(Engine {
+            warnings,
             scratch: self.scratch.unwrap_or_else(|| PathBuf::from(SCRATCH)),
             stages,
             ledgers: self.ledgers.unwrap_or_else(|| Ledgers::Sqlite(self.state.clone(), self.disk)),
@@ -222,12 +226,14 @@ impl Builder {
         })
     }
 
-    fn sandbox(&self, protected: &[(&'static str, PathBuf)]) -> Result<WasmExecutor, Error> {
+    fn sandbox(&self, protected: &[(&'static str, PathBuf)], warnings: &mut Vec<Notice>) -> Result<WasmExecutor, Error> {
         let mut wasm = protected.iter().fold(WasmExecutor::builder(), |wasm, (name, path)| wasm.protect(*name, path));
         // Without a cache every run compiles anew: slower, never wrong.
         match Cache::open(&self.cache) {
             Ok(cache) => wasm = wasm.cache(cache),
-            Err(error) => tracing::warn!(%error, "the compile cache can't be used"),
+            Err(error) => {
+                warnings.push(Notice { code: codes::CACHE.to_owned(), message: format!("the compile cache can't be used: {error}") });
+            }
         }
         if let Some(hooks) = self.pool {
             wasm = wasm.pool(hooks);

@@ -93,9 +93,7 @@ impl Files {
                 return Err(LoadError::Invalid(vec![Diagnostic::error(codes::NOT_AVAILABLE, format!("{cause}: {path}"))]));
             }
             Err(cause @ Cause::NotAHook { .. }) => return Ok(FileFact::Unusable { why: format!("{path}: {cause}") }),
-            Err(cause @ Cause::Unsupported { .. }) => {
-                Some(format!("{cause}; build it for WASI preview1 or wasi:cli/command 0.2, or give the hook a fallback"))
-            }
+            Err(cause @ Cause::Unsupported { .. }) => Some(format!("{cause}; build it for WASI preview1 or wasi:cli/command 0.2")),
             Err(cause @ (Cause::BrokenModule { .. } | Cause::TooComplex { .. })) => Some(cause.to_string()),
             // Machinery that fails here may not fail when the hook's turn comes.
             Ok(()) | Err(_) => None,

@@ -43,13 +43,15 @@ impl Resolver<'_> {
                     return itself(Some(format!("there is no module {path}: build it, or declare a fallback")));
                 }
                 Some(FileFact::Unusable { why }) => return itself(Some(why.clone())),
-                // With its limits, which aren't known yet, it is judged in `too_large`.
-                Some(FileFact::TooLarge { .. }) => None,
                 Some(FileFact::Present { unsupported: Some(needs), .. }) if when == Some(FallbackWhen::Unsupported) => {
                     Some(format!("this host can't run {path}: {needs}"))
                 }
-                Some(FileFact::Present { unsupported: Some(needs), .. }) => return itself(Some(format!("{path}: {needs}"))),
-                Some(FileFact::Present { unsupported: None, .. }) => None,
+                Some(FileFact::Present { unsupported: Some(needs), .. }) => {
+                    let other = if decl.fallback.is_none() { "; or give the hook a fallback with when = \"unsupported\"" } else { "" };
+                    return itself(Some(format!("{path}: {needs}{other}")));
+                }
+                // Its size is judged in `too_large`, once its limits are known.
+                Some(FileFact::Present { unsupported: None, .. } | FileFact::TooLarge { .. }) => None,
             },
             (GuestDecl::Native { .. }, _) => None,
         };

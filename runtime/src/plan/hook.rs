@@ -42,8 +42,8 @@ impl Resolver<'_> {
         }
         let main = PlanSibling { guest: guest.clone(), limits: limits.clone() };
         let beside = Beside { decl, main: &main, roots, sandbox, phase: &policy.limits };
-        let verify = decl.verify.as_ref().map(|verify| self.sibling(&verify.value, &beside)).flatten();
-        let revert = decl.revert.as_ref().map(|revert| self.sibling(&revert.value, &beside)).flatten();
+        let verify = decl.verify.as_ref().and_then(|verify| self.sibling(&verify.value, &beside));
+        let revert = decl.revert.as_ref().and_then(|revert| self.sibling(&revert.value, &beside));
         let selected = self.given.selection.takes(phase, &decl.id.value);
         let backup = self.backup(decl, &grants, instance);
         if decl.enabled && selected {

@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::process::{Child, Stdio};
-use wasmhook_tests::Place;
 use wasmhook_tests::programs::{self, Target};
+use wasmhook_tests::project::{OK, hook};
+use wasmhook_tests::{Place, Project};
 
 const PROCESSES: usize = 10;
 
@@ -56,4 +57,15 @@ fn ten_processes_that_find_a_corrupted_entry_all_run_and_mend_it() {
     ten_at_once(&place);
     assert_eq!(only_file(&place), artefact);
     assert_eq!(fs::read(&artefact).unwrap(), good, "what was corrupted is compiled again, and the same");
+}
+
+#[test]
+fn a_cache_that_can_not_be_used_is_a_warning_with_its_code_and_no_line_of_a_log() {
+    let project = Project::new(&hook("h", "pre-deploy", "wasm = \"ok.wat\"")).file("ok.wat", OK).file("cache", "a file");
+    for (command, marked) in [(&["exec", "ok.wat"][..], "warning[cache]: the compile cache can't be used: "), (&["run"], "[cache]")] {
+        let call = [&command[..1], &["--cache", "cache"], &command[1..]].concat();
+        let ran = Place::new().args(call).current_dir(project.path()).run().exits(0);
+        assert!(ran.said().contains(marked) && ran.said().contains("the compile cache can't be used: "), "{}", ran.said());
+        assert!(!ran.said().contains("WARN"), "{}", ran.said());
+    }
 }

@@ -51,6 +51,8 @@ fn limits_are_lowered_and_plan_and_report_say_so() {
     assert!(plan.said().contains("limits 10 s, fuel 1M, memory 64 MiB") && plan.said().contains("[limit-lowered]"), "{}", plan.stdout);
     let json =
         Place::new().args(["run", "--policy", "policy.toml", "--format", "json"]).current_dir(project.path()).run().exits(0).report();
+    let lowered = |notice: &serde_json::Value| notice["code"] == "limit-lowered";
+    assert_eq!(json["notices"].as_array().unwrap().iter().filter(|notice| lowered(notice)).count(), 3, "the run says so too: {json}");
     let usage = &json["hooks"][0]["usage"];
     assert_eq!(
         (usage["timeout_ms"].as_u64(), usage["memory_limit_bytes"].as_u64(), usage["fuel_limit"].as_u64()),

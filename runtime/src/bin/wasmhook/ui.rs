@@ -71,7 +71,7 @@ impl PassThrough {
     fn out(&self, bytes: &[u8]) {
         let mut lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
         if lost.is_none() {
-            *lost = write(&mut io::stdout().lock(), bytes).map_err(unwritten).err();
+            *lost = write(&mut io::stdout().lock(), bytes).map_err(|error| unwritten(&error)).err();
         }
     }
 }
@@ -233,7 +233,7 @@ impl Ui {
 impl State {
     fn out(&mut self, text: &str) -> io::Result<()> {
         let Self { out, bar, .. } = self;
-        bar.suspend(|| write(out.as_mut(), text.as_bytes())).map_err(unwritten)
+        bar.suspend(|| write(out.as_mut(), text.as_bytes())).map_err(|error| unwritten(&error))
     }
 
     fn err(&mut self, text: &str) -> io::Result<()> {
@@ -286,7 +286,7 @@ impl Drop for State {
 }
 
 /// An error of standard output that names it.
-fn unwritten(error: io::Error) -> io::Error {
+fn unwritten(error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("cannot write standard output: {error}"))
 }
 

@@ -288,7 +288,7 @@ fn unsupported(error: &wasmtime::Error) -> Refusal {
     let denial = Denial {
         capability: Capability::Import,
         what: needs.clone(),
-        allow: "no grant can: build the hook for WASI preview1 or wasi:cli/command 0.2, or declare a fallback".to_owned(),
+        allow: "no grant can: build the hook for WASI preview1 or wasi:cli/command 0.2".to_owned(),
     };
     Refusal::Cause { cause: Cause::Unsupported { needs }, denials: Some(vec![denial]) }
 }

@@ -32,6 +32,17 @@ fn a_fallback_runs_only_where_it_was_declared_to_and_says_why() {
 }
 
 #[test]
+fn a_fallback_is_advised_only_where_there_is_none() {
+    let unsupported = || FileFact::Present { digest: Digest::of(b"m"), size: 6, unsupported: Some("it needs a::b".to_owned()) };
+    let runs = with_fallback("unsupported", Some(unsupported()));
+    assert_eq!(runs.fallback.as_deref(), Some("this host can't run h.wasm: it needs a::b"));
+    let mut world = world(HOOK);
+    world.files.insert("h.wasm".to_owned(), unsupported());
+    let why = world.hooks()[0].unusable.clone();
+    assert_eq!(why.as_deref(), Some("h.wasm: it needs a::b; or give the hook a fallback with when = \"unsupported\""));
+}
+
+#[test]
 fn a_module_that_is_not_there_is_known_before_it_runs() {
     let mut world = world(HOOK);
     world.files.clear();

@@ -50,7 +50,7 @@ pub fn run(args: &ExecArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliErr
         limits,
         collect_outputs: false,
     };
-    let executor = executor(&args.places, settings)?;
+    let executor = executor(&args.places, settings, ui)?;
     let (stop, cancel) = (Stop::new(), CancellationToken::new());
     cancel_on_signals(&stop, &cancel)?;
     let screen = Arc::new(PassThrough::default());
@@ -108,13 +108,13 @@ impl StagedGuest {
 }
 
 /// The sandbox, with the cache and out of reach of it.
-pub fn executor(places: &Places, settings: &Settings) -> Result<WasmExecutor, CliError> {
+pub fn executor(places: &Places, settings: &Settings, ui: &Ui) -> Result<WasmExecutor, CliError> {
     let (state, cache) = (settings.state(places)?, settings.cache(places)?);
     let mut builder = WasmExecutor::builder().interrupt_signal(INTERRUPT_SIGNAL).protect("state", state).protect("cache", &cache);
     // Without a cache it compiles anew: slower, never wrong.
     match Cache::open(&cache) {
         Ok(cache) => builder = builder.cache(cache),
-        Err(error) => tracing::warn!(%error, "the compile cache can't be used"),
+        Err(error) => ui.diagnostics(&[Diagnostic::warning(codes::CACHE, format!("the compile cache can't be used: {error}"))]),
     }
     builder.build().map_err(CliError::internal)
 }

@@ -22,7 +22,7 @@ pub fn run(args: &TestArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliErr
     let cases = read_all(&find(&asked)?, ui)?;
     let cancel = CancellationToken::new();
     let trials = Trials {
-        wasm: Arc::new(exec::executor(&args.places, settings)?),
+        wasm: Arc::new(exec::executor(&args.places, settings, ui)?),
         native: Arc::new(NativeExecutor::builder().build()),
         scratch: std::env::temp_dir(),
         cancel: cancel.clone(),
