@@ -143,8 +143,9 @@ fn guest(args: &ExecArgs) -> Result<(PathBuf, Vec<String>), CliError> {
 
 /// Reads the guest, and never more of it than a module may have.
 fn read(file: &Path, max: u64) -> Result<Vec<u8>, CliError> {
-    let failed =
-        |error: std::io::Error| CliError::finding(Exit::Usage, codes::UNREADABLE, format!("cannot read {}: {error}", file.display()));
+    let failed = |error: std::io::Error| {
+        CliError::finding(Exit::Usage, codes::UNREADABLE, format!("cannot read {}: {error}", file.display())).with_way_out(&error)
+    };
     let mut bytes = Vec::new();
     File::open(file).map_err(failed)?.take(max + 1).read_to_end(&mut bytes).map_err(failed)?;
     Ok(bytes)
