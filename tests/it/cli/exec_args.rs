@@ -36,6 +36,14 @@ fn an_unknown_option_before_file_is_a_mistake_and_not_a_guest() {
 }
 
 #[test]
+fn a_mistake_has_the_colours_that_were_asked_for() {
+    for (when, coloured) in [("always", true), ("never", false), ("auto", false)] {
+        let ran = Place::new().args(["exec", "--color", when, "--bogus"]).run().exits(2);
+        assert_eq!(ran.stderr.contains('\u{1b}'), coloured, "{when}: {:?}", ran.stderr);
+    }
+}
+
+#[test]
 fn without_a_file_it_says_what_is_missing() {
     assert!(Place::new().args(["exec"]).run().exits(2).said().contains("FILE"));
 }
