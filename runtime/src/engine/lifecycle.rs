@@ -134,6 +134,7 @@ fn planned_step(step: &PlanStep) -> PlannedStep {
                 source: hook.source.clone(),
                 unconfined: hook.guest.kind() == GuestKind::Native
                     && matches!(hook.guest, PlanGuest::Native { sandbox: Sandbox::None, .. }),
+                enabled: hook.enabled,
                 limits: hook.limits.clone(),
                 revert: hook.revert.as_ref().map(planned_sibling),
                 verify: hook.verify.as_ref().map(planned_sibling),

@@ -243,6 +243,7 @@ fn planned_hook() -> impl Strategy<Value = PlannedHook> {
             fallback,
             source,
             unconfined,
+            enabled: unconfined,
             limits,
         },
     )

@@ -46,7 +46,7 @@ pub struct Declared {
 /// # Errors
 /// [`LoadError::Invalid`] with everything that is wrong, [`LoadError::NoManifest`], or [`LoadError::Io`].
 pub fn declare(request: &Request) -> Result<Declared, LoadError> {
-    let dir = absolute(&request.dir)?;
+    let dir = directory(&request.dir)?;
     let mut found = Vec::new();
     let written = read_manifests(&dir, request, &mut found)?;
     found.extend(jobs_elsewhere(&written, request));
@@ -96,6 +96,9 @@ pub(super) fn complete(dir: PathBuf, mut manifest: Manifest, request: &Request, 
         return Err(LoadError::Invalid(found));
     }
     let app_dir = place(&dir, request.app_dir.as_deref(), manifest.app_dir.as_ref())?.unwrap_or_else(|| dir.clone());
+    if let Some(given) = &request.app_dir {
+        root_is_there(&app_dir, &format!("--app-dir {}", given.display()))?;
+    }
     let data_dir = place(&dir, request.data_dir.as_deref(), manifest.data_dir.as_ref())?.unwrap_or_else(|| app_dir.clone());
     Ok(Declared {
         manifest,
@@ -111,6 +114,15 @@ pub(super) fn complete(dir: PathBuf, mut manifest: Manifest, request: &Request, 
         warnings: found,
         notes: Vec::new(),
     })
+}
+
+/// The application's root has to be there; it is called what somebody wrote.
+pub(super) fn root_is_there(app_dir: &Path, written: &str) -> Result<(), LoadError> {
+    if app_dir.is_dir() {
+        return Ok(());
+    }
+    let missing = Diagnostic::error(codes::UNREADABLE, format!("{written}: there is no directory {}", app_dir.display()));
+    Err(LoadError::Invalid(vec![missing.help("create it, or correct the path")]))
 }
 
 /// What is found of a file that couldn't be read.
@@ -206,14 +218,16 @@ struct Written {
 /// The merged manifest of all files; without any, what the environment says of jobs, if it was asked.
 fn read_manifests(dir: &Path, request: &Request, found: &mut Vec<Diagnostic>) -> Result<Written, LoadError> {
     let default = dir.join("wasmhook.toml");
+    // A link to nowhere is there: somebody meant it.
+    let written = default.symlink_metadata().is_ok();
     let files = match &request.manifests[..] {
-        [] if !default.exists() && request.jobs_from_env && import::job_variables(&request.env).next().is_some() => {
+        [] if !written && request.jobs_from_env && import::job_variables(&request.env).next().is_some() => {
             let mut imported = under(request, import::from_environment(&request.env));
             imported.found.extend(foreign::job_folders(&WorkTree::open(dir)?, &imported.manifest));
             return Ok(Written::of(vec![imported], Folders::new(), found));
         }
-        [] if !default.exists() && request.profile.is_none() => return Err(LoadError::NoManifest(request.dir.clone())),
-        [] if !default.exists() => Vec::new(),
+        [] if !written && request.profile.is_none() => return Err(LoadError::NoManifest(request.dir.clone())),
+        [] if !written => Vec::new(),
         [] => vec![default],
         named => named.to_vec(),
     };
@@ -330,7 +344,12 @@ pub(super) fn read_below(folder: &Path, path: &str, doing: &'static str) -> Resu
 pub(super) fn read_text(path: &Path, doing: &'static str) -> Result<String, LoadError> {
     use std::io::Read as _;
     let io = |source| LoadError::Io { doing, path: path.to_owned(), source };
-    let file = std::fs::File::open(path).map_err(io)?;
+    let leads_nowhere = |error: &std::io::Error| error.kind() == std::io::ErrorKind::NotFound && path.is_symlink();
+    let unopened = |source| match &source {
+        error if leads_nowhere(error) => LoadError::Io { doing: "follow the link", path: path.to_owned(), source },
+        _ => io(source),
+    };
+    let file = std::fs::File::open(path).map_err(unopened)?;
     let mut bytes = Vec::new();
     file.take(manifest::MAX_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(io)?;
     text_of(bytes).map_err(|message| io(std::io::Error::new(std::io::ErrorKind::InvalidData, message)))
@@ -342,6 +361,13 @@ pub(super) fn text_of(bytes: Vec<u8>) -> Result<String, String> {
         return Err(format!("it has more than {}", crate::model::units::show_size(manifest::MAX_BYTES as u64)));
     }
     String::from_utf8(bytes).map_err(|error| format!("it is not UTF-8 text (byte {})", error.utf8_error().valid_up_to()))
+}
+
+/// The directory that a manifest is looked for in, absolute.
+fn directory(path: &Path) -> Result<PathBuf, LoadError> {
+    let dir = absolute(path)?;
+    let source = || std::io::ErrorKind::NotADirectory.into();
+    if dir.is_dir() { Ok(dir) } else { Err(LoadError::Io { doing: "look for wasmhook.toml in", path: path.to_owned(), source: source() }) }
 }
 
 fn absolute(path: &Path) -> Result<PathBuf, LoadError> {

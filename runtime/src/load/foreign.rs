@@ -12,6 +12,7 @@ use crate::manifest::{MAX_BYTES, Manifest};
 use crate::model::id::{StepName, Tag};
 use crate::profile::{self, Discovery};
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// The files that a directory is searched for, with their formats.
@@ -57,11 +58,8 @@ pub(super) fn read_file(path: &Path, shown: &str, kind: Option<Kind>, given: Giv
     let (folder, name) = split(path)?;
     let tree = WorkTree::open(&folder)?;
     let bytes = tree.read(&name, MAX_BYTES as u64)?;
-    let bytes = bytes.ok_or_else(|| LoadError::Io {
-        doing: "read the manifest",
-        path: path.to_owned(),
-        source: std::io::ErrorKind::NotFound.into(),
-    })?;
+    let bytes =
+        bytes.ok_or_else(|| LoadError::Io { doing: "read the manifest", path: path.to_owned(), source: ErrorKind::NotFound.into() })?;
     let text = text_of(bytes).map_err(|message| refused(codes::YAML_SYNTAX, format!("{}: {message}", quote(shown)), "save it as UTF-8"))?;
     let kind = match (import::neighbour_by_path(&path.display().to_string()), kind, import::recognise(shown, &text)) {
         (Some(neighbour), ..) | (None, None, Recognised::Neighbour(neighbour)) => {
@@ -216,12 +214,12 @@ fn only_post_compile() -> Imported {
     imported
 }
 
-/// The folder of a path, and the name in it.
 /// The folder of a file, whose path is the operator's, and its name there.
 pub(super) fn split(path: &Path) -> Result<(PathBuf, String), LoadError> {
-    let not_a_file =
-        || LoadError::Io { doing: "read the manifest", path: path.to_owned(), source: std::io::ErrorKind::InvalidInput.into() };
-    let name = path.file_name().and_then(|name| name.to_str()).ok_or_else(not_a_file)?;
+    let unusable = |kind: ErrorKind| LoadError::Io { doing: "read the manifest", path: path.to_owned(), source: kind.into() };
+    // `..` and `/` name a directory whatever is there.
+    let name = path.file_name().ok_or_else(|| unusable(ErrorKind::IsADirectory))?;
+    let name = name.to_str().ok_or_else(|| unusable(ErrorKind::InvalidFilename))?;
     let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     Ok((folder.to_owned(), name.to_owned()))
 }

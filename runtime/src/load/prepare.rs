@@ -30,6 +30,7 @@ use std::sync::Arc;
 /// # Errors
 /// [`LoadError`] with everything that is wrong, or everything that is refused.
 pub async fn prepare(declared: Declared, request: &Request, run: RunId, probe: &Arc<dyn Probe>) -> Result<Prepared, LoadError> {
+    declare::root_is_there(&declared.app_dir, "app_dir")?;
     let repository = Repository::open(&declared.app_dir, Git::default()).await?;
     let fetch = fetch(&declared, request, repository.as_ref()).await;
     let wanted = Wanted { tag: request.tag.as_ref(), commit: request.commit.as_ref(), profile: declared.profile.target };

@@ -3,7 +3,7 @@
 use super::guest;
 use super::schema::{DirDoc, HostStepDoc, LimitsDoc, PolicyDirDoc, PolicyDoc};
 use super::source;
-use super::{DirAsk, HostStepDecl, JOB_DIR, LimitsAsk, PolicyDecl};
+use super::{DirAsk, HostStepDecl, LimitsAsk, PolicyDecl, rules};
 use crate::diagnostic::{Located, codes};
 use crate::document::{DurationText, Pairs, Problems, error_at, quote};
 use crate::model::grant::{DirMode, OutputRef};
@@ -15,12 +15,6 @@ const ENGINE_VARIABLES: &[&str] = &["DEPLOY_TAG", "DEPLOY_ENV", "APP_DIR", "DATA
 /// Whether the engine itself sets this variable.
 pub(super) fn is_engine_variable(name: &str) -> bool {
     name.starts_with("WASMHOOK_") || ENGINE_VARIABLES.contains(&name)
-}
-
-/// Whether a shell and every language can read a variable of this name.
-pub(super) fn is_variable_name(name: &str) -> bool {
-    let mut bytes = name.bytes();
-    bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_') && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
 /// Reports an empty path or name.
@@ -74,12 +68,11 @@ fn asked_variable<'a>(name: &'a Located<String>, problems: &mut Problems) -> Opt
 }
 
 fn variable_name(at: &Located<String>, name: &str, problems: &mut Problems) -> bool {
-    let good = is_variable_name(name);
-    if !good {
-        let message = format!("variable {} is not a name: letters, digits and `_`, not beginning with a digit", quote(&at.value));
-        problems.push(error_at(at, codes::BAD_NAME, message));
+    let named = rules::variable_name(name);
+    if let Err(rule) = named {
+        problems.push(error_at(at, codes::BAD_NAME, format!("variable {} is not a name: {rule}", quote(&at.value))));
     }
-    good
+    named.is_ok()
 }
 
 /// One entry of `dirs`.
@@ -129,18 +122,9 @@ fn host_path(path: &Located<String>, problems: &mut Problems) {
 }
 
 fn guest_path(path: &Located<String>, problems: &mut Problems) {
-    let text = path.value.as_str();
-    let mut parts = text.split('/').skip(1);
-    let rule = if !text.starts_with('/') {
-        "a guest path is absolute"
-    } else if parts.any(|part| part == ".." || part == ".") {
-        "a guest path has no `.` and no `..`"
-    } else if text == JOB_DIR || text.strip_prefix(JOB_DIR).is_some_and(|rest| rest.starts_with('/')) {
-        "this is where the engine puts the hook's own files"
-    } else {
-        return;
-    };
-    problems.push(error_at(path, codes::BAD_PATH, format!("{}: {rule}", quote(text))));
+    if let Err(rule) = rules::guest_path(&path.value) {
+        problems.push(error_at(path, codes::BAD_PATH, format!("{}: {rule}", quote(&path.value))));
+    }
 }
 
 /// Limits, without those that would let nothing run.
@@ -157,8 +141,8 @@ pub(crate) fn limits(doc: LimitsDoc, problems: &mut Problems) -> LimitsAsk {
         module: doc.module.map(|limit| limit.map(|text| text.0)),
     };
     for (key, limit) in [("fuel", &limits.fuel), ("memory", &limits.memory), ("module", &limits.module)] {
-        if let Some(limit) = limit.as_ref().filter(|limit| limit.value == 0) {
-            let message = format!("`{key} = 0` lets nothing run");
+        if let Some((limit, Err(rule))) = limit.as_ref().map(|limit| (limit, rules::budget(limit.value))) {
+            let message = format!("`{key} = 0` {rule}");
             problems.push(error_at(limit, codes::BAD_VALUE, message).help("leave it out for the profile's default"));
         }
     }

@@ -1,6 +1,7 @@
 //! `KEY=value` lines. Read here and nowhere run: no expansion, no command substitution, no line that goes on.
 
-use super::convert::{is_engine_variable, is_variable_name};
+use super::convert::is_engine_variable;
+use super::rules;
 use super::{Located, MAX_BYTES};
 use crate::diagnostic::{Diagnostic, Source, codes};
 use crate::document::{Problems, error_at, quote};
@@ -73,7 +74,7 @@ fn variable(line: &str) -> Result<Option<(&str, String)>, &'static str> {
     let line = line.strip_prefix("export ").map_or(line, str::trim_start);
     let (key, value) = line.split_once('=').ok_or("not KEY=value: there is no `=`")?;
     let key = key.trim_end();
-    if !is_variable_name(key) {
+    if rules::variable_name(key).is_err() {
         return Err("not KEY=value: a name has letters, digits and `_`, and doesn't begin with a digit");
     }
     Ok(Some((key, unquote(value.trim_start())?)))

@@ -10,6 +10,7 @@ mod in_code;
 mod leaf;
 mod merge;
 mod parse;
+pub mod rules;
 mod schema;
 mod source;
 #[cfg(test)]

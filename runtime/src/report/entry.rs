@@ -293,7 +293,7 @@ pub struct StepReport {
     pub started_at: Option<jiff::Timestamp>,
     /// Last lines of a host step.
     pub tail: Vec<String>,
-    /// Hooks of a phase that were never reached, as `phase/hook`.
+    /// Hooks of a phase that were never reached, as `phase/hook`, without those that are switched off.
     pub not_run: Vec<String>,
 }
 
@@ -305,7 +305,7 @@ impl StepReport {
             always: step.always,
             makes_live: step.makes_live,
             found: step.found.clone(),
-            not_run: step.hooks.iter().map(|PlannedHook { place, .. }| place.to_string()).collect(),
+            not_run: step.hooks.iter().filter(|hook| hook.enabled).map(|PlannedHook { place, .. }| place.to_string()).collect(),
             ..Self::unplanned(step.step.clone())
         }
     }

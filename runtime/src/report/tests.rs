@@ -25,6 +25,7 @@ fn hook(phase: &str, id: &str, file: &str) -> PlannedHook {
         fallback: None,
         source: None,
         unconfined: false,
+        enabled: true,
         limits: Limits::default(),
         revert: None,
         verify: None,
@@ -256,6 +257,20 @@ fn s3_66_a_failed_run_has_the_same_fields() {
     assert_eq!(report.new_version_live, Some(false));
     assert_eq!(report.details[3..], ["Post-pull hook FAILED: v0.3.28.sh (exit code 3)", "Starting services..."]);
     assert_eq!(report.not_reached(), ["run-migrations", "post-migrate/v0.3.28", "update-version", "health-check"]);
+}
+
+#[test]
+fn a_hook_that_is_switched_off_is_not_among_what_did_not_run() {
+    let mut steps = lifecycle();
+    let off = &mut steps.iter_mut().find(|step| step.step.as_str() == "post-migrate").unwrap().hooks[0];
+    off.enabled = false;
+    let report = Journal::of(steps)
+        .step("stop-services", [None, None], ok())
+        .step("backup-database", [None, None], ok())
+        .hook(place("post-pull", "v0.3.28"), exit(3))
+        .then(What::StepFinished { step: step_name("post-pull"), verdict: Verdict::Abort, detail: None })
+        .over(Status::Failed);
+    assert_eq!(report.not_reached(), ["run-migrations", "update-version", "start-services", "health-check"]);
 }
 
 #[test]

@@ -26,6 +26,28 @@ fn no_manifest() {
     refused(&Project::empty(), &[], "no-manifest", "there is no wasmhook.toml in .");
     refused(&Project::empty(), &["-C", "gone"], "unreadable", "cannot find gone");
     refused(&Project::empty(), &["--manifest", "gone.toml"], "unreadable", "cannot read the manifest gone.toml");
+    refused(
+        &Project::empty().file("text.txt", ""),
+        &["-C", "text.txt"],
+        "unreadable",
+        "in text.txt: not a directory help: name a directory",
+    );
+    refused(&good(), &["--manifest", ".."], "unreadable", "cannot read the manifest ..: is a directory help: name a file");
+    let dangling = Project::empty();
+    std::os::unix::fs::symlink("nowhere.toml", dangling.path().join("wasmhook.toml")).unwrap();
+    refused(&dangling, &[], "unreadable", "cannot follow the link");
+}
+
+#[test]
+fn a_root_of_the_application_that_is_not_there() {
+    let repository = good();
+    std::fs::create_dir(repository.path().join(".git")).unwrap();
+    for project in [&good(), &repository] {
+        refused(project, &["--app-dir", "nope"], "unreadable", "--app-dir nope: there is no directory");
+        let resolve = ["resolve", "a", "--retry", "--app-dir", "nope"];
+        let said = Place::new().args(resolve).current_dir(project.path()).run().exits(2).said();
+        assert!(said.contains("error[unreadable]: --app-dir nope"), "{said}");
+    }
 }
 
 #[test]

@@ -12,7 +12,9 @@ fn echo() -> String {
 #[test]
 fn what_cannot_be_read_is_a_mistake_on_the_command_line() {
     let project = Project::empty().file("dir/x", "");
-    for (file, words) in [("gone.wasm", "No such file"), ("dir", "Is a directory")] {
+    for (file, words) in
+        [("gone.wasm", "No such file or directory (os error 2) help: create it"), ("dir", "Is a directory (os error 21) help: name a file")]
+    {
         let ran = Place::new().args(["exec", file]).current_dir(project.path()).run().exits(2);
         assert!(ran.said().contains(&format!("error[unreadable]: cannot read {file}: {words}")), "{}", ran.stderr);
     }

@@ -27,7 +27,7 @@ fn an_import_is_a_manifest_that_can_be_checked_as_it_is() {
 fn what_is_there_already_is_left_as_it_is() {
     let project = Project::empty().file("Boxfile", BOXFILE).file("wasmhook.toml", "mine");
     let ran = Place::new().args(["import", "Boxfile", "-o", "wasmhook.toml"]).current_dir(project.path()).run().exits(2);
-    assert!(ran.stderr.contains("-o wasmhook.toml"), "{}", ran.stderr);
+    assert!(ran.said().contains("-o wasmhook.toml") && ran.said().contains("help: name a file that isn't there yet"), "{}", ran.stderr);
     assert_eq!(project.read("wasmhook.toml"), "mine");
 }
 

@@ -143,7 +143,7 @@ fn instances_run_a_phase_each_in_its_own_directory() {
     assert_eq!(instances, ["one"], "{json}");
     for (given, words) in [
         ("one", "write [SERVICE/]NAME=DIR"),
-        ("one=gone", "gone"),
+        ("one=gone", "--instance one=gone: No such file or directory (os error 2) help: create it"),
         ("a/b/c=one", "slash"),
         ("web/a=one", "no hook belongs to the service `web`"),
     ] {

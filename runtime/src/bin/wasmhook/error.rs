@@ -1,6 +1,7 @@
 //! Errors of the program, each with its exit code; one place maps the library's errors to codes.
 
 use crate::exit::Exit;
+use std::io::ErrorKind;
 use wasmhook::ResolveError;
 use wasmhook::diagnostic::{Diagnostic, codes};
 use wasmhook::discover::target::TargetError;
@@ -42,6 +43,19 @@ impl CliError {
     pub fn help(mut self, help: &str) -> Self {
         self.diagnostics = self.diagnostics.into_iter().map(|found| found.help(help)).collect();
         self
+    }
+
+    /// The same with what can be done about an error of the system.
+    pub fn with_way_out(self, error: &std::io::Error) -> Self {
+        let help = match error.kind() {
+            ErrorKind::NotFound => "create it, or correct the path",
+            ErrorKind::IsADirectory => "name a file, not the directory that holds it",
+            ErrorKind::NotADirectory => "name a directory: -C DIR is where wasmhook.toml lies, --manifest FILE the file itself",
+            ErrorKind::AlreadyExists => "name a file that isn't there yet, or remove this one",
+            ErrorKind::PermissionDenied => "run as a user who may, or change its permissions",
+            _ => return self,
+        };
+        self.help(help)
     }
 
     /// What should not have happened, with all its causes.
@@ -108,7 +122,10 @@ impl From<LoadError> for CliError {
                 Self { exit: Exit::Refused, ..Self::diagnostics(found.collect()) }
             }
             error @ LoadError::NoManifest(_) => Self::finding(Exit::Usage, codes::NO_MANIFEST, error.to_string()),
-            error @ LoadError::Io { .. } => Self::finding(Exit::Usage, codes::UNREADABLE, error.to_string()),
+            LoadError::Io { doing, path, source } => {
+                let message = format!("cannot {doing} {}: {source}", path.display());
+                Self::finding(Exit::Usage, codes::UNREADABLE, message).with_way_out(&source)
+            }
             LoadError::Target(error) => error.into(),
             LoadError::Git(error) | LoadError::Source(SourceError::Git(error)) => error.into(),
             LoadError::Source(error) => Self::finding(Exit::Refused, codes::RELEASE_UNREADABLE, error.to_string()),

@@ -11,7 +11,6 @@ mod terminal;
 mod ui;
 
 use args::{Cli, ColorWhen};
-use clap::Parser as _;
 use exit::Exit;
 use render::given::Given;
 use render::look::Colour;
@@ -22,7 +21,7 @@ use ui::Ui;
 
 fn main() -> ExitCode {
     let settings = Settings::of_this_process();
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::read(&std::env::args_os().collect::<Vec<_>>()) {
         Ok(cli) => cli,
         Err(error) => return shown_by_clap(&error),
     };

@@ -138,6 +138,7 @@ fn names<T>(texts: &[String], check: impl Fn(String) -> Result<T, NameError>) ->
 fn instance(text: &str) -> Result<Instance, CliError> {
     let (name, dir) = text.split_once('=').ok_or_else(|| CliError::usage(format!("--instance {text}: write [SERVICE/]NAME=DIR")))?;
     let (service, name) = name.split_once('/').map_or((None, name), |(service, name)| (Some(service), name));
-    let dir = PathBuf::from(dir).canonicalize().map_err(|error| CliError::usage(format!("--instance {text}: {error}")))?;
+    let unusable = |error: std::io::Error| CliError::usage(format!("--instance {text}: {error}")).with_way_out(&error);
+    let dir = PathBuf::from(dir).canonicalize().map_err(unusable)?;
     Ok(Instance { service: service.map(ServiceName::new).transpose()?, name: InstanceName::new(name)?, dir: dir.display().to_string() })
 }

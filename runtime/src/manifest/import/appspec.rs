@@ -146,7 +146,7 @@ impl Reader<'_> {
         while let Some((before, after)) = rest.split_once("${") {
             let Some((name, behind)) = after.split_once('}') else { break };
             filled.push_str(before);
-            let is_shell_name = crate::manifest::convert::is_variable_name(name);
+            let is_shell_name = crate::manifest::rules::variable_name(name).is_ok();
             match self.given.environment.and_then(|environment| environment.get(name)) {
                 _ if is_command && is_shell_name => filled.extend(["${", name, "}"]),
                 Some(known) if !is_command => filled.push_str(known),

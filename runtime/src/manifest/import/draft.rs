@@ -190,7 +190,7 @@ impl Draft {
     pub(super) fn can_be_variable(&mut self, name: &Located<String>) -> bool {
         let rule = if crate::manifest::convert::is_engine_variable(&name.value) {
             "the engine sets it itself, for every hook"
-        } else if crate::manifest::convert::is_variable_name(&name.value) {
+        } else if crate::manifest::rules::variable_name(&name.value).is_ok() {
             return true;
         } else {
             "a name has letters, digits and `_`, and doesn't begin with a digit"

@@ -137,6 +137,9 @@ pub struct PlannedHook {
     pub source: Option<HookSource>,
     /// Whether it runs unconfined.
     pub unconfined: bool,
+    /// Whether it is switched on: one that isn't has nothing to do in any run.
+    #[serde(default = "enabled")]
+    pub enabled: bool,
     /// What it may use.
     pub limits: Limits,
     /// What takes it back, if anything does.
@@ -145,6 +148,11 @@ pub struct PlannedHook {
     /// What says whether it took, if anything does.
     #[serde(default)]
     pub verify: Option<PlannedSibling>,
+}
+
+/// Older journals don't say.
+const fn enabled() -> bool {
+    true
 }
 
 /// What runs beside a hook, as planned.

@@ -10,7 +10,7 @@ pub use looking::{CheckArgs, ExplainArgs, ListArgs, PlanArgs, SchemaKind, ShowAr
 pub use running::{ExecArgs, RunArgs, TestArgs, WatchArgs};
 pub use selectors::{Foreign, Places, Selectors};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -26,6 +26,29 @@ pub struct Cli {
     /// When to use colour.
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub color: ColorWhen,
+}
+
+impl Cli {
+    /// Reads the words of a call, the program's name first.
+    ///
+    /// # Errors
+    /// What clap says of a mistake, or help or version that was asked for; in the colours that were asked for, although nothing else was read.
+    pub fn read(words: &[OsString]) -> Result<Self, clap::Error> {
+        let mut command = Self::command().color(colour(words));
+        let matches = command.try_get_matches_from_mut(words)?;
+        Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+    }
+}
+
+/// `--color`, also of a call that can't be read.
+fn colour(words: &[OsString]) -> clap::ColorChoice {
+    let mut words = words.iter().filter_map(|word| word.to_str());
+    let said = words.find_map(|word| if word == "--color" { Some(None) } else { word.strip_prefix("--color=").map(Some) });
+    match said.and_then(|word| word.or_else(|| words.next())) {
+        Some("never") => clap::ColorChoice::Never,
+        Some("always") => clap::ColorChoice::Always,
+        _ => clap::ColorChoice::Auto,
+    }
 }
 
 /// When to use colour.
@@ -150,4 +173,20 @@ impl Later {
 pub struct Rest {
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
     rest: Vec<OsString>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_that_can_not_be_read_has_the_colour_that_it_asks_for() {
+        let asked = |call: &str| colour(&call.split(' ').map(OsString::from).collect::<Vec<_>>());
+        assert_eq!(asked("wasmhook run --bogus --color never"), clap::ColorChoice::Never);
+        assert_eq!(asked("wasmhook --color=never bogus"), clap::ColorChoice::Never);
+        assert_eq!(asked("wasmhook --color always bogus"), clap::ColorChoice::Always);
+        for call in ["wasmhook bogus", "wasmhook --color", "wasmhook --color=auto bogus", "wasmhook --color mauve"] {
+            assert_eq!(asked(call), clap::ColorChoice::Auto, "{call}");
+        }
+    }
 }

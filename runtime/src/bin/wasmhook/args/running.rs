@@ -9,7 +9,8 @@ use std::path::PathBuf;
 #[derive(Debug, Args)]
 #[command(override_usage = "wasmhook exec [OPTIONS] FILE [ARG]...")]
 pub struct ExecArgs {
-    /// Grant a directory: HOST[::GUEST][:MODE], MODE one of read, write (the default), scratch; scratch is `--dir ::GUEST:scratch`.
+    /// Grant a directory: HOST[::GUEST][:MODE], MODE one of read, write (the default), txn (what was written counts only if the guest succeeds),
+    /// discard (it never counts), scratch (new and empty: `--dir ::GUEST:scratch`).
     #[arg(long = "dir", value_name = "HOST[::GUEST][:MODE]")]
     pub dirs: Vec<String>,
     /// Set a variable (K=V), or pass one of yours on (K).

@@ -19,6 +19,7 @@ use wasmhook::engine::Stop;
 use wasmhook::engine::staging::{self, Label, NotCommitted, Stages, Staging};
 use wasmhook::exec::wasm::{Cache, WasmExecutor};
 use wasmhook::exec::{ExecError, Surroundings, dirs};
+use wasmhook::manifest::rules;
 use wasmhook::model::grant::{Denial, DirGrant, DirMode};
 use wasmhook::model::id::Digest;
 use wasmhook::model::job::{Execution, Guest, Job, WasmGuest};
@@ -127,11 +128,14 @@ fn limits(args: &ExecArgs) -> Result<Limits, CliError> {
         limits.timeout_ms = Some(u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)).filter(|ms| *ms > 0);
         limits.fuel = limits.timeout_ms.map(|ms| ms.saturating_mul(FUEL_PER_SECOND / 1_000));
     }
-    if args.fuel.is_some() {
-        limits.fuel = args.fuel;
+    if let Some(fuel) = args.fuel {
+        rules::budget(fuel).map_err(|rule| CliError::usage(format!("--fuel {fuel} {rule}: leave it out for the default")))?;
+        limits.fuel = Some(fuel);
     }
     if let Some(text) = &args.memory {
         limits.memory_bytes = parse_size(text).map_err(|error| usage("--memory", &error))?;
+        rules::budget(limits.memory_bytes)
+            .map_err(|rule| CliError::usage(format!("--memory {text} {rule}: leave it out for the default")))?;
     }
     Ok(limits)
 }
@@ -147,25 +151,32 @@ fn guest(args: &ExecArgs) -> Result<(PathBuf, Vec<String>), CliError> {
 
 /// Reads the guest, and never more of it than a module may have.
 fn read(file: &Path, max: u64) -> Result<Vec<u8>, CliError> {
-    let failed =
-        |error: std::io::Error| CliError::finding(Exit::Usage, codes::UNREADABLE, format!("cannot read {}: {error}", file.display()));
+    let failed = |error: std::io::Error| {
+        CliError::finding(Exit::Usage, codes::UNREADABLE, format!("cannot read {}: {error}", file.display())).with_way_out(&error)
+    };
     let mut bytes = Vec::new();
     File::open(file).map_err(failed)?.take(max + 1).read_to_end(&mut bytes).map_err(failed)?;
     Ok(bytes)
 }
 
-/// `K=V` as it is; `K` with its value here, or not at all.
+/// `K=V` as it is; `K` with its value here. Names obey the manifest's rules.
 fn environment(given: &[String], settings: &Settings) -> Result<Vec<(String, String)>, CliError> {
-    let mut env = Vec::new();
+    let mut env: Vec<(String, String)> = Vec::new();
     for text in given {
+        let wrong = |why: &str| CliError::usage(format!("--env {text}: {why}"));
         let (name, value) = match text.split_once('=') {
             Some((name, value)) => (name, Some(value.to_owned())),
             None => (text.as_str(), settings.env.get(text).cloned()),
         };
         if name.is_empty() {
-            return Err(CliError::usage(format!("--env {text}: a variable has a name: write K=V, or K to pass yours on")));
+            return Err(wrong("a variable has a name: write K=V, or K to pass yours on"));
         }
-        env.extend(value.map(|value| (name.to_owned(), value)));
+        rules::variable_name(name).map_err(|rule| wrong(&format!("{name:?} is not a name: {rule}")))?;
+        if env.iter().any(|(other, _)| other == name) {
+            return Err(wrong(&format!("{name} is given twice: keep one")));
+        }
+        let value = value.ok_or_else(|| wrong(&format!("{name} is not set here, or isn't UTF-8: write {name}=VALUE, or leave it out")))?;
+        env.push((name.to_owned(), value));
     }
     Ok(env)
 }
@@ -184,11 +195,11 @@ fn dir(text: &str) -> Result<DirGrant, CliError> {
         DirMode::Scratch if !host.is_empty() || guest.is_none() => {
             Err(CliError::usage(format!("--dir {text}: a scratch directory has no host path: write ::GUEST:scratch")))
         }
-        DirMode::Scratch => Ok(DirGrant { host: None, guest: absolute_guest(guest.unwrap_or_default(), text)?, mode }),
+        DirMode::Scratch => Ok(DirGrant { host: None, guest: guest_path(guest.unwrap_or_default(), text)?, mode }),
         DirMode::Read | DirMode::Write | DirMode::Txn | DirMode::Discard => {
             let host = canonical(host, text)?;
             let host = host.to_str().ok_or_else(|| CliError::usage(format!("--dir {text}: the path is not UTF-8")))?.to_owned();
-            let guest = guest.map_or_else(|| Ok(host.clone()), |guest| absolute_guest(guest, text))?;
+            let guest = guest.map_or_else(|| Ok(host.clone()), |guest| guest_path(guest, text))?;
             Ok(DirGrant { host: Some(host), guest, mode })
         }
     }
@@ -218,12 +229,10 @@ fn canonical(host: &str, text: &str) -> Result<PathBuf, CliError> {
     }
 }
 
-fn absolute_guest(guest: &str, text: &str) -> Result<String, CliError> {
-    if guest.starts_with('/') {
-        Ok(guest.to_owned())
-    } else {
-        Err(CliError::usage(format!("--dir {text}: the guest path {guest:?} must be absolute")))
-    }
+/// A path that the guest can find a directory at, by the manifest's rule.
+fn guest_path(guest: &str, text: &str) -> Result<String, CliError> {
+    let wrong = |rule| CliError::usage(format!("--dir {text}: {guest:?}: {rule}"));
+    rules::guest_path(guest).map(|()| guest.to_owned()).map_err(wrong)
 }
 
 /// INT and TERM cancel the guest; the process then ends with 130 or 143.

@@ -43,7 +43,7 @@ fn read(args: &ImportArgs, settings: &Settings) -> Result<(Imported, String), Cl
 
 /// Writes a new file: what somebody has written already is theirs.
 fn write(file: &Path, text: &str) -> Result<(), CliError> {
-    let failed = |error: std::io::Error| CliError::usage(format!("-o {}: {error}", file.display()));
+    let failed = |error: std::io::Error| CliError::usage(format!("-o {}: {error}", file.display())).with_way_out(&error);
     let mut new = OpenOptions::new().write(true).create_new(true).open(file).map_err(failed)?;
     new.write_all(text.as_bytes()).map_err(failed)
 }

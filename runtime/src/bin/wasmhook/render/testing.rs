@@ -63,6 +63,7 @@ pub mod journal {
             fallback: None,
             source: None,
             unconfined: false,
+            enabled: true,
             limits: Limits::default(),
             revert: None,
             verify: None,

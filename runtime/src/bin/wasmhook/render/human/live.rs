@@ -19,6 +19,8 @@ pub struct Live {
     steps: BTreeMap<StepName, PlannedStep>,
     hooks: BTreeMap<Place, PlannedHook>,
     running: Vec<Running>,
+    /// Steps in which something was told to abort, and whether all of that was only cancelled.
+    only_cancelled: BTreeMap<StepName, bool>,
 }
 
 /// Something that runs now.
@@ -33,7 +35,7 @@ pub struct Running {
 impl Live {
     /// Nothing was seen yet.
     pub const fn new(look: Look) -> Self {
-        Self { look, steps: BTreeMap::new(), hooks: BTreeMap::new(), running: Vec::new() }
+        Self { look, steps: BTreeMap::new(), hooks: BTreeMap::new(), running: Vec::new(), only_cancelled: BTreeMap::new() }
     }
 
     /// What the lines are made for.
@@ -192,6 +194,10 @@ impl Live {
 
     fn finished(&mut self, place: &Place, result: &Finished) -> Vec<Line> {
         self.running.retain(|running| running.place != *place);
+        if result.verdict == Verdict::Abort {
+            let only_cancelled = self.only_cancelled.entry(place.step.clone()).or_insert(true);
+            *only_cancelled &= result.outcome == Outcome::Cancelled;
+        }
         let mut lines = settle(self.look, self.ending(place, result), 4);
         lines.extend(self.refused(result.denials.as_deref()));
         // A host step never is confined, and a hook that isn't was marked when it began.
@@ -230,7 +236,8 @@ impl Live {
         if let Some(detail) = detail {
             lines.extend(settle(self.look, self.line().space(4).plain(detail), 4));
         }
-        if verdict == Verdict::Abort {
+        // What was cancelled didn't end the run: somebody else did.
+        if verdict == Verdict::Abort && !self.only_cancelled.get(step).is_some_and(|only| *only) {
             let line = self.line().symbol(Symbol::Failed).space(1).add(Style::Bad, &format!("{step} ends the run"));
             lines.extend(settle(self.look, line, 2));
         }

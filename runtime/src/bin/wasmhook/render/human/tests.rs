@@ -53,6 +53,18 @@ fn live_lines_of_a_success() {
 }
 
 #[test]
+fn a_step_that_was_only_cancelled_did_not_end_the_run() {
+    let mut events = failure();
+    assert!(live(ASCII, &events).contains("post-pull ends the run"));
+    for event in &mut events {
+        if let What::Finished { result, .. } = &mut event.what {
+            result.outcome = if result.verdict == Verdict::Abort { Outcome::Cancelled } else { result.outcome.clone() };
+        }
+    }
+    assert!(!live(ASCII, &events).contains("ends the run"), "{}", live(ASCII, &events));
+}
+
+#[test]
 fn live_lines_of_a_failure_in_a_log_file() {
     insta::assert_snapshot!(live(ASCII, &failure()), @r#"
     shop/testsite v0.3.28 -> v0.4.0 (abc123), profile tenant-upgrade, run 01JFAKE
