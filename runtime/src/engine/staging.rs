@@ -12,7 +12,6 @@ use crate::salt::salt;
 use crate::stage::{self, Applied, Backend, Base, Changes, CommitError, Disk, Ends, Limits, Stage, StageError};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -270,14 +269,11 @@ impl Staging {
         let (host, _) = host(dir)?;
         let area = self.areas.iter().find(|area| host.starts_with(&area.base.host))?;
         let below = host.strip_prefix(&area.base.host).ok()?;
-        let view = stage.view(area.index).map_err(|error| staging(&error)).and_then(|view| {
-            let dir = if below.as_os_str().is_empty() { view.dir } else { inner(&view.dir, below, host)? };
-            Ok((dir, view.user_namespace))
-        });
-        Some(view.map(|(handle, namespace)| Staged {
+        let view = stage.view(area.index, below).map_err(|error| staging(&error));
+        Some(view.map(|view| Staged {
             guest: dir.guest.clone(),
-            dir: Arc::new(handle),
-            user_namespace: namespace.map(Arc::new),
+            dir: Arc::new(view.dir),
+            user_namespace: view.user_namespace.map(Arc::new),
             of: stage.identity(area.index, below),
             live: stage.live(area.index).map(|(path, identity)| (path.to_owned(), identity)).collect(),
         }))
@@ -385,23 +381,6 @@ fn host(dir: &DirGrant) -> Option<(&Path, DirMode)> {
 /// A path below others: without its root.
 fn name(host: &Path) -> &Path {
     host.strip_prefix("/").unwrap_or(host)
-}
-
-/// A directory inside a view, through no link.
-#[cfg(target_os = "linux")]
-fn inner(view: &OwnedFd, below: &Path, host: &Path) -> Result<OwnedFd, Cause> {
-    use rustix::fs::{Mode, OFlags, ResolveFlags};
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-    rustix::fs::openat2(view, below, flags, Mode::empty(), resolve).map_err(|error| Cause::Stage {
-        message: format!("cannot open {} in its stage: {error}; create it, or correct the grant", host.display()),
-    })
-}
-
-/// Elsewhere there are no views, and nothing in them.
-#[cfg(not(target_os = "linux"))]
-fn inner(_view: &OwnedFd, _below: &Path, host: &Path) -> Result<OwnedFd, Cause> {
-    Err(Cause::Stage { message: format!("cannot open {} in its stage: directories are staged on Linux alone", host.display()) })
 }
 
 fn staging(error: &StageError) -> Cause {

@@ -97,6 +97,19 @@ pub fn directory(ask: &DirAsk, rules: &Rules<'_>) -> Result<DirGrant, Denial> {
     Ok(DirGrant { host: Some(host), guest, mode })
 }
 
+/// Two staged directories of which one lies in the other, where the writes to one are committed and those to the other dropped. Purely textual,
+/// as stages are put together.
+#[must_use]
+pub fn two_ends(dirs: &[DirGrant]) -> Option<(&DirGrant, &DirGrant)> {
+    let staged: Vec<&DirGrant> = dirs.iter().filter(|dir| matches!(dir.mode, DirMode::Txn | DirMode::Discard)).collect();
+    let host = |dir: &DirGrant| dir.host.as_deref().map(Path::new).map(ToOwned::to_owned);
+    let lies_in = |inner: &DirGrant, outer: &DirGrant| host(inner).zip(host(outer)).is_some_and(|(inner, outer)| inner.starts_with(outer));
+    staged.iter().find_map(|outer| {
+        let inner = staged.iter().find(|inner| inner.mode != outer.mode && lies_in(inner, outer))?;
+        Some((*outer, *inner))
+    })
+}
+
 /// Whether the policy covers a directory.
 ///
 /// # Errors

@@ -137,12 +137,24 @@ impl Resolver<'_> {
         match grants::resolve(decl, kind, &rules) {
             Ok(grants) => {
                 self.refuse_whole_app(decl, &grants, roots.app_dir, policy);
+                self.refuse_two_ends(decl, &grants);
                 Some(grants)
             }
             Err(denials) => {
                 self.denials.extend(denials.into_iter().map(|denial| (decl.id.value.clone(), denial)));
                 None
             }
+        }
+    }
+
+    /// What lies in a staged directory is a part of its stage, which is committed or dropped as a whole.
+    fn refuse_two_ends(&mut self, decl: &HookDecl, grants: &Grants) {
+        if let Some((outer, inner)) = grants::two_ends(&grants.dirs) {
+            let message = format!(
+                "hook {}: {} (`{}`) lies in {} (`{}`), and one stage can't both be committed and dropped: give both the mode `txn`, or both `discard`",
+                decl.id.value, inner.guest, inner.mode, outer.guest, outer.mode
+            );
+            self.invalid(codes::IMPOSSIBLE_GRANT, message, decl);
         }
     }
 

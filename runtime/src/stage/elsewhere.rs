@@ -38,7 +38,7 @@ impl Stage {
     ///
     /// # Errors
     /// None: there is no stage.
-    pub fn view(&self, _index: usize) -> Result<View, StageError> {
+    pub fn view(&self, _index: usize, _below: &Path) -> Result<View, StageError> {
         match self.0 {}
     }
 

@@ -39,6 +39,15 @@ pub enum StageError {
         /// The granted directory.
         base: PathBuf,
     },
+    /// A granted directory isn't in the stage of the one that holds it.
+    #[error("cannot open {} in its stage: {source}; create it, or correct the grant", path.display())]
+    NotInStage {
+        /// The granted directory.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
     /// A live grant nested in it can't be shown where it stands.
     #[error("the grant {} inside {} can't be mounted into the stage: {source} (it takes Linux 6.15); stage both, or neither", nested.display(), base.display())]
     NestedLive {

@@ -85,17 +85,19 @@ enum Staged {
 }
 
 impl Stage {
-    /// The handle of a merged tree: that of the `index`th directory of the request.
+    /// The handle of a merged tree: that of the `index`th directory of the request, or of what lies `below` it (the empty path: of all of it).
     ///
     /// # Errors
-    /// What the system says when it is mounted.
-    pub fn view(&self, index: usize) -> Result<View, StageError> {
+    /// [`StageError::NotInStage`] if no directory lies there, or a link leads there; what the system says when it is mounted.
+    pub fn view(&self, index: usize, below: &Path) -> Result<View, StageError> {
         let part = self.parts.get(index).ok_or(Errno::INVAL).at("view directory", index.to_string())?;
         let Staged::Overlay { layers, mounted, owner, .. } = &part.tree else {
-            return Ok(View { dir: part.staged()?, user_namespace: None, backend: Backend::Copy });
+            let seen = tree::open_seen(part.staged()?, below);
+            let dir = seen.map_err(|errno| part.refused(overlay::Failure::Below(below.to_owned(), errno)))?;
+            return Ok(View { dir, user_namespace: None, backend: Backend::Copy });
         };
         let serial = self.views.fetch_add(1, Ordering::Relaxed) + 1;
-        let dir = overlay::view(layers, mounted, owner, serial).map_err(|failure| part.refused(failure))?;
+        let dir = overlay::view(layers, mounted, owner, below, serial).map_err(|failure| part.refused(failure))?;
         let user_namespace = match owner {
             overlay::Owner::Caller => None,
             overlay::Owner::Namespace(fd) => Some(rustix::io::dup(fd).at("view", &part.base)?),

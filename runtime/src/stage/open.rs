@@ -258,6 +258,7 @@ pub(super) fn refused(base: &Path, failure: Failure) -> StageError {
     match failure {
         Failure::Mount(errno) => StageError::Io { doing: "mount a stage over", path: base.to_owned(), source: errno.into() },
         Failure::Replaced(base) => StageError::Replaced { base },
+        Failure::Below(below, errno) => StageError::NotInStage { path: base.join(below), source: errno.into() },
         Failure::Nested(nested, errno) => StageError::NestedLive { base: base.to_owned(), nested, source: errno.into() },
     }
 }

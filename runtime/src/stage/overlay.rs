@@ -42,6 +42,8 @@ pub(super) struct Nested {
 pub(super) enum Failure {
     Mount(Errno),
     Nested(PathBuf, Errno),
+    /// What lies at this path in the merged tree can't be shown by itself.
+    Below(PathBuf, Errno),
     /// Another directory stands there by now.
     Replaced(PathBuf),
 }
@@ -91,16 +93,20 @@ pub(super) fn mount_in_namespace(all: &[&Layers]) -> Result<(OwnedFd, Vec<Made>)
     Ok((namespace.ok_or(Errno::INVAL)?, mounts))
 }
 
-/// Another mount of the same merged tree: attached nowhere, and free to be attached.
+/// Another mount of what lies `below` in the same merged tree (the empty path: of all of it): attached nowhere, and free to be attached, since its
+/// root is what is to be seen. A directory in a mount can't be attached by itself.
 ///
 /// Linux before 6.15 doesn't copy what is attached nowhere. There the layers are mounted anew, as the `serial`th mount, and whoever uses two
-/// at a time may not see in one what was written through the other.
-pub(super) fn view(layers: &Layers, mounted: &Mounted, owner: &Owner, serial: u32) -> std::result::Result<OwnedFd, Failure> {
-    if let Some(first) = mounted.first_view.lock().unwrap_or_else(PoisonError::into_inner).take() {
+/// at a time may not see in one what was written through the other; and a directory below can be looked into, but not attached.
+pub(super) fn view(layers: &Layers, mounted: &Mounted, owner: &Owner, below: &Path, serial: u32) -> std::result::Result<OwnedFd, Failure> {
+    let is_whole = below.as_os_str().is_empty();
+    let first = || mounted.first_view.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(first) = is_whole.then(first).flatten() {
         return Ok(first);
     }
-    let again = |user| match clone(mounted.mount.as_fd()) {
-        Err(Errno::INVAL) => self::mount(layers, serial, user),
+    let inside = |mount: &OwnedFd| tree::open_seen(mount, below).map_err(|errno| Failure::Below(below.to_owned(), errno));
+    let again = |user| match clone(inside(&mounted.mount)?.as_fd()) {
+        Err(Errno::INVAL) => self::mount(layers, serial, user).and_then(|mount| if is_whole { Ok(mount) } else { inside(&mount) }),
         cloned => Ok(cloned?),
     };
     match owner {

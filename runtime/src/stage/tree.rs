@@ -120,6 +120,14 @@ pub(super) fn open_below(root: impl AsFd, at: &Path, flags: OFlags) -> Result<Ow
     open(from.as_ref().map_or(root.as_fd(), AsFd::as_fd), piece, flags)
 }
 
+/// Opens the directory that a hook finds at a relative path in `root`, through no link; mounts on the way are the hook's too. It can't be read.
+pub(super) fn open_seen(root: impl AsFd, at: &Path) -> Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    let at = if at.as_os_str().is_empty() { Path::new(".") } else { at };
+    rustix::fs::openat2(root, at, flags, Mode::empty(), resolve)
+}
+
 /// Whether no directory stands at a path, or none leads there: gone, or something else by now, which may be a link.
 pub(super) const fn is_absent(error: Errno) -> bool {
     matches!(error, Errno::NOENT | Errno::NOTDIR | Errno::LOOP)

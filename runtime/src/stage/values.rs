@@ -115,7 +115,7 @@ impl Changes {
 /// A staged directory as somebody may use it.
 #[derive(Debug)]
 pub struct View {
-    /// The root of the merged tree: a handle for paths (`O_PATH`). Of an overlay, it is a mount of its own, attached nowhere; whoever attaches it
+    /// The root of what is seen: a handle for paths (`O_PATH`). Of an overlay, it is a mount of its own, attached nowhere; whoever attaches it
     /// to a mount namespace uses it up.
     pub dir: OwnedFd,
     /// The user namespace that owns the mount; none if the caller does, or if there is no mount.

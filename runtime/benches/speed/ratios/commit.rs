@@ -43,7 +43,7 @@ fn staged(backend: Backend) -> Duration {
     let site = Site::new(0);
     let stage = site.open(backend);
     let work = || {
-        let view = stage.view(0).unwrap();
+        let view = stage.view(0, Path::new("")).unwrap();
         (0..FILES).for_each(|file| drop(write(&through(&view), file)));
         drop(view);
         let prepared = stage.prepare().unwrap();

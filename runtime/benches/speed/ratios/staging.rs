@@ -72,7 +72,7 @@ impl Site {
     fn stage_once(&self, backend: Backend) -> Duration {
         let staged = || {
             let stage = self.open(backend);
-            drop(stage.view(0).unwrap());
+            drop(stage.view(0, Path::new("")).unwrap());
             assert!(stage.changes().unwrap()[0].is_empty());
             stage.discard().unwrap();
         };

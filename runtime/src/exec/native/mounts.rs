@@ -143,13 +143,19 @@ impl Mounts {
             return Some(Cause::Unsupported { needs });
         }
         let what = format!("its directories need {needs}");
-        Some(Cause::Denied { denial: Denial { capability: Capability::Dir, what, allow: WAY_OUT.to_owned() } })
+        let is_refused_view = failure.errno == libc::EINVAL
+            && tree.is_some_and(|tree| failure.stage == Stage::Mount && matches!(tree.source, Source::Detached(_)));
+        let allow = if is_refused_view { WAY_OUT_BEFORE_6_15 } else { WAY_OUT };
+        Some(Cause::Denied { denial: Denial { capability: Capability::Dir, what, allow: allow.to_owned() } })
     }
 }
 
 /// What a machine without namespaces needs.
 const WAY_OUT: &str =
     "run wasmhook as root, or allow user namespaces (sysctl user.max_user_namespaces, kernel.apparmor_restrict_unprivileged_userns)";
+
+/// What a kernel needs that can't attach a directory inside a staged one.
+const WAY_OUT_BEFORE_6_15: &str = "use Linux 6.15 or newer, or grant only the directory around it";
 
 impl Tree {
     fn of(place: &Place<'_>) -> io::Result<Self> {

@@ -5,6 +5,7 @@ mod copied;
 mod descendants;
 mod dry;
 mod moved;
+mod nested;
 mod running;
 mod staged;
 mod unprivileged;

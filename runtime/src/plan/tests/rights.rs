@@ -64,6 +64,20 @@ fn a_directory_beside_an_allowed_one_is_not_allowed() {
 }
 
 #[test]
+fn staged_directories_in_one_another_end_in_the_same_way() {
+    let hook = |phase: &str, outer: &str, inner: &str| {
+        world(&format!(
+            "[[hook]]\nid = \"h\"\nphase = \"{phase}\"\nwasm = \"h.wasm\"\ndirs = [{{ path = \"data/db\", mode = \"{inner}\" }}, {{ path = \"data\", mode = \"{outer}\" }}]"
+        ))
+    };
+    assert_eq!(invalid(&hook("pre-deploy", "discard", "txn")), ["impossible-grant"]);
+    assert_eq!(invalid(&hook("pre-deploy", "txn", "discard")), ["impossible-grant"]);
+    for (outer, inner) in [("txn", "txn"), ("discard", "discard"), ("read", "txn"), ("discard", "write"), ("txn", "write")] {
+        assert!(hook("pre-deploy", outer, inner).plan().is_ok(), "{inner} in {outer}");
+    }
+}
+
+#[test]
 fn a_lowered_limit_is_said() {
     let plan = world(&format!("{HOOK}timeout = \"1h\"")).policy("[policy]\ntimeout = \"1m\"").plan().unwrap();
     assert_eq!(

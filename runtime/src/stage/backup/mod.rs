@@ -66,9 +66,8 @@ struct Copied<'a> {
 /// [`BackupError`] with what could not be copied, and the way out.
 pub fn take(request: &Request, stop: &dyn Fn() -> bool) -> Result<Taken, BackupError> {
     let run_dir = make_dirs(request)?;
-    sweep(request)?;
     let partial = run_dir.join(format!("{PARTIAL}{}", request.name));
-    let taken = fill(request, &partial, stop).and_then(|contents| {
+    let taken = sweep(request).and_then(|()| fill(request, &partial, stop)).and_then(|contents| {
         let path = publish(request, &run_dir, &partial)?;
         Ok(Taken { path, contents, left: Vec::new() })
     });
@@ -77,6 +76,8 @@ pub fn take(request: &Request, stop: &dyn Fn() -> bool) -> Result<Taken, BackupE
         Err(error) => {
             // What is left of it has a name that nobody takes for a backup, and the next one removes it.
             let _ = remove(&partial);
+            // If it is empty: the run may have other backups.
+            let _ = std::fs::remove_dir(&run_dir);
             Err(error)
         }
     }
@@ -92,14 +93,17 @@ fn make_dirs(request: &Request) -> Result<PathBuf, BackupError> {
     Ok(run_dir)
 }
 
-/// Removes what earlier backups left that never became whole.
+/// Removes what earlier backups left that never became whole, and the directories of runs that have no other.
 fn sweep(request: &Request) -> Result<(), BackupError> {
     let owner = request.root.join(&request.owner);
     for run in names(&owner)? {
-        let partial = |name: &String| name.starts_with(PARTIAL);
-        for name in names(&owner.join(&run))?.into_iter().filter(partial) {
-            let path = owner.join(&run).join(name);
+        let dir = owner.join(&run);
+        for name in names(&dir)?.into_iter().filter(|name| name.starts_with(PARTIAL)) {
+            let path = dir.join(name);
             remove(&path).doing("remove", &path)?;
+        }
+        if run != request.run {
+            let _ = std::fs::remove_dir(&dir);
         }
     }
     Ok(())
@@ -148,12 +152,18 @@ fn prune(request: &Request) -> Vec<String> {
     let owner = request.root.join(&request.owner);
     let mut runs = names(&owner).unwrap_or_default();
     runs.sort_unstable();
-    // Whatever the clock said: never the one that was just taken.
-    runs.retain(|run| *run != request.run);
+    // Whatever the clock said: never the one that was just taken. And what holds no whole backup takes no place of one.
+    runs.retain(|run| *run != request.run && has_whole(&owner.join(run)));
     let keep = usize::try_from(request.keep.saturating_sub(1)).unwrap_or(usize::MAX);
     let old = runs.len().saturating_sub(keep);
     let removed = runs.into_iter().take(old).map(|run| owner.join(run)).map(|path| (remove(&path), path));
     removed.filter_map(|(removed, path)| Some(format!("{}: {}", path.display(), removed.err()?))).collect()
+}
+
+/// Whether a run's directory holds a backup that was published.
+fn has_whole(run: &Path) -> bool {
+    let is_whole = |name: &String| !name.starts_with(PARTIAL) && run.join(name).join(CONTENTS).is_file();
+    names(run).is_ok_and(|names| names.iter().any(is_whole))
 }
 
 /// `name`, or the first of `name-2`, `name-3`, … that isn't taken.

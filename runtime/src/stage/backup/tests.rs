@@ -231,6 +231,42 @@ fn the_newest_runs_keep_their_backups_and_one_run_may_have_several() {
 }
 
 #[test]
+fn runs_whose_backup_failed_take_no_place_of_those_that_have_one() {
+    let bench = Bench::new();
+    let runs = || {
+        let mut runs = names(&bench.home.path().join("backups/shop__prod")).unwrap();
+        runs.sort();
+        runs
+    };
+    let keep = |run: &str| Request { keep: 3, ..bench.request(run) };
+    for run in ["run-1", "run-2"] {
+        taken(&keep(run));
+    }
+    for run in ["run-3", "run-4", "run-5"] {
+        let failing = Request { disk: Disk::new(FaultPlan::at(1, Fault::NoSpace)), ..keep(run) };
+        take(&failing, GO_ON).unwrap_err();
+        assert_eq!(runs(), ["run-1", "run-2"], "nothing is left of it");
+    }
+    // As a run leaves it that is killed before its backup is begun; and something of somebody else's.
+    for dir in ["run-6", "notes/of-the-operator"] {
+        std::fs::create_dir_all(bench.home.path().join("backups/shop__prod").join(dir)).unwrap();
+    }
+    taken(&keep("run-7"));
+    assert_eq!(runs(), ["notes", "run-1", "run-2", "run-7"]);
+    taken(&keep("run-8"));
+    assert_eq!(runs(), ["notes", "run-2", "run-7", "run-8"], "the oldest of the whole ones goes");
+}
+
+#[test]
+fn a_failed_backup_leaves_an_earlier_one_of_its_run() {
+    let bench = Bench::new();
+    taken(&bench.request("run-1"));
+    let failing = Request { disk: Disk::new(FaultPlan::at(1, Fault::NoSpace)), ..bench.request("run-1") };
+    take(&failing, GO_ON).unwrap_err();
+    assert_eq!(bench.kept(), ["shop__prod/run-1/migrate.drop/backup.json"]);
+}
+
+#[test]
 fn backups_never_lie_in_what_they_are_of_and_directories_of_one_name_stay_apart() {
     let bench = Bench::new();
     let other = bench.home.path().join("other/data");

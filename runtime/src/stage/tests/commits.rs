@@ -108,7 +108,7 @@ fn names_that_are_not_text_and_very_deep_paths_come_over() {
         assert!(rustix::fs::statat(bottom, "bottom", rustix::fs::AtFlags::empty()).is_ok(), "{backend}");
 
         let stage = house.open(backend);
-        let view = stage.view(0).unwrap();
+        let view = stage.view(0, Path::new("")).unwrap();
         super::super::place::remove(&view.dir, OsStr::new("level-000-with-a-long-name")).unwrap();
         drop(view);
         assert_eq!(stage.changes().unwrap()[0].deleted.len(), 211, "{backend}");

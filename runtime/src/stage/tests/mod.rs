@@ -149,7 +149,7 @@ pub(super) fn through(view: &super::View) -> PathBuf {
 
 /// Works on a stage as a hook would.
 pub(super) fn in_view(stage: &Stage, index: usize, hook: impl FnOnce(&Path)) {
-    let view = stage.view(index).unwrap();
+    let view = stage.view(index, Path::new("")).unwrap();
     hook(&through(&view));
 }
 

@@ -4,6 +4,7 @@ use super::super::{Backend, Base, Disk, Ends, Limits, Request, Stage, StageError
 use super::{House, LIMITS, backends, in_view, paths, through, tree, write};
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::path::Path;
 
 #[test]
 fn what_a_hook_writes_stays_in_the_stage() {
@@ -71,7 +72,7 @@ fn no_overlay_appears_in_the_mount_table() {
     let house = House::new().with(&[("a.txt", "old")]);
     for backend in backends() {
         let stage = house.open(backend);
-        let view = stage.view(0).unwrap();
+        let view = stage.view(0, Path::new("")).unwrap();
         let table = fs::read_to_string("/proc/self/mountinfo").unwrap();
         assert!(!table.contains(house.path().to_str().unwrap()), "{backend}");
         assert_eq!(view.user_namespace.is_some(), backend == Backend::UserOverlay);
@@ -142,7 +143,7 @@ fn a_view_can_be_had_while_another_is_used() {
     for backend in backends() {
         let house = House::new().with(&[("a.txt", "old")]);
         let stage = house.open(backend);
-        let (one, two) = (stage.view(0).unwrap(), stage.view(0).unwrap());
+        let (one, two) = (stage.view(0, Path::new("")).unwrap(), stage.view(0, Path::new("")).unwrap());
         fs::write(through(&one).join("new.txt"), "new").unwrap();
         assert_eq!(fs::read_to_string(through(&two).join("new.txt")).unwrap(), "new", "{backend}");
         drop((one, two));

@@ -1,6 +1,7 @@
 //! The same for a user who isn't root: mounts in a user namespace.
 
 use super::*;
+use crate::stage::Backend;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
@@ -54,6 +55,7 @@ async fn runs_as_somebody_else() {
     }
     owner.kill().unwrap();
     owner.wait().unwrap();
+    super::nested::hold_in_one_another(&[Backend::UserOverlay, Backend::Copy]).await;
 }
 
 async fn staged(user_namespace: Option<Arc<std::os::fd::OwnedFd>>, dry: bool, me: u32) {
