@@ -88,8 +88,8 @@ fn step(root: &Path, op: &Op) -> bool {
     match op {
         Op::Write(path, text) => !is_odd(path) && fs::write(at(path), text).is_ok(),
         Op::Append(path, text) => {
-            let file = fs::OpenOptions::new().append(true).open(at(path));
-            !is_odd(path) && file.is_ok_and(|mut file| std::io::Write::write_all(&mut file, text.as_bytes()).is_ok())
+            let append = || fs::OpenOptions::new().append(true).open(at(path));
+            !is_odd(path) && append().is_ok_and(|mut file| std::io::Write::write_all(&mut file, text.as_bytes()).is_ok())
         }
         Op::Remove(path) => fs::remove_file(at(path)).is_ok(),
         Op::RemoveAll(path) => is_dir(path) && fs::remove_dir_all(at(path)).is_ok(),
