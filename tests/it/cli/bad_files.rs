@@ -35,7 +35,7 @@ fn no_manifest() {
     refused(&good(), &["--manifest", ".."], "unreadable", "cannot read the manifest ..: is a directory help: name a file");
     let dangling = Project::empty();
     std::os::unix::fs::symlink("nowhere.toml", dangling.path().join("wasmhook.toml")).unwrap();
-    refused(&dangling, &[], "unreadable", "cannot follow the link");
+    refused(&dangling, &[], "unreadable", "symbolic link");
 }
 
 #[test]
