@@ -192,9 +192,16 @@ fn refuse_unenforceable(plan: &Plan, guard: &Guard, bounds: &Bounds) -> Result<(
     if denials.is_empty() { Ok(()) } else { Err(LoadError::Denied(denials)) }
 }
 
+/// How much of a module is read and compiled to see what it is, in bytes: as much as any hook may have of one.
 fn max_module(declared: &Declared) -> u64 {
-    let asked = declared.manifest.hooks.iter().filter_map(|hook| hook.limits.module.as_ref().map(|at| at.value)).max();
-    asked.unwrap_or(Limits::default().module_bytes).max(Limits::default().module_bytes)
+    let asked = declared.manifest.hooks.iter().filter_map(|hook| hook.limits.module.as_ref());
+    most_of_a_module(asked.map(|at| at.value), declared.policy.limits.module.as_ref().map(|at| at.value))
+}
+
+/// The most that is asked or the default allows, and never more than the operator's ceiling.
+fn most_of_a_module(asked: impl Iterator<Item = u64>, ceiling: Option<u64>) -> u64 {
+    let default = Limits::default().module_bytes;
+    asked.fold(default, u64::max).min(ceiling.unwrap_or(u64::MAX))
 }
 
 /// Everything that was gathered for the plan.
@@ -254,4 +261,17 @@ fn write_marker(app_dir: &Path, name: &str) -> Result<(), String> {
     let failed = |why: String| format!("the marker {name} could not be written: {why}; the ledger remembers the release all the same");
     let dir = cap_std::fs::Dir::open_ambient_dir(app_dir, cap_std::ambient_authority()).map_err(|error| failed(error.to_string()))?;
     marker::write(&dir, name).map_err(|error| failed(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_hook_makes_the_host_compile_more_than_the_operator_allows() {
+        let default = Limits::default().module_bytes;
+        assert_eq!(most_of_a_module([].into_iter(), None), default);
+        assert_eq!(most_of_a_module([1, default + 7].into_iter(), None), default + 7);
+        assert_eq!(most_of_a_module([1, u64::MAX].into_iter(), Some(1 << 20)), 1 << 20);
+    }
 }
