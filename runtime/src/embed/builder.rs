@@ -214,6 +214,7 @@ impl Builder {
             probe,
             protected,
             on_wait: self.on_wait,
+            heartbeat: super::heart::PACE,
         })
     }
 
