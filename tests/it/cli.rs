@@ -18,6 +18,8 @@ mod lock;
 mod next;
 #[cfg(target_os = "linux")]
 mod outside;
+mod preflight;
+mod rebooted;
 mod resume;
 mod run;
 mod selectors;

@@ -77,6 +77,7 @@ codes! {
     PLAN_CHANGED = "plan-changed": "The run can't be resumed, since its plan changed.";
     POLICY_ELSEWHERE = "policy-elsewhere": "The manifest's own policy is not used.";
     PRECOMPILED = "precompiled": "A precompiled artefact is native code and never a hook.";
+    PREFLIGHT = "preflight": "What a hook needs is not there, found just before its phase.";
     QUOTED_GLOB = "quoted-glob": "A script quotes a pattern, so that it stands for itself.";
     READ_ONLY_APP = "read-only-app": "A hook asks to write to the application's root where its code is read-only.";
     REFUSED_GRANT = "refused-grant": "A hook asks for a right that it doesn't get.";
