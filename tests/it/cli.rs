@@ -18,6 +18,7 @@ mod lock;
 mod next;
 #[cfg(target_os = "linux")]
 mod outside;
+mod release_files;
 mod resume;
 mod run;
 mod selectors;
