@@ -11,6 +11,7 @@ mod exec_args;
 mod exec_endings;
 mod exec_refused;
 mod exec_streams;
+mod foreseen;
 mod formats;
 mod import;
 mod later;

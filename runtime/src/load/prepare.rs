@@ -62,7 +62,7 @@ pub async fn prepare(declared: Declared, request: &Request, run: RunId, probe: &
         run,
         plan,
         blobs: files.blobs,
-        checks: Box::new(Preflight { bounds, app_path: env.get("PATH").cloned() }),
+        checks: Box::new(Preflight { bounds, app_path: env.get("PATH").cloned(), operator_path: request.operator_path.clone() }),
         app_env: env,
         marker_present,
         write_marker: Box::new(move || name.as_deref().map_or(Ok(()), |name| write_marker(&app_dir, name))),
