@@ -13,6 +13,7 @@ use wasmhook::ledger::{LedgerError, Refusal};
 use wasmhook::load::LoadError;
 use wasmhook::model::grant::Capability;
 use wasmhook::model::id::NameError;
+use wasmhook::report::Problem;
 
 /// Why a command ended early.
 #[derive(Debug)]
@@ -21,6 +22,8 @@ pub struct CliError {
     pub exit: Exit,
     /// What went wrong: at least one finding, each with its code.
     pub diagnostics: Vec<Diagnostic>,
+    /// Whether they stand on standard output already, where programs read them.
+    pub answered: bool,
 }
 
 impl CliError {
@@ -36,7 +39,7 @@ impl CliError {
 
     /// One finding that stands nowhere in a file.
     pub fn finding(exit: Exit, code: &'static str, message: impl Into<String>) -> Self {
-        Self { exit, diagnostics: vec![Diagnostic::error(code, message)] }
+        Self { exit, ..Self::diagnostics(vec![Diagnostic::error(code, message)]) }
     }
 
     /// The same with a way out.
@@ -73,7 +76,18 @@ impl CliError {
 
     /// Findings in what was written.
     pub fn diagnostics(diagnostics: Vec<Diagnostic>) -> Self {
-        Self { exit: Exit::Usage, diagnostics }
+        Self { exit: Exit::Usage, diagnostics, answered: false }
+    }
+
+    /// The same, told to programs.
+    pub const fn answered(mut self) -> Self {
+        self.answered = true;
+        self
+    }
+
+    /// What went wrong, for programs.
+    pub fn problems(&self) -> Vec<Problem> {
+        self.diagnostics.iter().map(Problem::from).collect()
     }
 }
 
