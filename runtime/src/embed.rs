@@ -40,6 +40,7 @@ pub use builder::{Builder, STAGES};
 pub use resolve::{ResolveError, Resolved};
 pub use watch::{Told, Watch};
 
+use crate::engine::pending::{self, Pending};
 use crate::engine::{Clock, Error as RunError, Executors, Prepared, Readiness, Runner, Sink, Stages, Stop, Writers, resume, staging};
 use crate::exec::Hold;
 use crate::exec::in_code::{InCode, StepFn};
@@ -319,6 +320,14 @@ fn previous_version(ledger: Option<&dyn Ledger>, target: &Target) -> Result<Opti
     let mut folder = Folder::new();
     ledger.events(&last.run)?.iter().for_each(|event| folder.push(event));
     Ok(folder.live_version(last.status.unwrap_or(Status::Interrupted)))
+}
+
+/// What the past of `target` still asks for, where its runs are kept in this state directory. The caller knows that no run is on.
+///
+/// # Errors
+/// [`RunError`] if the ledger, or a plan in it, can't be read.
+pub fn pending(ledger: &dyn Ledger, state: &Path, target: &Target) -> Result<Pending, RunError> {
+    pending::of(ledger, target, &Stages::new(state.join(builder::STAGES)))
 }
 
 /// The state directory as an embedder sees it: what runs there were.

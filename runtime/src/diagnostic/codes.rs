@@ -25,6 +25,7 @@ codes! {
     CACHE = "cache": "The compile cache can't be used.";
     COMMIT_NOT_WRITTEN = "commit-not-written": "The file that holds the commit of the last success could not be written.";
     COMMIT_UNCHANGED = "commit-unchanged": "There was nothing to run: the commit is that of the last success.";
+    COMMIT_UNFINISHED = "commit-unfinished": "A run died in the middle of a commit; the next run finishes it first.";
     COMPLEX_QUOTING = "complex-quoting": "A command quotes within quotes; a script says the same.";
     DEFAULT_HOOK = "default-hook": "A hook that the profile brings along.";
     DEFAULT_TIMEOUT = "default-timeout": "A hook states no timeout, and the profile's own holds.";
@@ -41,6 +42,7 @@ codes! {
     FOREIGN_FORMAT = "foreign-format": "A file of another tool that only looks like one that is read.";
     GIT = "git": "Git gave no answer.";
     GUEST_CHOICE = "guest-choice": "A hook needs exactly one of `wasm` and `run`.";
+    HALF_TAKEN_BACK = "half-taken-back": "The revert of a hook was cut off or failed, and nobody knows how much of it is left.";
     HOOK_CHANGED = "hook-changed": "A hook that is done for this release has changed since.";
     HOOK_WARNING = "hook-warning": "A hook succeeded and says that something isn't as it should be.";
     IMPORTED = "imported": "How a foreign file was understood.";
@@ -66,6 +68,7 @@ codes! {
     NOT_EXECUTABLE = "not-executable": "A script that an interpreter is given isn't executable.";
     NOT_FOLLOWED = "not-followed": "What is checked out could not be fast-forwarded to the branch that is followed.";
     NOT_IMPORTED = "not-imported": "A part of a foreign file that a manifest can't say.";
+    NOT_RESOLVED = "not-resolved": "What was said can't be said of this execution or run.";
     NOTHING_TO_RESUME = "nothing-to-resume": "There is no run to go on with.";
     ONE_FILE = "one-file": "Author and operator share one file.";
     OTHER_RELEASE = "other-release": "Hooks of a release in between are not run.";

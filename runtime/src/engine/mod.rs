@@ -1,5 +1,7 @@
 //! The engine: takes a prepared plan and gives back a report. A hook that fails is data in the report; an engine that fails is an [`Error`].
 
+mod bury;
+mod dead;
 mod driver;
 mod dry;
 mod expand;
@@ -11,6 +13,7 @@ pub mod lifecycle;
 pub mod lines;
 pub mod machine;
 mod marks;
+pub mod open;
 mod opening;
 mod outputs;
 pub mod pending;
@@ -189,7 +192,7 @@ impl Runner {
         Ok(journal.report())
     }
 
-    fn attempts(&self, prepared: &Prepared) -> Result<BTreeMap<Place, u32>, LedgerError> {
+    fn attempts(&self, prepared: &Prepared) -> Result<BTreeMap<Place, u32>, Error> {
         Ok(self.snapshot(prepared)?.memories.into_iter().map(|(place, memory)| (place, memory.attempts)).collect())
     }
 }

@@ -2,10 +2,10 @@
 
 use super::gate::{self, Changed, Decisions, Snapshot};
 use super::resume::{self, Base};
-use super::{Error, Idle, LastCommit, Prepared, Runner, lifecycle, replay, target, trigger};
+use super::{Error, Idle, LastCommit, Prepared, Runner, open, target, trigger};
 use crate::diagnostic::codes;
 use crate::ledger::LedgerError;
-use crate::model::event::{Place, Trigger};
+use crate::model::event::Trigger;
 use crate::model::id::{Commit, RunId};
 use crate::plan::{Notice, Plan, difference};
 
@@ -85,16 +85,22 @@ impl Runner {
         Ok(if changed.is_empty() { Ok(Some(base)) } else { Err(plan_changed(&base.run, &changed)) })
     }
 
-    pub(super) fn snapshot(&self, prepared: &Prepared) -> Result<Snapshot, LedgerError> {
+    pub(super) fn snapshot(&self, prepared: &Prepared) -> Result<Snapshot, Error> {
         let plan = &prepared.plan;
         let mut snapshot = Snapshot { marker_present: prepared.marker_present, ..Snapshot::default() };
         let Some(ledger) = &self.writers.ledger else { return Ok(snapshot) };
         let target = target(plan);
         let release = gate::release_of(plan, crate::model::policy::Gate::Once, &prepared.run);
         snapshot.memories = ledger.memories(&target, &release)?.into_iter().map(|(key, memory)| (key.place, memory)).collect();
-        snapshot.unresolved = ledger.unresolved(&target)?.into_iter().map(|(key, memory)| (key.place, (key.release, memory))).collect();
-        for (place, (_, memory)) in snapshot.unresolved.iter().filter(|(place, _)| has_verify(plan, place)) {
-            snapshot.ended.extend(replay::ended(&ledger.events(&memory.run)?, place).map(|reported| (place.clone(), reported)));
+        let decided = open::decided(&**ledger, &target, &self.stages)?;
+        let open = open::open(&**ledger, &target, Some(&release))?.into_iter();
+        let open = open.filter(|open| decided.iter().all(|(key, _)| *key != open.key));
+        snapshot.unresolved = open.map(|open| (open.key.place.clone(), open)).collect();
+        for (key, memory) in decided {
+            if key.release == release {
+                open::remember(&mut snapshot.memories, &key.place, &memory);
+            }
+            snapshot.decided.insert(key.place, memory.run);
         }
         snapshot.last_success = self.last_success(prepared)?;
         snapshot.release_known = !snapshot.memories.is_empty();
@@ -110,10 +116,6 @@ impl Runner {
             message: format!("tag {tag} pointed to {known} when it was deployed, and now points to {commit}: deploy a new tag, or take it with --accept-moved-tag"),
         }))
     }
-}
-
-fn has_verify(plan: &Plan, place: &Place) -> bool {
-    lifecycle::find(plan, place).is_some_and(|at| lifecycle::verify(plan, at).is_some())
 }
 
 fn changed_notice(changed: &Changed) -> Notice {

@@ -271,6 +271,15 @@ async fn die_in(bench: &mut Bench, steps: Vec<PlanStep>, place: &str) {
 }
 
 async fn die_in_run(bench: &mut Bench, run: &str, steps: Vec<PlanStep>, place: &str) {
+    dying(bench, place, async |bench| {
+        let run = bench.runner.run(&prepared(run, steps), &Stop::new()).await_for(std::time::Duration::from_millis(200)).await;
+        assert!(run.is_none(), "the run was to die in {place}");
+    })
+    .await;
+}
+
+/// Does `what` while the job at `place` has no end.
+async fn dying(bench: &mut Bench, place: &str, what: impl AsyncFnOnce(&mut Bench)) {
     struct Dies(Arc<MockExecutor>, String);
     impl Executor for Dies {
         fn execute<'a>(&'a self, job: &'a crate::model::job::Job, around: crate::exec::Surroundings) -> crate::exec::Running<'a> {
@@ -279,8 +288,7 @@ async fn die_in_run(bench: &mut Bench, run: &str, steps: Vec<PlanStep>, place: &
     }
     let dies: Arc<dyn Executor> = Arc::new(Dies(bench.executor.clone(), place.to_owned()));
     let living = std::mem::replace(&mut bench.runner.executors, Executors { wasm: dies.clone(), native: dies.clone(), in_code: dies });
-    let run = bench.runner.run(&prepared(run, steps), &Stop::new()).await_for(std::time::Duration::from_millis(200)).await;
-    assert!(run.is_none(), "the run was to die in {place}");
+    what(bench).await;
     bench.runner.executors = living;
 }
 

@@ -17,6 +17,7 @@
 pub mod backup;
 mod commit;
 mod copy;
+mod decided;
 mod diff;
 mod disk;
 mod error;
@@ -32,6 +33,7 @@ mod tree;
 mod values;
 
 pub use commit::{Applied, NotPrepared, Prepared};
+pub use decided::decided;
 pub use disk::{Disk, Fault, FaultPlan};
 pub use error::{CommitError, Conflict, ConflictKind, StageError, WhyNot};
 pub use recover::{Recovered, recover};

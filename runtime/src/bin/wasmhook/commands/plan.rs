@@ -14,6 +14,7 @@ use wasmhook::engine::machine::Decision;
 use wasmhook::engine::{Readiness, lifecycle};
 use wasmhook::model::event::{Place, Status};
 use wasmhook::model::id::{AppName, EnvironmentName};
+use wasmhook::model::outcome::Cause;
 use wasmhook::plan::{Notice, Plan};
 use wasmhook::report::Problem;
 
@@ -88,7 +89,7 @@ fn decided(plan: &Plan, by_step: &[Vec<Decision>]) -> Vec<PlannedDecision> {
             let (word, reason) = match decision {
                 Decision::Run => ("run", None),
                 Decision::Skip(reason) => ("skip", Some(reason.to_string())),
-                Decision::Unresolved => ("unresolved", Some("it was running when the engine died".to_owned())),
+                Decision::Unresolved => ("unresolved", Some(Cause::Unresolved.to_string())),
             };
             PlannedDecision { place: lifecycle::place(plan, at), decision: word, reason }
         })
