@@ -142,3 +142,32 @@ fn every_line_of_json_says_its_version() {
         assert!(!lines.is_empty() && lines.lines().all(|line| line.starts_with("{\"schema\":1,")), "{command}: {lines}");
     }
 }
+
+#[test]
+fn a_run_that_breaks_off_since_the_disk_is_full_says_how_far_it_came() {
+    let project = project();
+    let call = |place: &Place, fault: &str, format: &str, count: &std::path::Path| {
+        let mut call = place.args(["run", "--format", format]).current_dir(project.path()).command();
+        call.env("WASMHOOK_FAULT", fault).env("WASMHOOK_FAULT_COUNT", count).output().unwrap()
+    };
+    let count = project.path().join("count");
+    let _ = call(&Place::new(), "100000:enospc", "json", &count);
+    let points: usize = project.read("count").parse().unwrap();
+    let mut broke_off = 0;
+    for point in 0..points {
+        let ran = call(&Place::new(), &format!("{point}:enospc"), "json", &count);
+        let report: Value = serde_json::from_slice(&ran.stdout).unwrap_or_else(|error| panic!("point {point}: {error}: {ran:?}"));
+        if ran.status.code() != Some(70) {
+            continue;
+        }
+        let lines = call(&Place::new(), &format!("{point}:enospc"), "jsonl", &count);
+        let last: Value = String::from_utf8(lines.stdout).unwrap().lines().last().map(|line| serde_json::from_str(line).unwrap()).unwrap();
+        for said in [&report, &last] {
+            assert_refused(said, if said["run_id"].is_null() { "failed" } else { "interrupted" }, "ledger");
+        }
+        broke_off += usize::from(report["run_id"].is_string());
+        let people = String::from_utf8(ran.stderr).unwrap();
+        assert!(report["run_id"].is_null() || people.contains("wasmhook run --resume"), "the way on is said: {people}");
+    }
+    assert!(broke_off > 0, "of {points} points");
+}

@@ -55,10 +55,20 @@ impl CliError {
             ErrorKind::IsADirectory => "name a file, not the directory that holds it",
             ErrorKind::NotADirectory => "name a directory: -C DIR is where wasmhook.toml lies, --manifest FILE the file itself",
             ErrorKind::AlreadyExists => "name a file that isn't there yet, or remove this one",
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "make room on that disk, and call again",
             ErrorKind::PermissionDenied => "run as a user who may, or change its permissions",
             _ => return self,
         };
         self.help(help)
+    }
+
+    /// What is wrong with the ledger, with what can be done about it.
+    fn ledger(exit: Exit, code: &'static str, error: &LedgerError) -> Self {
+        let found = Self::finding(exit, code, error.to_string());
+        match error.way_out() {
+            Some(help) => found.help(help),
+            None => found,
+        }
     }
 
     /// What should not have happened, with all its causes.
@@ -101,14 +111,18 @@ impl From<LedgerError> for CliError {
     fn from(error: LedgerError) -> Self {
         match error {
             error @ LedgerError::NoSuchRun { .. } => Self::finding(Exit::Usage, codes::NO_RUN, error.to_string()),
-            error => Self::finding(Exit::Refused, codes::LEDGER, error.to_string()),
+            error => Self::ledger(Exit::Refused, codes::LEDGER, &error),
         }
     }
 }
 
 impl From<LockError> for CliError {
     fn from(error: LockError) -> Self {
-        Self::finding(Exit::Refused, codes::LEDGER, error.to_string())
+        let found = Self::finding(Exit::Refused, codes::LEDGER, error.to_string());
+        match &error {
+            LockError::Io { source, .. } if source.kind() == ErrorKind::StorageFull => found.with_way_out(source),
+            _ => found,
+        }
     }
 }
 
@@ -211,7 +225,7 @@ impl From<wasmhook::Error> for CliError {
             // Something ran, and what became of it can't be recorded.
             wasmhook::Error::Run(RunError::Drive(DriveError::Ledger(error))) => {
                 let taken_away = matches!(error, LedgerError::Refused { refusal: Refusal::TakenAway, .. });
-                Self::finding(Exit::Software, if taken_away { codes::UNLOCKED } else { codes::LEDGER }, error.to_string())
+                Self::ledger(Exit::Software, if taken_away { codes::UNLOCKED } else { codes::LEDGER }, &error)
             }
             error => Self::internal(error),
         }

@@ -337,6 +337,23 @@ impl Drop for State {
     }
 }
 
+/// How long a terminal that takes nothing any more may keep the process.
+const PATIENCE: Duration = Duration::from_millis(200);
+
+/// Says something on standard error just before the process ends, whatever else is being written there.
+pub fn last_words(text: &str) {
+    let line = format!("\n{text}\n");
+    let (said, is_said) = std::sync::mpsc::channel();
+    let writing = std::thread::Builder::new().spawn(move || {
+        let _ = write(&mut io::stderr(), line.as_bytes());
+        // Nobody waits for it if it took too long.
+        let _ = said.send(());
+    });
+    if writing.is_ok() {
+        let _ = is_said.recv_timeout(PATIENCE);
+    }
+}
+
 /// An error of standard output that names it.
 fn unwritten(error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("cannot write standard output: {error}"))

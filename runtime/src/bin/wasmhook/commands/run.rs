@@ -7,7 +7,7 @@ use crate::exit::Exit;
 use crate::render::dialect::Dialect;
 use crate::render::refusal;
 use crate::settings::{FETCH_DEADLINE, Settings};
-use crate::ui::Ui;
+use crate::ui::{self, Ui};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
@@ -57,10 +57,12 @@ fn show(events: &Receiver<Event>, ui: &Ui) -> Folder {
     told
 }
 
-/// A run that could not be carried out has a report too, for whoever reads reports; people read the findings.
+/// A run that could not be carried out has a report too: for whoever reads reports, and where it had begun, for people, who read the findings besides.
 fn broke_off(failed: CliError, known: Report, selectors: &Selectors, ui: &Ui) -> CliError {
+    let began = known.run_id.is_some();
     let report = refusal::report(&failed, known, about(selectors));
-    match ui.report(&report).and_then(|()| ui.line(&report)) {
+    let shown = if began { ui.summary(&report) } else { ui.report(&report) };
+    match shown.and_then(|()| ui.line(&report)) {
         Ok(()) => failed.answered(),
         Err(error) => error.into(),
     }
@@ -112,7 +114,8 @@ pub async fn stop_on_signals(stop: Stop) {
     while asked.elapsed() < AT_ONCE {
         next().await;
     }
-    // Nothing is cleaned up: that is what was asked for, and what the journal is made for.
+    ui::last_words("stopped at once: nothing was cleaned up, and the next call makes up for what is left");
+    // That is what was asked for, and what the journal is made for.
     let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
 }
 
