@@ -58,8 +58,11 @@ pub(super) fn read_file(path: &Path, shown: &str, kind: Option<Kind>, given: Giv
     let (folder, name) = split(path)?;
     let tree = WorkTree::open(&folder)?;
     let bytes = tree.read(&name, MAX_BYTES as u64)?;
-    let bytes =
-        bytes.ok_or_else(|| LoadError::Io { doing: "read the manifest", path: path.to_owned(), source: ErrorKind::NotFound.into() })?;
+    let bytes = bytes.ok_or_else(|| LoadError::Io {
+        doing: "read the manifest",
+        path: path.to_owned(),
+        source: rustix::io::Errno::NOENT.into(),
+    })?;
     let text = text_of(bytes).map_err(|message| refused(codes::YAML_SYNTAX, format!("{}: {message}", quote(shown)), "save it as UTF-8"))?;
     let kind = match (import::neighbour_by_path(&path.display().to_string()), kind, import::recognise(shown, &text)) {
         (Some(neighbour), ..) | (None, None, Recognised::Neighbour(neighbour)) => {
