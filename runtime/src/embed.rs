@@ -199,7 +199,8 @@ impl Engine {
         let request = going_on(request, ledger.as_deref(), &target(&declared))?;
         let mut prepared = self.prepare(declared, &request).await?;
         let writers = Writers { ledger, sinks: Vec::new(), clock: self.clock.clone() };
-        let runner = Runner::new(self.executors.clone(), writers, self.stages.clone());
+        let is_on = self.is_on(&prepared);
+        let runner = Runner::new(self.executors.clone(), writers, self.stages.clone()).beside(is_on);
         let readiness = runner.readiness(&prepared)?;
         let foreseen = preflight::foreseen(&prepared, readiness.decisions());
         prepared.plan.notices.extend(foreseen.iter().map(Foreseen::notice));
@@ -224,7 +225,13 @@ impl Engine {
         let writers = Writers { ledger, sinks: self.sinks.clone(), clock: self.clock.clone() };
         // Its copies need not survive anything.
         let stages = Stages { scratch: self.scratch.clone(), ..self.stages.clone() };
-        Ok(Box::pin(Runner::new(self.executors.clone(), writers, stages).dry_run(&prepared, stop)).await?)
+        let is_on = self.is_on(&prepared);
+        Ok(Box::pin(Runner::new(self.executors.clone(), writers, stages).beside(is_on).dry_run(&prepared, stop)).await?)
+    }
+
+    /// Whether somebody is carrying a run out, as far as this user can see.
+    fn is_on(&self, prepared: &Prepared) -> bool {
+        matches!(Lock::holder(&self.state, &crate::engine::target(&prepared.plan)), Ok(Some(_)))
     }
 
     /// What the engine remembers of its runs; `None` if there was none yet.

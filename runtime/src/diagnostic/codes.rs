@@ -88,6 +88,7 @@ codes! {
     RESERVED_NAME = "reserved-name": "A variable that the engine itself sets.";
     RESOLVED = "resolved": "Somebody said what became of an execution.";
     RUN_DIED = "run-died": "An earlier run died; its pending steps run first.";
+    RUN_IS_ON = "run-is-on": "Another run is on while this one is planned or tried.";
     SCHEMA_VERSION = "schema-version": "The file is written in a format version that this program doesn't read.";
     SCRIPT_MARKER = "script-marker": "Scripts of one release share a marker file, and the second would skip itself.";
     SINGLE_COMMAND = "single-command": "A command is more than one program with its arguments.";

@@ -2,6 +2,7 @@
 
 use super::gate::{self, Changed, Decisions, Snapshot};
 use super::machine::Decision;
+use super::open::Open;
 use super::resume::{self, Base};
 use super::{Error, Idle, LastCommit, Prepared, Runner, lifecycle, open, target, trigger};
 use crate::diagnostic::codes;
@@ -125,9 +126,11 @@ impl Runner {
         let target = target(plan);
         let release = gate::release_of(plan, crate::model::policy::Gate::Once, &prepared.run);
         snapshot.memories = ledger.memories(&target, &release)?.into_iter().map(|(key, memory)| (key.place, memory)).collect();
-        let decided = open::decided(&**ledger, &target, &self.stages)?;
+        snapshot.is_on = if self.beside { ledger.unfinished(&target)?.map(|run| run.run) } else { None };
+        let decided = if snapshot.is_on.is_none() { open::decided(&**ledger, &target, &self.stages)? } else { Vec::new() };
         let open = open::open(&**ledger, &target, Some(&release))?.into_iter();
-        let open = open.filter(|open| decided.iter().all(|(key, _)| *key != open.key));
+        let is_past = |open: &Open| snapshot.is_on.as_ref() != Some(&open.memory.run);
+        let open = open.filter(|open| is_past(open) && decided.iter().all(|(key, _)| *key != open.key));
         snapshot.unresolved = open.map(|open| (open.key.place.clone(), open)).collect();
         for (key, memory) in decided {
             if key.release == release {
