@@ -19,6 +19,7 @@ mod lock;
 mod next;
 #[cfg(target_os = "linux")]
 mod outside;
+mod reach;
 mod release_files;
 mod resume;
 mod run;
