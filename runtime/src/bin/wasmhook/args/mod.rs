@@ -18,7 +18,7 @@ use std::path::PathBuf;
 #[derive(Debug, Parser)]
 #[command(name = "wasmhook", version, about, max_term_width = 100, disable_help_subcommand = true)]
 #[command(after_help = "Exit codes: 0 done, 1 a hook failed and its policy aborts, 2 usage or manifest error, 3 refused before running, \
-    4 locked by another run, 70 a bug in wasmhook, 130/143 interrupted, 137 at once, by a second signal.")]
+    4 locked by another run, 70 a bug in wasmhook, 130/143 interrupted, 137 at once, by a second signal. `exec` passes the guest's own on (134 for a trap or a limit).")]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
