@@ -128,7 +128,9 @@ impl From<LockError> for CliError {
 
 impl From<std::io::Error> for CliError {
     fn from(error: std::io::Error) -> Self {
-        Self::internal(error)
+        let is_full = error.kind() == ErrorKind::StorageFull;
+        let found = Self::internal(error);
+        if is_full { found.with_way_out(&ErrorKind::StorageFull.into()) } else { found }
     }
 }
 
@@ -149,7 +151,11 @@ impl From<LoadError> for CliError {
                 });
                 Self { exit: Exit::Refused, ..Self::diagnostics(found.collect()) }
             }
-            error @ LoadError::NoManifest(_) => Self::finding(Exit::Usage, codes::NO_MANIFEST, error.to_string()),
+            error @ LoadError::NoManifest(_) => {
+                let help = "a manifest begins with `schema = 1` and `app = \"NAME\"`, and has a `[[hook]]` for each hook; `wasmhook import` writes one \
+                            from the files of other platforms";
+                Self::finding(Exit::Usage, codes::NO_MANIFEST, error.to_string()).help(help)
+            }
             LoadError::Io { doing, path, source } => {
                 let message = format!("cannot {doing} {}: {source}", path.display());
                 Self::finding(Exit::Usage, codes::UNREADABLE, message).with_way_out(&source)

@@ -105,6 +105,8 @@ struct State {
     bar: ProgressBar,
     /// What a watch told people since its last report.
     untold: Vec<Notice>,
+    /// Whether standard output could not be written.
+    is_cut: bool,
     /// The first line of JSON that couldn't be written: events don't stop for it, but the run's end tells.
     lost: Option<io::Error>,
 }
@@ -119,7 +121,8 @@ impl Ui {
     pub fn new(settings: UiSettings, out: Box<dyn Write + Send>, err: Box<dyn Write + Send>) -> Self {
         let live = Live::new(settings.stderr);
         let bar = progress_bar(&settings);
-        let state = State { out, err, live, watched: Watched::default(), dialect: None, bar, untold: Vec::new(), lost: None };
+        let state =
+            State { out, err, live, watched: Watched::default(), dialect: None, bar, untold: Vec::new(), is_cut: false, lost: None };
         Self { settings, state: Mutex::new(state) }
     }
 
@@ -277,9 +280,15 @@ impl Ui {
 }
 
 impl State {
+    /// Writes to standard output, unless a part of what went there before is missing: whoever wrote that was told.
     fn out(&mut self, text: &str) -> io::Result<()> {
-        let Self { out, bar, .. } = self;
-        bar.suspend(|| write(out.as_mut(), text.as_bytes())).map_err(|error| unwritten(&error))
+        let Self { out, bar, is_cut, .. } = self;
+        if *is_cut {
+            return Ok(());
+        }
+        let written = bar.suspend(|| write(out.as_mut(), text.as_bytes())).map_err(|error| unwritten(&error));
+        *is_cut = written.is_err();
+        written
     }
 
     fn err(&mut self, text: &str) -> io::Result<()> {

@@ -6,6 +6,7 @@ mod completions;
 mod exec;
 mod explain;
 mod import;
+mod kept;
 mod list;
 mod pid_one;
 mod plan;

@@ -108,6 +108,7 @@ fn a_full_disk_is_an_error_where_the_output_was_asked_for() {
     let error = ui.summary(&Report::fold(&failure())).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::StorageFull);
     assert!(error.to_string().starts_with("cannot write standard output: "), "{error}");
+    ui.stdout_text("the rest").unwrap(); // what is cut off stays cut off, and is said once
     let ui = Ui::new(settings(Format::Human), Box::new(Kept::default()), full());
     show(&ui, &failure());
     ui.summary(&Report::fold(&failure())).unwrap();
