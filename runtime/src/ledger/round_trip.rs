@@ -215,9 +215,33 @@ fn header() -> impl Strategy<Value = RunHeader> {
         details,
     });
     let why = (of(name()), earlier, of(trigger()));
-    (name(), name(), text(), of(name()), of(commit()), of(text()), digest(), (any::<bool>(), any::<bool>()), why).prop_map(
-        |(app, environment, profile, tag, commit, previous_version, plan_digest, (dry_run, partial), (resumes, earlier, trigger))| {
-            RunHeader { app, environment, profile, tag, commit, previous_version, plan_digest, dry_run, partial, resumes, earlier, trigger }
+    (name(), name(), text(), of(name()), of(commit()), of(text()), digest(), (any::<bool>(), any::<bool>(), any::<bool>()), why).prop_map(
+        |(
+            app,
+            environment,
+            profile,
+            tag,
+            commit,
+            previous_version,
+            plan_digest,
+            (dry_run, partial, audit),
+            (resumes, earlier, trigger),
+        )| {
+            RunHeader {
+                app,
+                environment,
+                profile,
+                tag,
+                commit,
+                previous_version,
+                plan_digest,
+                dry_run,
+                partial,
+                audit,
+                resumes,
+                earlier,
+                trigger,
+            }
         },
     )
 }

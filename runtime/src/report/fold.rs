@@ -2,7 +2,7 @@
 
 use super::entry::{HookReport, OutcomeWord, StepReport, UsageReport, VerifyReport};
 use super::failure::{Failure, FirstError, Skip};
-use super::{Notice, Report, WouldChange};
+use super::{Notice, OutsidePaths, Report, WouldChange};
 use crate::diagnostic::codes;
 use crate::model::event::{Earlier, Event, Finished, Place, PlannedHook, PlannedStep, Role, RunHeader, Status, What};
 use crate::model::id::{HookId, StepName};
@@ -131,6 +131,7 @@ impl Folder {
 
     fn start(&mut self, header: &RunHeader, steps: &[PlannedStep]) {
         self.report = self.report.clone().of(header);
+        self.report.outside_path_attempts = Some(if header.audit { OutsidePaths::Observed } else { OutsidePaths::NotObserved });
         let Earlier { backup_path, migrations_run, details } = header.earlier.clone();
         (self.report.backup_path, self.report.migrations_run, self.report.details) = (backup_path, migrations_run, details);
         self.report.steps = steps.iter().map(StepReport::planned).collect();

@@ -83,6 +83,7 @@ impl Journal {
             plan_digest: Digest::of(b"plan"),
             dry_run: false,
             partial: false,
+            audit: false,
             resumes: None,
             earlier: Earlier::default(),
             trigger: None,

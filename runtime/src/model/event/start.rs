@@ -30,6 +30,9 @@ pub struct RunHeader {
     /// Whether only some of its hooks or phases were selected: such a run doesn't stand for its commit.
     #[serde(default)]
     pub partial: bool,
+    /// Whether attempts of wasm hooks at paths outside every grant are looked at: in a dry run, or where it was asked for.
+    #[serde(default)]
+    pub audit: bool,
     /// The run that this one goes on with (`--resume`).
     #[serde(default)]
     pub resumes: Option<RunId>,

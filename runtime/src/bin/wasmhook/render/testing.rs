@@ -114,6 +114,7 @@ pub mod journal {
             plan_digest: Digest::of(b"plan"),
             dry_run: false,
             partial: false,
+            audit: false,
             resumes: None,
             earlier: Earlier::default(),
             trigger: None,

@@ -3,10 +3,10 @@
 use super::hint;
 use crate::render::line::Line;
 use crate::render::look::{Look, Style, Symbol};
-use wasmhook::model::event::StepKind;
+use wasmhook::model::event::{GuestKind, StepKind};
 use wasmhook::model::grant::Denial;
 use wasmhook::model::outcome::{Cause, Verdict};
-use wasmhook::report::{End, Failure, HookReport, OutcomeWord, StepReport, UsageReport, Why};
+use wasmhook::report::{End, Failure, HookReport, OutcomeWord, OutsidePaths, Report, StepReport, UsageReport, Why};
 
 /// How many denials are shown; the report holds them all.
 const MAX_DENIALS: usize = 5;
@@ -20,13 +20,15 @@ struct Failed<'a> {
     cause: &'a Failure,
     usage: UsageReport,
     denials: &'a [Denial],
+    /// Whether it may have failed for something that it looked for where nobody looks.
+    unobserved: bool,
     tail: &'a [String],
     /// Whether it had itself ended with success, and its verify was under way.
     verifying: bool,
 }
 
-/// The text about a failed hook; nothing if it didn't fail.
-pub fn hook(look: Look, hook: &HookReport) -> Vec<Line> {
+/// The text about a failed hook of `report`; nothing if it didn't fail.
+pub fn hook(look: Look, report: &Report, hook: &HookReport) -> Vec<Line> {
     let Some(cause) = &hook.cause else { return Vec::new() };
     let twin = hook.fallback.as_ref().map_or("", |_| ", its fallback");
     block(
@@ -39,10 +41,17 @@ pub fn hook(look: Look, hook: &HookReport) -> Vec<Line> {
             cause,
             usage: hook.usage.clone(),
             denials: hook.denials.as_deref().unwrap_or_default(),
+            unobserved: is_unobserved(report, hook),
             tail: last_words(hook),
             verifying: is_verifying(hook),
         },
     )
+}
+
+/// Whether it is a wasm hook that ended itself badly, and nobody saw what it looked for outside its grants.
+fn is_unobserved(report: &Report, hook: &HookReport) -> bool {
+    let ended_itself = hook.cause.as_ref().is_some_and(|cause| matches!(cause.why, Why::Cause(Cause::Exit { .. } | Cause::Trap { .. })));
+    ended_itself && hook.guest == Some(GuestKind::Wasm) && report.outside_path_attempts == Some(OutsidePaths::NotObserved)
 }
 
 fn is_verifying(hook: &HookReport) -> bool {
@@ -71,6 +80,7 @@ pub fn step(look: Look, step: &StepReport) -> Vec<Line> {
             cause,
             usage: step.usage.clone().unwrap_or_default(),
             denials: &[],
+            unobserved: false,
             tail: &step.tail,
             verifying: false,
         },
@@ -93,6 +103,9 @@ fn block(look: Look, failed: &Failed<'_>) -> Vec<Line> {
     }
     if failed.denials.len() > MAX_DENIALS {
         lines.extend(paragraph(look, &format!("and {} more denials", failed.denials.len() - MAX_DENIALS)));
+    }
+    if failed.unobserved {
+        lines.extend(paragraph(look, "outside-path attempts not observed (with --audit they are)"));
     }
     lines.extend(last_lines(look, failed));
     for advice in hint::advice(failed.cause, &failed.usage) {

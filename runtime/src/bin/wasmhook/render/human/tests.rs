@@ -129,6 +129,7 @@ fn summary_of_a_failure_at_80_columns() {
         core::panicking::panic
         migrate::main
       it was refused write /srv/other; to allow it: dirs = [{ path = "/srv/other" }]
+      outside-path attempts not observed (with --audit they are)
       its last lines:
         │ reading data
         │ thread 'main' panicked at src/main.rs:3
@@ -160,6 +161,7 @@ fn summary_of_a_failure_at_200_columns() {
         core::panicking::panic
         migrate::main
       it was refused write /srv/other; to allow it: dirs = [{ path = "/srv/other" }]
+      outside-path attempts not observed (with --audit they are)
       its last lines:
         | reading data
         | thread 'main' panicked at src/main.rs:3
@@ -197,6 +199,8 @@ fn summary_of_a_failure_at_40_columns() {
       it was refused write /srv/other; to
         allow it: dirs = [{ path =
         "/srv/other" }]
+      outside-path attempts not observed
+        (with --audit they are)
       its last lines:
         │ reading data
         │ thread 'main' panicked at src/main
