@@ -130,9 +130,11 @@ impl Engine {
         let ledger = self.ledgers.open().map_err(Error::from)?;
         let failed = Failed::find(&*ledger, &target, run)?;
         // What the reverts need is there before anything is said of the run.
-        let prepared = match failed.owed[..] {
-            [] => None,
-            _ => Some(Box::pin(load::prepare(declared, &request, self.new_run(), &self.probe)).await.map_err(Error::from)?),
+        let prepared = if failed.owed.is_empty() {
+            None
+        } else {
+            let request = failed.named(request);
+            Some(Box::pin(load::prepare(declared, &request, self.new_run(), &self.probe)).await.map_err(Error::from)?)
         };
         if failed.is_news {
             let detail = failed.detail();
@@ -235,6 +237,12 @@ impl Failed {
             Some(other) => not(format!("ended as {}", other.word())),
             None => not("has no end".to_owned()),
         }
+    }
+
+    /// What it was a run of, where the caller doesn't say.
+    fn named(&self, request: Request) -> Request {
+        let tag = if request.commit.is_none() { request.tag.clone().or_else(|| self.plan.tag.clone()) } else { request.tag.clone() };
+        Request { tag, ..request }
     }
 
     fn detail(&self) -> String {

@@ -172,7 +172,7 @@ impl From<ResolveError> for CliError {
                 Self::finding(Exit::Usage, codes::UNKNOWN_HOOK, message).help(&format!("what can be resolved so: {}", could.join(", ")))
             }
             ResolveError::Ambiguous { .. } => Self::finding(Exit::Usage, codes::UNKNOWN_HOOK, message),
-            ResolveError::NoRun(_) => Self::finding(Exit::Usage, codes::NO_RUN, message),
+            ResolveError::NoRun(_) => Self::finding(Exit::Refused, codes::NO_RUN, message),
             _ => Self::finding(Exit::Refused, codes::NOT_RESOLVED, message),
         }
     }
