@@ -222,6 +222,15 @@ impl Folder {
         entry.staged.clone_from(&result.staged);
         entry.after_skipped.clone_from(&result.after_skipped);
         entry.tail.clone_from(&result.tail);
+        if result.outcome == Outcome::Unknown {
+            self.may_have_touched(place, index);
+        }
+    }
+
+    /// Nobody knows how the hook of this entry ended.
+    fn may_have_touched(&mut self, place: &Place, index: usize) {
+        let planned = self.planned.get(&place.in_role(Role::Main));
+        self.report.hooks[index].may_have_touched = planned.and_then(|planned| planned.reach.clone());
     }
 
     fn step_finished(&mut self, place: &Place, result: &Finished) {
@@ -266,6 +275,7 @@ impl Folder {
             files: None,
             backup_path: self.backups.remove(place),
             verify: None,
+            may_have_touched: None,
             attempt: None,
             started_at: None,
             source: planned.and_then(|planned| planned.source.clone()),
@@ -321,6 +331,7 @@ impl Folder {
             self.first_error(&place, cause.clone());
             if place.hook.is_some() {
                 self.report.hooks[index].cause = cause; // its outcome is `unknown` from the start
+                self.may_have_touched(&place, index);
             } else {
                 self.report.steps[index].outcome = Some(OutcomeWord::Unknown);
                 self.report.steps[index].cause = cause;

@@ -3,6 +3,7 @@
 use super::Place;
 use crate::model::id::{AppName, Commit, Digest, EnvironmentName, RunId, StepName, Tag};
 use crate::model::limits::Limits;
+use crate::model::reach::Reach;
 use crate::model::source::HookSource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -145,6 +146,9 @@ pub struct PlannedHook {
     pub enabled: bool,
     /// What it may use.
     pub limits: Limits,
+    /// How far its rights go; nothing in journals that are older than the question.
+    #[serde(default)]
+    pub reach: Option<Reach>,
     /// What takes it back, if anything does.
     #[serde(default)]
     pub revert: Option<PlannedSibling>,

@@ -6,6 +6,7 @@ use crate::render::look::{Look, Style, Symbol};
 use wasmhook::model::event::{GuestKind, Role, StepKind};
 use wasmhook::model::grant::Denial;
 use wasmhook::model::outcome::{Cause, Verdict};
+use wasmhook::model::reach::Reach;
 use wasmhook::report::{End, Failure, HookReport, OutcomeWord, OutsidePaths, Report, StepReport, UsageReport, Why};
 
 /// How many denials are shown; the report holds them all.
@@ -23,6 +24,8 @@ struct Failed<'a> {
     /// Whether it may have failed for something that it looked for where nobody looks.
     unobserved: bool,
     tail: &'a [String],
+    /// What it may have changed, if nobody knows how it ended.
+    touched: Option<Reach>,
     /// What became of it, where the cause doesn't say it.
     instead: Option<&'static str>,
 }
@@ -43,6 +46,7 @@ pub fn hook(look: Look, report: &Report, hook: &HookReport) -> Vec<Line> {
             denials: hook.denials.as_deref().unwrap_or_default(),
             unobserved: is_unobserved(report, hook),
             tail: last_words(hook),
+            touched: hook.may_have_touched.clone(),
             instead: instead(hook),
         },
     )
@@ -90,6 +94,7 @@ pub fn step(look: Look, step: &StepReport) -> Vec<Line> {
             denials: &[],
             unobserved: false,
             tail: &step.tail,
+            touched: (step.kind == StepKind::Host && outcome == OutcomeWord::Unknown).then(Reach::unconfined),
             instead: None,
         },
     )
@@ -98,9 +103,10 @@ pub fn step(look: Look, step: &StepReport) -> Vec<Line> {
 fn block(look: Look, failed: &Failed<'_>) -> Vec<Line> {
     let mut lines = heading(look, failed);
     if let Some(text) = failed.instead {
-        return [lines, paragraph(look, text)].concat();
+        return [lines, paragraph(look, text), touched(look, failed)].concat();
     }
     lines.extend(paragraph(look, &sentence(failed.cause)));
+    lines.extend(touched(look, failed));
     if let Why::Cause(Cause::Trap { message, backtrace, .. }) = &failed.cause.why {
         lines.extend(message.lines().flat_map(|line| quoted(look, line)));
         lines.extend(list(look, "in, innermost first:", backtrace));
@@ -120,6 +126,10 @@ fn block(look: Look, failed: &Failed<'_>) -> Vec<Line> {
         lines.extend(line.fold(look.width, 4));
     }
     lines
+}
+
+fn touched(look: Look, failed: &Failed<'_>) -> Vec<Line> {
+    failed.touched.iter().flat_map(Reach::sentences).flat_map(|sentence| paragraph(look, &sentence)).collect()
 }
 
 fn last_lines(look: Look, failed: &Failed<'_>) -> Vec<Line> {

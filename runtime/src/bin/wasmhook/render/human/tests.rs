@@ -246,6 +246,8 @@ fn a_run_that_died_asks_what_became_of_its_hook() {
 
     ✗ post-pull/v0.4.0 (release/v0.4.0.wasm) unknown
       it was cut off, and nobody has said what became of it
+      it may have changed files in /srv/db
+      what it wrote to /srv/static was staged, and is dropped
       its last lines:
         │ === Release hook: v0.4.0 ===
       → find out what it did, and say so with one of the commands below: nothing of
