@@ -113,6 +113,7 @@ fn prepared(run: &str, steps: Vec<PlanStep>) -> Prepared {
         checks: Box::new(NoChecks),
         accept_moved_tag: false,
         resume: false,
+        audit: false,
         at_start: false,
         last_commit: LastCommit::InLedger,
     }
