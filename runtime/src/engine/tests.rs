@@ -18,6 +18,7 @@ mod backup;
 mod ready;
 mod resume;
 mod revert;
+mod staging;
 mod verify;
 
 #[derive(Default)]
