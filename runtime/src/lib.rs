@@ -28,6 +28,6 @@ pub mod testcase;
 pub mod trial;
 
 #[cfg(feature = "wasm")]
-pub use embed::{Builder, Engine, Error, Preview, ResolveError, Resolved, Told, Watch, history};
+pub use embed::{Builder, Engine, Error, Preview, ResolveError, Resolved, Told, Watch, history, pending};
 pub use engine::Stop;
 pub use load::Request;

@@ -4,6 +4,7 @@ mod checks;
 mod clock;
 mod cut;
 mod points;
+mod said;
 mod taken_back;
 mod twice;
 mod verify;

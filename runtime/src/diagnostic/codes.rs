@@ -25,6 +25,7 @@ codes! {
     CACHE = "cache": "The compile cache can't be used.";
     COMMIT_NOT_WRITTEN = "commit-not-written": "The file that holds the commit of the last success could not be written.";
     COMMIT_UNCHANGED = "commit-unchanged": "There was nothing to run: the commit is that of the last success.";
+    COMMIT_UNFINISHED = "commit-unfinished": "A run died in the middle of a commit; the next run finishes it first.";
     COMPLEX_QUOTING = "complex-quoting": "A command quotes within quotes; a script says the same.";
     DEFAULT_HOOK = "default-hook": "A hook that the profile brings along.";
     DEFAULT_TIMEOUT = "default-timeout": "A hook states no timeout, and the profile's own holds.";
@@ -41,6 +42,7 @@ codes! {
     FOREIGN_FORMAT = "foreign-format": "A file of another tool that only looks like one that is read.";
     GIT = "git": "Git gave no answer.";
     GUEST_CHOICE = "guest-choice": "A hook needs exactly one of `wasm` and `run`.";
+    HALF_TAKEN_BACK = "half-taken-back": "The revert of a hook was cut off or failed, and nobody knows how much of it is left.";
     HOOK_CHANGED = "hook-changed": "A hook that is done for this release has changed since.";
     HOOK_WARNING = "hook-warning": "A hook succeeded and says that something isn't as it should be.";
     IMPORTED = "imported": "How a foreign file was understood.";
@@ -66,14 +68,17 @@ codes! {
     NOT_EXECUTABLE = "not-executable": "A script that an interpreter is given isn't executable.";
     NOT_FOLLOWED = "not-followed": "What is checked out could not be fast-forwarded to the branch that is followed.";
     NOT_IMPORTED = "not-imported": "A part of a foreign file that a manifest can't say.";
+    NOT_RESOLVED = "not-resolved": "What was said can't be said of this execution or run.";
     NOTHING_TO_RESUME = "nothing-to-resume": "There is no run to go on with.";
     ONE_FILE = "one-file": "Author and operator share one file.";
     OTHER_RELEASE = "other-release": "Hooks of a release in between are not run.";
     OUTPUT_LOST = "output-lost": "What a guest printed could not all be passed on.";
+    OWN_RELEASE = "own-release": "Hooks that are done run again, since nothing says that this is their release.";
     PATH_ALIAS = "path-alias": "A native command names a path that stands for a directory elsewhere.";
     PLAN_CHANGED = "plan-changed": "The run can't be resumed, since its plan changed.";
     POLICY_ELSEWHERE = "policy-elsewhere": "The manifest's own policy is not used.";
     PRECOMPILED = "precompiled": "A precompiled artefact is native code and never a hook.";
+    PREFLIGHT = "preflight": "Something that a hook or step needs isn't there now.";
     QUOTED_GLOB = "quoted-glob": "A script quotes a pattern, so that it stands for itself.";
     READ_ONLY_APP = "read-only-app": "A hook asks to write to the application's root where its code is read-only.";
     REFUSED_GRANT = "refused-grant": "A hook asks for a right that it doesn't get.";
@@ -83,6 +88,7 @@ codes! {
     RESERVED_NAME = "reserved-name": "A variable that the engine itself sets.";
     RESOLVED = "resolved": "Somebody said what became of an execution.";
     RUN_DIED = "run-died": "An earlier run died; its pending steps run first.";
+    RUN_IS_ON = "run-is-on": "Another run is on while this one is planned or tried.";
     SCHEMA_VERSION = "schema-version": "The file is written in a format version that this program doesn't read.";
     SCRIPT_MARKER = "script-marker": "Scripts of one release share a marker file, and the second would skip itself.";
     SINGLE_COMMAND = "single-command": "A command is more than one program with its arguments.";

@@ -54,6 +54,14 @@ pub enum ResolveError {
         /// Why, and the way out.
         why: &'static str,
     },
+    /// A later run succeeded over what it did.
+    #[error("run {run} isn't the newest success: run {since} went on from what it did; say of that one first that its deployment failed")]
+    BuiltOn {
+        /// The run.
+        run: RunId,
+        /// The newest success.
+        since: RunId,
+    },
     /// The run isn't one whose deployment can fail any more.
     #[error("run {run} {why}: only a run that succeeded can be part of a deployment that failed")]
     NotASuccess {
@@ -80,16 +88,17 @@ pub struct Resolved {
 
 impl Engine {
     /// Records what became of an execution, or what is to become of it. `name` is `phase/hook[@instance]`, a host step's name, or an id that
-    /// only one has. The lock is taken for it; a run that is on is waited for as the profile says.
+    /// only one has. The lock is taken for it; a run that is on is waited for as the profile says. What a run that died had decided to commit is
+    /// finished first, as by any run: of that nobody can say otherwise.
     ///
     /// # Errors
-    /// [`ResolveError`]; nothing was recorded then.
+    /// [`ResolveError`]; nothing of what was said was recorded then.
     pub async fn resolve(&self, request: &Request, name: &str, resolution: Resolution) -> Result<Resolved, ResolveError> {
         let request = self.complete(request);
         let declared = load::declare(&request).map_err(Error::from)?;
         let target = target(&declared);
         let _lock = self.by_itself(&target, Patience::of(&declared.profile)).await?;
-        let ledger = self.ledgers.open().map_err(Error::from)?;
+        let (ledger, committed) = self.settled(self.ledgers.open().map_err(Error::from)?, &target)?;
         let Some(newest) = ledger.runs(&target, 1).map_err(Error::from)?.pop() else { return Err(ResolveError::NoRun(target)) };
         let mut known = resolve::waiting(&*ledger, &target).map_err(Error::from)?;
         // What waits can be resolved also where nothing can be planned any more.
@@ -99,8 +108,10 @@ impl Engine {
             Err(error) if !known.iter().any(|execution| execution.is_called(name)) => return Err(Error::from(error).into()),
             Err(_) => {}
         }
-        let execution = chosen(name, &known, resolution)?;
-        self.say(ledger, &execution, resolution)?;
+        let execution = chosen(name, &known, resolution, &committed)?;
+        if !committed.contains(&execution.key.place) {
+            self.say(ledger, &execution, resolution)?;
+        }
         let Execution { key, run, .. } = execution;
         Ok(Resolved { place: key.place, release: key.release, run, resolution })
     }
@@ -119,9 +130,11 @@ impl Engine {
         let ledger = self.ledgers.open().map_err(Error::from)?;
         let failed = Failed::find(&*ledger, &target, run)?;
         // What the reverts need is there before anything is said of the run.
-        let prepared = match failed.owed[..] {
-            [] => None,
-            _ => Some(Box::pin(load::prepare(declared, &request, self.new_run(), &self.probe)).await.map_err(Error::from)?),
+        let prepared = if failed.owed.is_empty() {
+            None
+        } else {
+            let request = failed.named(request);
+            Some(Box::pin(load::prepare(declared, &request, self.new_run(), &self.probe)).await.map_err(Error::from)?)
         };
         if failed.is_news {
             let detail = failed.detail();
@@ -139,6 +152,13 @@ impl Engine {
             report = runner.undo(&prepared, run, &failed.plan, stop) => Ok(report.map_err(Error::from)?),
             never = beat(heart) => match never {},
         }
+    }
+
+    /// The ledger, with what a run that died had decided to commit finished and recorded, and its executions.
+    fn settled(&self, ledger: Box<dyn Ledger>, target: &Target) -> Result<(Box<dyn Ledger>, Vec<Place>), Error> {
+        let writers = Writers { ledger: Some(ledger), sinks: self.sinks.clone(), clock: self.clock.clone() };
+        let committed = Runner::new(self.executors.clone(), writers, self.stages.clone()).settle(target, &[])?.committed;
+        Ok((self.ledgers.open()?, committed))
     }
 
     /// Takes the lock away from whoever holds it, and records that in the journal of the run that is cut off. `None` if nobody holds it.
@@ -202,9 +222,13 @@ impl Failed {
     fn find(ledger: &dyn Ledger, target: &Target, run: &RunId) -> Result<Self, ResolveError> {
         let not = |why: String| Err(ResolveError::NotASuccess { run: run.clone(), why });
         let runs = ledger.runs(target, usize::MAX).map_err(Error::from)?;
-        let Some(record) = runs.into_iter().find(|record| record.run == *run) else {
+        let Some(index) = runs.iter().position(|record| record.run == *run) else {
             return not(format!("is none of {} in {}", target.app, target.environment));
         };
+        let (newer, record) = (&runs[..index], &runs[index]);
+        if let Some(since) = newer.iter().find(|newer| newer.status == Some(Status::Success) && !newer.dry_run && !newer.partial) {
+            return Err(ResolveError::BuiltOn { run: run.clone(), since: since.run.clone() });
+        }
         let plan = plan_of(ledger, &record.run).map_err(Error::from)?;
         let owed = undo::owed(&plan, &ledger.events(run).map_err(Error::from)?);
         match record.status {
@@ -215,11 +239,17 @@ impl Failed {
         }
     }
 
+    /// What it was a run of, where the caller doesn't say.
+    fn named(&self, request: Request) -> Request {
+        let tag = if request.commit.is_none() { request.tag.clone().or_else(|| self.plan.tag.clone()) } else { request.tag.clone() };
+        Request { tag, ..request }
+    }
+
     fn detail(&self) -> String {
         match self.owed.len() {
             0 => "effects kept, deployment not completed".to_owned(),
-            1 => "deployment not completed, one hook is taken back".to_owned(),
-            more => format!("deployment not completed, {more} hooks are taken back"),
+            1 => "deployment not completed, one hook is to be taken back".to_owned(),
+            more => format!("deployment not completed, {more} hooks are to be taken back"),
         }
     }
 }
@@ -237,7 +267,7 @@ fn add_planned(ledger: &dyn Ledger, plan: &Plan, newest: &RunId, known: &mut Vec
 }
 
 /// The one that `name` means.
-fn chosen(name: &str, known: &[Execution], resolution: Resolution) -> Result<Execution, ResolveError> {
+fn chosen(name: &str, known: &[Execution], resolution: Resolution, committed: &[Place]) -> Result<Execution, ResolveError> {
     let called: Vec<&Execution> = known.iter().filter(|execution| execution.is_called(name)).collect();
     let names = |executions: &[&Execution]| executions.iter().map(|execution| execution.key.place.to_string()).collect::<Vec<_>>();
     match called[..] {
@@ -245,11 +275,18 @@ fn chosen(name: &str, known: &[Execution], resolution: Resolution) -> Result<Exe
             let could: Vec<&Execution> = known.iter().filter(|execution| execution.can_be(resolution)).collect();
             Err(ResolveError::Unknown { name: name.to_owned(), could: names(&could) })
         }
+        [one] if committed.contains(&one.key.place) => match resolution {
+            Resolution::MarkDone => Ok(one.clone()),
+            Resolution::Retry | Resolution::MarkNotRun => Err(ResolveError::Useless { place: one.key.place.clone(), why: COMMITTED }),
+        },
         [one] if one.can_be(resolution) => Ok(one.clone()),
         [one] => Err(ResolveError::Useless { place: one.key.place.clone(), why: why_not(resolution) }),
         _ => Err(ResolveError::Ambiguous { name: name.to_owned(), could: names(&called) }),
     }
 }
+
+const COMMITTED: &str = "had its commit decided when its run died: that is finished now, so it is done; if it is to run once more all the same, \
+    say --mark-not-run again";
 
 const fn why_not(resolution: Resolution) -> &'static str {
     match resolution {

@@ -1,11 +1,13 @@
 //! The gate: plan × what is remembered → which hooks run, and why the others don't. `plan` and `run` decide by this one function.
 
 use super::job::Reported;
+use super::lifecycle;
 use super::machine::{At, Decision};
+use super::open::{Open, Was};
 use crate::diagnostic::codes;
 use crate::ledger::{Key, Memory};
 use crate::model::event::Place;
-use crate::model::id::{Commit, HookId, RunId, StepName};
+use crate::model::id::{Commit, Digest, HookId, RunId, StepName};
 use crate::model::outcome::{Outcome, SkipReason};
 use crate::model::policy::{Gate, OnChange, OnFailure, OnUnknown, Resume};
 use crate::plan::{Notice, Plan, PlanHook, PlanStep, PlanStepKind};
@@ -16,10 +18,12 @@ use std::collections::BTreeMap;
 pub struct Snapshot {
     /// The executions of this plan's release.
     pub memories: BTreeMap<Place, Memory>,
-    /// Executions of any release that were running when an engine died, and are still unresolved.
-    pub unresolved: BTreeMap<Place, (String, Memory)>,
-    /// Those of them that had themselves ended with success, with what they reported: their verify was still under way.
-    pub ended: BTreeMap<Place, Reported>,
+    /// Executions of any release that nobody knows the end of.
+    pub unresolved: BTreeMap<Place, Open>,
+    /// Executions that a dead run decided to commit, with the run: the next one finishes that first.
+    pub decided: BTreeMap<Place, RunId>,
+    /// A run that is on meanwhile: what it is doing isn't done yet, and nobody has to say anything of it.
+    pub is_on: Option<RunId>,
     /// The commit of the last successful run.
     pub last_success: Option<Commit>,
     /// Whether the release's marker file exists.
@@ -78,6 +82,13 @@ pub fn key_of(plan: &Plan, gate: Gate, place: Place, run: &RunId) -> Key {
     Key { release: release_of(plan, gate, run), place }
 }
 
+/// The key under which what stands at `at` in the plan of `run` is remembered, and the digest of what runs there.
+#[must_use]
+pub fn execution(plan: &Plan, at: At, run: &RunId) -> (Key, Digest) {
+    let (gate, digest) = lifecycle::identity(plan, at);
+    (key_of(plan, gate, lifecycle::place(plan, at), run), digest)
+}
+
 /// Whether what stands at `at` waits for a person if it was running when the engine died; otherwise it runs again by itself.
 #[must_use]
 pub fn waits(plan: &Plan, at: At) -> bool {
@@ -114,6 +125,7 @@ fn hook_asks(plan: &Plan, hook: &PlanHook) -> bool {
 /// Every finished hook that changed, where its `on_change` is `error`.
 pub fn decide(plan: &Plan, snapshot: &Snapshot) -> Result<Decisions, Vec<Changed>> {
     let mut gate = Judge { plan, snapshot, notices: Vec::new(), changed: Vec::new(), verify_first: BTreeMap::new() };
+    gate.beside();
     let by_step = plan.steps.iter().map(|step| gate.step(step)).collect();
     if gate.changed.is_empty() {
         Ok(Decisions { by_step, notices: gate.notices, verify_first: gate.verify_first })
@@ -153,6 +165,13 @@ struct Judge<'a> {
 }
 
 impl Judge<'_> {
+    fn beside(&mut self) {
+        if let Some(run) = &self.snapshot.is_on {
+            let message = format!("run {run} is on: what it has not finished stands here as not done");
+            self.notices.push(Notice { code: codes::RUN_IS_ON.to_owned(), message });
+        }
+    }
+
     fn step(&mut self, step: &PlanStep) -> Vec<Decision> {
         match &step.kind {
             PlanStepKind::Fact { .. } => Vec::new(),
@@ -188,6 +207,7 @@ impl Judge<'_> {
         if !hook.enabled {
             return Decision::Skip(SkipReason::Disabled);
         }
+        self.decided(place);
         if let Some(decision) = self.unresolved(hook, place, gate) {
             return decision;
         }
@@ -204,25 +224,44 @@ impl Judge<'_> {
     }
 
     fn unresolved(&mut self, hook: &PlanHook, place: &Place, gate: Gate) -> Option<Decision> {
-        let (release, memory) = self.snapshot.unresolved.get(place)?;
-        let concerns_this = gate != Gate::Once || *release == release_of(self.plan, gate, &memory.run);
+        let Open { key, memory: Memory { run, .. }, was } = self.snapshot.unresolved.get(place)?;
+        let concerns_this = gate != Gate::Once || key.release == release_of(self.plan, gate, run);
         if !concerns_this {
             return None;
         }
-        if hook_waits(self.plan, hook) {
+        let (code, was, ended) = match was {
+            Was::Running => (codes::RERUN_AFTER_CRASH, format!("was running when run {run} died"), None),
+            Was::Verifying(reported) => {
+                let was = format!("had ended with success, and its verify was under way when run {run} died");
+                (codes::RERUN_AFTER_CRASH, was, Some(reported))
+            }
+            Was::HalfTakenBack => {
+                (codes::HALF_TAKEN_BACK, format!("was to be taken back in run {run}, and its revert was cut off or failed"), None)
+            }
+        };
+        let waits = hook_waits(self.plan, hook);
+        if waits && code == codes::RERUN_AFTER_CRASH {
             return Some(Decision::Unresolved);
         }
-        let ended = self.snapshot.ended.get(place);
-        let asks = hook_asks(self.plan, hook);
+        let asks = !waits && hook_asks(self.plan, hook);
         self.verify_first.extend(asks.then(|| (place.clone(), ended.cloned())));
-        let was = match ended {
-            Some(_) => "had ended with success, and its verify was under way",
-            None => "was running",
+        let then = match (waits, asks) {
+            (true, _) => "nobody knows how much of it is left",
+            (false, true) => "it runs again unless its verify says that it took",
+            (false, false) => "it runs again",
         };
-        let then = if asks { "it runs again unless its verify says that it took" } else { "it runs again" };
-        self.notices
-            .push(Notice { code: "rerun-after-crash".to_owned(), message: format!("{place} {was} when run {} died; {then}", memory.run) });
-        Some(Decision::Run)
+        self.notices.push(Notice { code: code.to_owned(), message: format!("{place} {was}; {then}") });
+        Some(if waits { Decision::Unresolved } else { Decision::Run })
+    }
+
+    /// What will be done by the time the next run begins.
+    fn decided(&mut self, place: &Place) {
+        if let Some(run) = self.snapshot.decided.get(place) {
+            let message = format!(
+                "the commit of {place} was decided when run {run} died; the next run finishes it first, and until then some of its files are as they were before"
+            );
+            self.notices.push(Notice { code: codes::COMMIT_UNFINISHED.to_owned(), message });
+        }
     }
 
     fn once(&mut self, hook: &PlanHook, place: &Place) -> Decision {

@@ -1,5 +1,7 @@
 //! The engine: takes a prepared plan and gives back a report. A hook that fails is data in the report; an engine that fails is an [`Error`].
 
+mod bury;
+mod dead;
 mod driver;
 mod dry;
 mod expand;
@@ -11,9 +13,11 @@ pub mod lifecycle;
 pub mod lines;
 pub mod machine;
 mod marks;
+pub mod open;
 mod opening;
 mod outputs;
 pub mod pending;
+pub mod preflight;
 mod prepared;
 mod readiness;
 pub(crate) mod ready;
@@ -35,7 +39,7 @@ mod tests;
 pub use driver::DriveError;
 pub use job::Blobs;
 pub use journal::{Clock, Sink, Writers};
-pub use prepared::{Checks, Prepared};
+pub use prepared::{Checks, Lack, Prepared};
 pub use readiness::Readiness;
 pub use staging::Stages;
 pub use stop::Stop;
@@ -104,13 +108,21 @@ pub struct Runner {
     writers: Writers,
     hold: Hold,
     stages: Stages,
+    /// Whether somebody else is carrying a run out: what it does isn't past.
+    beside: bool,
 }
 
 impl Runner {
     /// A runner over these executors, writing to `writers`.
     #[must_use]
     pub fn new(executors: Executors, writers: Writers, stages: Stages) -> Self {
-        Self { executors, writers, hold: Hold::default(), stages }
+        Self { executors, writers, hold: Hold::default(), stages, beside: false }
+    }
+
+    /// For looking at what would run, or trying it, while somebody else's run may be on.
+    #[must_use]
+    pub fn beside(self, is_on: bool) -> Self {
+        Self { beside: is_on, ..self }
     }
 
     /// Keeps `hold` (the lock) until nothing is left of anything that ran, also if the run's future is dropped.
@@ -189,7 +201,7 @@ impl Runner {
         Ok(journal.report())
     }
 
-    fn attempts(&self, prepared: &Prepared) -> Result<BTreeMap<Place, u32>, LedgerError> {
+    fn attempts(&self, prepared: &Prepared) -> Result<BTreeMap<Place, u32>, Error> {
         Ok(self.snapshot(prepared)?.memories.into_iter().map(|(place, memory)| (place, memory.attempts)).collect())
     }
 }

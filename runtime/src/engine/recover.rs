@@ -1,16 +1,16 @@
 //! What runs that died left behind: brought to an end, and made up for, before anything else happens.
 
+use super::dead::Dead;
 use super::driver::{self, Setting};
 use super::gate::Decisions;
 use super::job::Supplies;
 use super::journal::Journal;
 use super::keep::Keep;
 use super::machine::Machine;
-use super::salvage::{self, Salvaged};
-use super::{Error, Prepared, Runner, Stop, lifecycle, plan_of, replay, target, undo};
-use crate::ledger::{Durability, Ledger, RunRecord};
-use crate::model::event::{Event, Place, What};
-use crate::model::id::RunId;
+use super::replay::Remains;
+use super::{Error, Prepared, Runner, Stop, bury, lifecycle, replay, salvage, target, undo};
+use crate::ledger::{Durability, Target};
+use crate::model::event::{Place, What};
 use crate::plan::Plan;
 
 /// What is to be said of it: warnings.
@@ -22,17 +22,15 @@ pub(super) struct Found {
     pub(super) died: Option<What>,
 }
 
-/// A run that died.
-struct Dead {
-    run: RunId,
-    plan: Plan,
-    events: Vec<Event>,
-}
-
-impl Dead {
-    fn read(ledger: &dyn Ledger, record: &RunRecord) -> Result<Self, Error> {
-        Ok(Self { run: record.run.clone(), plan: plan_of(ledger, &record.run)?, events: ledger.events(&record.run)? })
-    }
+/// What was left in staged directories, now that it came to its end.
+#[derive(Default)]
+pub(crate) struct Settled {
+    /// What lies there for somebody to look at.
+    kept: Vec<What>,
+    /// What was decided to be committed, and is now.
+    pub(crate) committed: Vec<Place>,
+    /// The run that died.
+    dead: Option<Dead>,
 }
 
 impl Runner {
@@ -41,30 +39,47 @@ impl Runner {
     /// # Errors
     /// [`Error`] if the ledger, a stage or an executor failed; it can be called again.
     pub(super) async fn recover(&mut self, prepared: &Prepared, also: Option<&Plan>, stop: &Stop) -> Result<Found, Error> {
-        let Some(ledger) = &self.writers.ledger else { return Ok(Found::default()) };
-        let target = target(&prepared.plan);
-        let dead = ledger.unfinished(&target)?.map(|record| Dead::read(&**ledger, &record)).transpose()?;
         let plans: Vec<&Plan> = [&prepared.plan].into_iter().chain(also).collect();
-        let salvaged = salvage::salvage(&target, &plans, dead.as_ref().map(|dead| (&dead.run, &dead.plan)), &self.stages)?;
-        self.record_afterwards(&target, &salvaged)?;
-        let kept = salvaged.kept();
+        let Settled { kept, committed, dead } = self.settle(&target(&prepared.plan), &plans)?;
         let died = match dead {
-            Some(dead) => self.make_up_for(&dead, salvaged, prepared, stop).await?,
-            None => salvaged.forget().map_err(Error::NotRecovered).map(|()| None)?,
+            Some(dead) => self.make_up_for(&dead, &committed, prepared, stop).await?,
+            None => None,
         };
         Ok(Found { kept, died })
     }
 
+    /// Finishes what was decided to be committed in the directories of `plans` and of a run that died, drops what wasn't, and records what
+    /// succeeded by that. Nothing else of a dead run is touched. The caller holds the lock.
+    ///
+    /// # Errors
+    /// [`Error`] if the ledger or a stage failed; it can be called again.
+    pub(crate) fn settle(&mut self, target: &Target, plans: &[&Plan]) -> Result<Settled, Error> {
+        let Some(ledger) = &self.writers.ledger else { return Ok(Settled::default()) };
+        let dead = Dead::find(&**ledger, target)?;
+        let salvaged = salvage::salvage(target, plans, dead.as_ref().map(|dead| (&dead.run, &dead.plan)), &self.stages)?;
+        self.record_afterwards(target, &salvaged)?;
+        let committed = match &dead {
+            Some(dead) => {
+                let mut journal = Journal::new(&mut self.writers, dead.run.clone(), dead.remains().next_seq);
+                bury::commits(dead, &salvaged, &mut journal)?
+            }
+            None => Vec::new(),
+        };
+        let kept = salvaged.kept();
+        salvaged.forget().map_err(Error::NotRecovered)?;
+        // As its journal has it by now.
+        let dead = match (&self.writers.ledger, dead) {
+            (Some(ledger), Some(dead)) => Some(Dead::read(&**ledger, dead.run)?),
+            _ => None,
+        };
+        Ok(Settled { kept, committed, dead })
+    }
+
     /// What a dead run owes: the rest of what it was taking back, and its pending `always` steps, journaled as its own. What was in flight becomes
-    /// `unknown`, or succeeded if its commit was decided.
-    async fn make_up_for(
-        &mut self,
-        Dead { run, plan, events }: &Dead,
-        salvaged: Salvaged,
-        prepared: &Prepared,
-        stop: &Stop,
-    ) -> Result<Option<What>, Error> {
-        let mut remains = replay::remains(plan, events);
+    /// `unknown`.
+    async fn make_up_for(&mut self, dead: &Dead, committed: &[Place], prepared: &Prepared, stop: &Stop) -> Result<Option<What>, Error> {
+        let Dead { run, plan, events } = dead;
+        let remains = dead.remains();
         let decisions = Decisions { by_step: replay::everything_runs(plan), ..Decisions::default() };
         let mut journal = Journal::new(&mut self.writers, run.clone(), remains.next_seq);
         for event in events {
@@ -85,9 +100,8 @@ impl Runner {
             after_hooks: &|| Ok(()),
             after_success: &|| Ok(()),
         };
-        driver::bury(&setting, &mut remains, &salvaged, &mut journal)?;
-        salvaged.forget().map_err(Error::NotRecovered)?;
-        let died = remains.began.then(|| died(run, &remains));
+        bury::the_rest(dead, &remains, &mut journal)?;
+        let died = remains.began.then(|| died(dead, &remains, committed));
         if let Some(died) = died.clone() {
             journal.record(died, None, Durability::Later)?;
         }
@@ -99,14 +113,16 @@ impl Runner {
 }
 
 /// What a person should know before a dead run's pending `always` steps run.
-fn died(run: &RunId, remains: &replay::Remains) -> What {
+fn died(dead: &Dead, remains: &Remains, committed: &[Place]) -> What {
     let shown = |place: &Place| {
         let verifying = if remains.verifying.contains(place) { ", which had ended with success and was being verified" } else { "" };
         format!("{place}{verifying}")
     };
     let during = remains.in_flight.iter().map(shown).collect::<Vec<_>>().join(", ");
     let during = if during.is_empty() { String::new() } else { format!(" during {during}") };
+    let decided = committed.iter().map(Place::to_string).collect::<Vec<_>>().join(", ");
+    let decided = if decided.is_empty() { String::new() } else { format!("; the commit of {decided} was decided, and is finished now") };
     let reverts = if remains.reverting { "what was being taken back, and " } else { "" };
-    let message = format!("run {run} died{during}; {reverts}what always has to run is made up for first");
+    let message = format!("run {} died{during}{decided}; {reverts}what always has to run is made up for first", dead.run);
     What::Warning { code: "run-died".to_owned(), message }
 }

@@ -2,7 +2,7 @@
 
 use super::gate::{self, gate_of};
 use super::resume::Base;
-use super::{Error, lifecycle, target};
+use super::{Error, lifecycle, open, target};
 use crate::ledger::{Key, Ledger, Memory, Target};
 use crate::model::event::{Place, Resolution};
 use crate::model::id::{Digest, RunId};
@@ -56,7 +56,7 @@ impl Execution {
 /// # Errors
 /// [`Error`] if the ledger can't be read.
 pub fn waiting(ledger: &dyn Ledger, target: &Target) -> Result<Vec<Execution>, Error> {
-    let mut found: Vec<Execution> = ledger.unresolved(target)?.into_iter().map(|(key, memory)| of_memory(key, memory)).collect();
+    let mut found: Vec<Execution> = open::open(ledger, target, None)?.into_iter().map(|open| of_memory(open.key, open.memory)).collect();
     for partial in [false, true] {
         let Some(base) = super::resume::base(ledger, target, partial)? else { continue };
         for place in &base.open {
@@ -100,8 +100,7 @@ fn of_memory(key: Key, memory: Memory) -> Execution {
 /// What ended badly in a run that can be resumed, as it is remembered.
 fn stopped(ledger: &dyn Ledger, target: &Target, base: &Base, place: &Place) -> Result<Option<Execution>, Error> {
     let Some(at) = lifecycle::find(&base.plan, place) else { return Ok(None) };
-    let (gate, digest) = lifecycle::identity(&base.plan, at);
-    let key = gate::key_of(&base.plan, gate, place.clone(), &base.run);
+    let (key, digest) = gate::execution(&base.plan, at, &base.run);
     let memory = ledger.memories(target, &key.release)?.into_iter().find(|(known, _)| *known == key).map(|(_, memory)| memory);
     Ok(Some(match memory {
         // A later run may have tried again: what is said then concerns this one, which is resumed.

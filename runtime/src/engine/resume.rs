@@ -13,7 +13,7 @@ use crate::report::Report;
 use std::collections::BTreeMap;
 
 /// How many of the newest runs are looked at.
-const LOOKED_AT: usize = 100;
+pub(super) const LOOKED_AT: usize = 100;
 
 /// The run that another one goes on with.
 #[derive(Debug, Clone, PartialEq, Eq)]

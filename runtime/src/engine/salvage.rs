@@ -1,6 +1,7 @@
 //! What runs that died left in staged directories: finished where it was decided, dropped where it wasn't, before anything else touches them.
 
 use super::Error;
+use super::dead::Dead;
 use super::keep;
 use super::staging::{self, Label, Of, Stages};
 use crate::diagnostic::codes;
@@ -86,6 +87,17 @@ pub fn salvage(target: &Target, plans: &[&Plan], dead: Option<(&RunId, &Plan)>, 
         }
     }
     Ok(salvaged)
+}
+
+/// The hooks of a dead run whose commit is decided, by what lies in its directories; looked at only.
+pub(super) fn decided(target: &Target, dead: &Dead, stages: &Stages) -> Vec<Place> {
+    let bases = staging::bases(dirs(&dead.plan));
+    if bases.is_empty() {
+        return Vec::new();
+    }
+    let labels = staging::decided(&bases, stages).into_iter();
+    let own = labels.filter(|label| label.is_of(target) && label.run.as_ref() == Some(&dead.run));
+    own.flat_map(|label| keep::places(&dead.plan, &label)).collect()
 }
 
 impl Salvaged {

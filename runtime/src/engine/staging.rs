@@ -344,6 +344,11 @@ pub fn recover(bases: &[PathBuf], stages: &Stages) -> Result<Vec<(Label, stage::
     Ok(found.into_iter().filter_map(|found| Some((serde_json::from_str(&found.label).ok()?, found))).collect())
 }
 
+/// Whose commits in these directories are decided and not finished, or not recorded; looked at only.
+pub(super) fn decided(bases: &[PathBuf], stages: &Stages) -> Vec<Label> {
+    stage::decided(bases, &stages.scratch).iter().filter_map(|label| serde_json::from_str(label).ok()).collect()
+}
+
 /// Changes as a person reads them: relative to the one staged directory, or below each one's path if there are several.
 #[must_use]
 pub fn shown(changes: &[Changes]) -> FileChanges {

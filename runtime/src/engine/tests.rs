@@ -15,6 +15,7 @@ use crate::report::OutcomeWord;
 use std::sync::Mutex;
 
 mod backup;
+mod foreseen;
 mod ready;
 mod resume;
 mod revert;
@@ -32,8 +33,12 @@ impl Sink for Tape {
 
 struct NoChecks;
 impl Checks for NoChecks {
-    fn check(&self, hook: &PlanHook) -> Vec<String> {
-        if hook.id.as_str() == "unready" { vec!["it is not ready".to_owned()] } else { Vec::new() }
+    fn check(&self, hook: &PlanHook) -> Vec<Lack> {
+        if hook.id.as_str() == "unready" { vec![Lack::anywhere("it is not ready")] } else { Vec::new() }
+    }
+
+    fn check_command(&self, _: &HostCommand) -> Vec<Lack> {
+        Vec::new()
     }
 }
 
@@ -272,6 +277,15 @@ async fn die_in(bench: &mut Bench, steps: Vec<PlanStep>, place: &str) {
 }
 
 async fn die_in_run(bench: &mut Bench, run: &str, steps: Vec<PlanStep>, place: &str) {
+    dying(bench, place, async |bench| {
+        let run = bench.runner.run(&prepared(run, steps), &Stop::new()).await_for(std::time::Duration::from_millis(200)).await;
+        assert!(run.is_none(), "the run was to die in {place}");
+    })
+    .await;
+}
+
+/// Does `what` while the job at `place` has no end.
+async fn dying(bench: &mut Bench, place: &str, what: impl AsyncFnOnce(&mut Bench)) {
     struct Dies(Arc<MockExecutor>, String);
     impl Executor for Dies {
         fn execute<'a>(&'a self, job: &'a crate::model::job::Job, around: crate::exec::Surroundings) -> crate::exec::Running<'a> {
@@ -280,8 +294,7 @@ async fn die_in_run(bench: &mut Bench, run: &str, steps: Vec<PlanStep>, place: &
     }
     let dies: Arc<dyn Executor> = Arc::new(Dies(bench.executor.clone(), place.to_owned()));
     let living = std::mem::replace(&mut bench.runner.executors, Executors { wasm: dies.clone(), native: dies.clone(), in_code: dies });
-    let run = bench.runner.run(&prepared(run, steps), &Stop::new()).await_for(std::time::Duration::from_millis(200)).await;
-    assert!(run.is_none(), "the run was to die in {place}");
+    what(bench).await;
     bench.runner.executors = living;
 }
 

@@ -37,6 +37,26 @@ pub fn owed(plan: &Plan, events: &[Event]) -> Vec<At> {
     done.iter().filter_map(|place| lifecycle::find(plan, place)).filter(has_revert).collect()
 }
 
+/// What succeeded in a run, and whose revert had begun, has effects that no stage holds, and was cut off or failed: nobody knows how much of it
+/// is left, unless somebody has said so since.
+#[must_use]
+pub fn half_taken_back(plan: &Plan, events: &[Event]) -> Vec<At> {
+    let mut half: Vec<Place> = Vec::new();
+    for event in events {
+        match &event.what {
+            What::Started { place, .. } if place.role == Role::Revert => half.push(place.in_role(Role::Main)),
+            What::Finished { place, result } if result.outcome == Outcome::Succeeded => {
+                half.retain(|other| *other != place.in_role(Role::Main));
+            }
+            What::Resolved { place, by: Some(_), .. } => half.retain(|other| other != place),
+            _ => {}
+        }
+    }
+    half.dedup();
+    let is_live = |at: &At| lifecycle::hook(plan, At { revert: true, ..*at }).is_some_and(|revert| revert.is_live());
+    half.iter().filter_map(|place| lifecycle::find(plan, place)).filter(is_live).collect()
+}
+
 impl Runner {
     /// Runs the reverts of what a run, which is over, did: those that are [`owed`], from its last to its first. A revert that fails is said, and
     /// the others run. `prepared` gives the bytes and the values; what runs, and with which rights, is the run's own plan. The caller holds the
@@ -85,8 +105,7 @@ impl Runner {
             let (plan, events) = (plan_of(&**ledger, &record.run)?, ledger.events(run)?);
             let remains = replay::remains(&plan, &events);
             let Some(at) = lifecycle::find(&plan, place).filter(|_| remains.in_flight.contains(place)) else { continue };
-            let (gate, digest) = lifecycle::identity(&plan, at);
-            let key = gate::key_of(&plan, gate, place.clone(), run);
+            let (key, digest) = gate::execution(&plan, at, run);
             let result = Finished { files: Some(files.clone()), ..Finished::of(Outcome::Succeeded, Verdict::Proceed) };
             let finished = What::Finished { place: place.clone(), result: Box::new(result) };
             Journal::new(&mut self.writers, run.clone(), remains.next_seq).record(finished, Some((&key, &digest)), Durability::Now)?;

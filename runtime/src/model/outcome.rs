@@ -295,7 +295,7 @@ pub enum Cause {
         /// How its verify ended.
         message: String,
     },
-    /// The hook was running when the engine died, and nobody has said yet what became of it.
+    /// The hook was running when the engine died, or was half taken back, and nobody has said yet what became of it.
     Unresolved,
     /// Somebody else changed, while it ran, what it changed in a staged directory: nothing of it was committed.
     Conflict {
@@ -397,7 +397,7 @@ impl fmt::Display for Cause {
             Self::Preflight { findings } => write!(f, "preflight: {}", findings.join("; ")),
             Self::Spawn { message } => write!(f, "could not start: {message}"),
             Self::NotVerified { message } => write!(f, "not verified: {message}"),
-            Self::Unresolved => f.write_str("it was running when the engine died"),
+            Self::Unresolved => f.write_str("it was cut off, and nobody has said what became of it"),
             Self::Conflict { message, kept } => {
                 write!(f, "conflict: {message}; nothing was committed, and what the hook wrote is kept in {kept}")
             }

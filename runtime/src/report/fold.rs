@@ -87,6 +87,8 @@ impl Folder {
             }
             What::DeployFailed { by, detail } => {
                 self.report.status = Status::SucceededButDeployFailed;
+                // The old version goes on.
+                self.report.new_version_live = self.report.new_version_live.map(|_| false);
                 self.report.notices.push(Notice { code: codes::DEPLOY_FAILED.to_owned(), message: format!("{detail} (said by {by})") });
                 self.detail(Some(detail));
                 self.report.left_half_way = Some(detail.clone());

@@ -12,7 +12,7 @@ pub use entry::{HookReport, OutcomeWord, StepReport, UsageReport, VerifyReport};
 pub use failure::{End, Failure, FirstError, Skip, Why};
 pub use fold::Folder;
 
-use crate::model::event::{Event, RunHeader, Status, Trigger};
+use crate::model::event::{Event, Role, RunHeader, Status, Trigger};
 use crate::model::id::{AppName, Commit, Digest, EnvironmentName, RunId, Tag};
 use crate::model::outcome::SkipReason;
 use schemars::JsonSchema;
@@ -116,6 +116,17 @@ impl Report {
             folder.push(event);
         }
         folder.finish()
+    }
+
+    /// What took hooks back, each as it ended last, in the order in which that ran.
+    #[must_use]
+    pub fn reverts(&self) -> Vec<&HookReport> {
+        let mut reverts: Vec<&HookReport> = Vec::new();
+        for revert in self.hooks.iter().filter(|hook| hook.role == Role::Revert) {
+            reverts.retain(|other| other.name() != revert.name());
+            reverts.push(revert);
+        }
+        reverts
     }
 
     /// The report of a run that never started: refused, locked out or skipped.

@@ -343,7 +343,7 @@ fn a_journal_that_breaks_off_is_interrupted_and_what_ran_is_unknown() {
     assert_eq!((hook.outcome, hook.verdict), (OutcomeWord::Unknown, None));
     assert_eq!(hook.cause.as_ref().unwrap().why, Why::End(End::Unknown));
     assert_eq!((hook.tail.len(), hook.tail[19].as_str()), (20, "line 29"));
-    assert_eq!(report.hooks_executed, ["post-pull: v0.3.28.sh - FAILED (it was running when the engine died)"]);
+    assert_eq!(report.hooks_executed, ["post-pull: v0.3.28.sh - FAILED (it was cut off, and nobody has said what became of it)"]);
     assert!(matches!(report.first_error, Some(FirstError::Hook { .. })));
     assert_eq!(Report::fold(&[]), Report::not_started(Status::Interrupted));
 }

@@ -19,6 +19,7 @@ pub mod backup;
 mod commit;
 mod content;
 mod copy;
+mod decided;
 mod diff;
 mod disk;
 mod error;
@@ -35,6 +36,7 @@ mod tree;
 mod values;
 
 pub use commit::{Applied, NotPrepared, Prepared};
+pub use decided::decided;
 pub use disk::{Disk, Fault, FaultPlan};
 pub use error::{CommitError, Conflict, ConflictKind, Forbidden, StageError, WhyNot};
 pub use recover::{Recovered, recover};

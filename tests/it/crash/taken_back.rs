@@ -59,8 +59,13 @@ fn whenever_it_dies_it_is_taken_back_once_and_the_next_run_knows() {
             assert!(again.code == 0 || again.said().contains("ended as succeeded-but-deploy-failed"), "{point}: {}", again.stderr);
             assert_eq!((site.log().as_str(), site.project.has("app/data/made")), ("made unmade", false), "{point}: {}", again.stderr);
         }
-        // The next run goes by what there is: it makes again what is gone, and nothing else.
-        site.run("v1");
+        // The next run goes by what there is: it makes again what is gone, and nothing else. Of what nobody knows how much is gone it waits.
+        let next = site.call(&["run", "--tag", "v1"]).run();
+        if next.code != 0 {
+            assert!(point % 2 == 1 && next.said().contains("half-taken-back"), "{point}: {}", next.stderr);
+            let _ = site.call(&resolve).run().exits(0);
+            site.run("v1");
+        }
         let log = site.log();
         assert!(log == "made unmade made" || (log == "made" && point % 2 == 1), "{point}: {log}, after {}", died.stderr);
         assert!(site.project.has("app/data/made"), "{point}: {log}");

@@ -64,6 +64,6 @@ fn where_the_profile_says_stop_the_next_run_brings_services_up_and_says_what_is_
     assert!(!tenant.has("done"), "it didn't run again");
     assert_eq!(tenant.live(), "v0.5.0", "services are up");
     assert_eq!(tenant.version(), "v0.3.27");
-    assert!(stopped.stderr.contains("it was running when the engine died"), "{}", stopped.stderr);
+    assert!(stopped.stderr.contains("it was cut off, and nobody has said what became of it"), "{}", stopped.stderr);
     assert!(stopped.stderr.contains("wasmhook resolve post-pull/v0.5.0.sh --retry -C "), "{}", stopped.stderr);
 }

@@ -172,7 +172,8 @@ impl From<ResolveError> for CliError {
                 Self::finding(Exit::Usage, codes::UNKNOWN_HOOK, message).help(&format!("what can be resolved so: {}", could.join(", ")))
             }
             ResolveError::Ambiguous { .. } => Self::finding(Exit::Usage, codes::UNKNOWN_HOOK, message),
-            error => Self::finding(Exit::Refused, codes::USAGE, error.to_string()),
+            ResolveError::NoRun(_) => Self::finding(Exit::Refused, codes::NO_RUN, message),
+            _ => Self::finding(Exit::Refused, codes::NOT_RESOLVED, message),
         }
     }
 }

@@ -1,12 +1,9 @@
 //! Does what the machine says: records, launches, cancels, and feeds back what happened. It decides nothing.
 
-mod bury;
 mod launch;
 mod ready;
 mod record;
 mod said;
-
-pub use bury::bury;
 
 use super::gate::{self, Decisions};
 use super::job::Supplies;
@@ -260,8 +257,5 @@ impl Driver<'_, '_> {
 
 /// The identity and the digest under which an execution is remembered.
 fn key(setting: &Setting<'_>, at: At) -> (Key, Digest) {
-    let plan = setting.plan;
-    let place = lifecycle::place(plan, at);
-    let (gate, digest) = lifecycle::identity(plan, at);
-    (gate::key_of(plan, gate, place, setting.supplies.run), digest)
+    gate::execution(setting.plan, at, setting.supplies.run)
 }

@@ -147,13 +147,30 @@ fn s3_42_the_marker_speaks_only_for_a_release_that_the_ledger_does_not_know() {
     assert_eq!(decision(&plan, &known), Decision::Run, "a script of an unfinished run may have touched it");
 }
 
+fn open(plan: &Plan, release: &str, was: Was) -> (Place, Open) {
+    let place = place(plan);
+    (place.clone(), Open { key: Key { release: release.to_owned(), place }, memory: memory(None), was })
+}
+
+#[test]
+fn what_was_half_taken_back_waits_for_a_person_only_if_it_was_live_and_says_so_either_way() {
+    let half = |plan: &Plan| Snapshot { unresolved: BTreeMap::from([open(plan, "v1", Was::HalfTakenBack)]), ..Snapshot::default() };
+    for (hook, decision, then) in [
+        (live(hook()), Decision::Unresolved, "nobody knows how much of it is left"),
+        (PlanHook { idempotent: true, ..live(hook()) }, Decision::Run, "it runs again"),
+    ] {
+        let plan = plan(Gate::Once, hook);
+        let decisions = decide(&plan, &half(&plan)).unwrap();
+        assert_eq!(decisions.by_step[0][0], decision);
+        let Notice { code, message } = &decisions.notices[0];
+        assert_eq!((code.as_str(), message.ends_with(then)), ("half-taken-back", true), "{message}");
+    }
+}
+
 #[test]
 fn what_was_running_when_the_engine_died_waits_for_a_person_only_if_it_was_live() {
-    let unresolved = |plan: &Plan| Snapshot {
-        unresolved: BTreeMap::from([(place(plan), ("v1".to_owned(), memory(None)))]),
-        release_known: true,
-        ..Snapshot::default()
-    };
+    let unresolved =
+        |plan: &Plan| Snapshot { unresolved: BTreeMap::from([open(plan, "v1", Was::Running)]), release_known: true, ..Snapshot::default() };
     let stop = plan(Gate::Once, live(hook()));
     assert_eq!(decision(&stop, &unresolved(&stop)), Decision::Unresolved);
     for restarts in [
@@ -164,7 +181,7 @@ fn what_was_running_when_the_engine_died_waits_for_a_person_only_if_it_was_live(
         let decisions = decide(&restarts, &unresolved(&restarts)).unwrap();
         assert_eq!((&decisions.by_step[0][0], decisions.notices[0].code.as_str()), (&Decision::Run, "rerun-after-crash"));
     }
-    let other_release = Snapshot { unresolved: BTreeMap::from([(place(&stop), ("v0".to_owned(), memory(None)))]), ..Snapshot::default() };
+    let other_release = Snapshot { unresolved: BTreeMap::from([open(&stop, "v0", Was::Running)]), ..Snapshot::default() };
     assert_eq!(decision(&stop, &other_release), Decision::Run, "under once another release's crash is another execution");
 }
 
@@ -181,11 +198,8 @@ fn the_verify_of_what_died_is_asked_where_its_word_can_decide() {
     for (hook, asks) in [(verified(live(hook())), true), (verified(hook()), false), (mixed(false), true), (mixed(true), false)] {
         let plan = plan(Gate::Once, hook);
         let reported = vec![("rows".to_owned(), "7".to_owned())];
-        let snapshot = Snapshot {
-            unresolved: BTreeMap::from([(place(&plan), ("v1".to_owned(), memory(None)))]),
-            ended: BTreeMap::from([(place(&plan), reported.clone())]),
-            ..Snapshot::default()
-        };
+        let snapshot =
+            Snapshot { unresolved: BTreeMap::from([open(&plan, "v1", Was::Verifying(reported.clone()))]), ..Snapshot::default() };
         let decisions = decide(&plan, &snapshot).unwrap();
         assert_eq!(decisions.by_step[0][0], Decision::Run);
         assert_eq!(decisions.verify_first, BTreeMap::from_iter(asks.then(|| (place(&plan), Some(reported)))));

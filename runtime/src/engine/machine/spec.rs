@@ -57,7 +57,7 @@ pub enum Decision {
     Run,
     /// It doesn't have to.
     Skip(SkipReason),
-    /// It was running when the engine died, and a person has to say what became of it.
+    /// It was running when the engine died, or was half taken back, and a person has to say what became of it.
     Unresolved,
 }
 

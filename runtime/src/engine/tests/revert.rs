@@ -1,7 +1,38 @@
 //! What takes hooks back: when a phase fails, and when a deployment failed after its run.
 
 use super::*;
+use crate::engine::open::Was;
+use crate::engine::pending::{self, Pending};
+use crate::model::event::Resolution;
 use crate::plan::PlanSibling;
+
+impl Bench {
+    /// A journal that goes on where that of a run ended.
+    fn journal(&mut self, run: &RunId) -> Journal<'_> {
+        let next = self.runner.writers.ledger.as_ref().unwrap().last_event(run).unwrap().seq + 1;
+        Journal::new(&mut self.runner.writers, run.clone(), next)
+    }
+
+    fn say_it_failed(&mut self, run: &RunId) {
+        let said = What::DeployFailed { by: "me".into(), detail: "deployment not completed".into() };
+        self.journal(run).record(said, None, Durability::Now).unwrap();
+    }
+
+    fn resolve(&mut self, name: &str, resolution: Resolution) {
+        let target = target(&prepared("any", vec![]).plan);
+        let known = crate::engine::resolve::waiting(&**self.runner.writers.ledger.as_ref().unwrap(), &target).unwrap();
+        let execution = known.into_iter().find(|execution| execution.is_called(name)).unwrap();
+        assert!(execution.can_be(resolution), "{execution:?}");
+        let (key, digest) = (execution.key, execution.digest);
+        let what = What::Resolved { place: key.place.clone(), release: key.release.clone(), resolution, by: Some("me".into()) };
+        self.journal(&execution.run).record(what, Some((&key, &digest)), Durability::Now).unwrap();
+    }
+
+    fn pending(&self) -> Pending {
+        let target = target(&prepared("any", vec![]).plan);
+        pending::of(&**self.runner.writers.ledger.as_ref().unwrap(), &target, &self.runner.stages).unwrap()
+    }
+}
 
 fn undoable(id: &str) -> PlanHook {
     let guest = PlanGuest::Wasm { file: format!("release/un{id}.wasm"), digest: Digest::of(b"bytes"), args: vec![] };
@@ -58,14 +89,57 @@ async fn a_run_that_died_before_anything_failed_takes_nothing_back() {
 }
 
 #[tokio::test]
-async fn a_revert_that_fails_is_a_warning_and_leaves_its_hook_done() {
+async fn a_revert_that_fails_is_a_warning_and_leaves_its_hook_done_if_it_could_change_nothing() {
     let mut bench = bench(MockExecutor::new().exiting("p/b", 1).exiting("p/a (revert)", 9));
-    let steps = || vec![reverting("p", vec![undoable("a"), undoable("b")])];
+    let steps = || vec![reverting("p", vec![PlanHook { grants: Grants::none(), ..undoable("a") }, undoable("b")])];
     let report = bench.run("r1", steps()).await;
     assert_eq!((report.status, report.warnings), (Status::Failed, 1));
     assert_eq!(report.hooks_executed[2], "p (revert): una.wasm - FAILED (exit code 9)");
     let again = bench.run("r2", steps()).await;
     assert_eq!(again.hooks_executed[0], "p: a.wasm - SKIPPED (already done in run r1)");
+}
+
+#[tokio::test]
+async fn what_a_live_revert_that_failed_left_is_for_a_person_to_say() {
+    let mut bench = bench(MockExecutor::new().exiting("p/b", 1).exiting("p/a (revert)", 9));
+    let steps = || vec![reverting("p", vec![undoable("a"), undoable("b")])];
+    bench.run("r1", steps()).await;
+    let again = bench.run("r2", steps()).await;
+    assert_eq!((again.status, again.hooks[0].outcome), (Status::Failed, OutcomeWord::Unknown), "{:?}", again.hooks_executed);
+    assert!(again.notices[0].message.contains("p/a was to be taken back in run r1, and its revert was cut off or failed"));
+    assert_eq!(bench.executor.ran(), ["p/a", "p/b", "p/a (revert)"], "nothing runs before that");
+    bench.resolve("p/a", Resolution::MarkDone);
+    let report = bench.run("r3", steps()).await;
+    assert_eq!(report.hooks_executed, ["p: a.wasm - SKIPPED (already done in run r1)", "p: b.wasm - OK"]);
+}
+
+#[tokio::test]
+async fn s2_19_whoever_runs_again_while_a_deployment_is_half_taken_back_is_told_what_is_left() {
+    let mut bench = bench(MockExecutor::new());
+    let steps = || vec![phase("p", vec![undoable("a"), undoable("b")])];
+    bench.run("r1", steps()).await;
+    let prepared = prepared("later", steps());
+    let run = RunId::new("r1").unwrap();
+    bench.say_it_failed(&run);
+    dying(&mut bench, "p/a (revert)", async |bench| {
+        let stop = Stop::new();
+        let undone = bench.runner.undo(&prepared, &run, &prepared.plan, &stop);
+        assert!(undone.await_for(std::time::Duration::from_millis(200)).await.is_none());
+    })
+    .await;
+    assert_eq!(bench.executor.ran(), ["p/a", "p/b", "p/b (revert)"]);
+    let report = bench.run("r2", steps()).await;
+    assert_eq!((report.status, bench.executor.ran().len()), (Status::Failed, 3), "what is left of p/a is unknown");
+    let pending = bench.pending();
+    assert_eq!((pending.unresolved.len(), &pending.unresolved[0].was, pending.unresolved[0].waits), (1, &Was::HalfTakenBack, true));
+    let back = pending.taking_back.unwrap();
+    assert_eq!((back.run.as_str(), back.places.len(), back.places[0].to_string().as_str()), ("r1", 1, "p/a"));
+    bench.runner.undo(&prepared, &run, &prepared.plan, &Stop::new()).await.unwrap();
+    assert_eq!(bench.executor.ran()[3..], ["p/a (revert)"]);
+    bench.run("r3", steps()).await;
+    assert_eq!(bench.executor.ran()[4..], ["p/a", "p/b"]);
+    let pending = bench.pending();
+    assert_eq!((pending.unresolved.len(), pending.taking_back), (0, None), "nothing is taken back under a newer success");
 }
 
 #[tokio::test]
@@ -76,11 +150,8 @@ async fn s2_19_after_the_run_what_it_did_is_taken_back_and_only_once() {
     let prepared = prepared("later", steps());
     let run = RunId::new("r1").unwrap();
     for (attempt, expected) in [(1, vec!["q/c (revert)", "p/a (revert)"]), (2, vec!["q/c (revert)"]), (3, vec![])] {
-        let events = bench.tape.0.lock().unwrap().clone();
         if attempt == 1 {
-            let said = What::DeployFailed { by: "me".into(), detail: "deployment not completed".into() };
-            let mut journal = Journal::new(&mut bench.runner.writers, run.clone(), events.last().unwrap().seq + 1);
-            journal.record(said, None, crate::ledger::Durability::Now).unwrap();
+            bench.say_it_failed(&run);
         }
         let before = bench.executor.ran().len();
         let report = bench.runner.undo(&prepared, &run, &prepared.plan, &Stop::new()).await.unwrap().report;

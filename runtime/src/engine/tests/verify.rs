@@ -1,6 +1,7 @@
 //! What says whether a hook took: after it, and, where nobody knows how it ended, before it.
 
 use super::*;
+use crate::engine::open::Was;
 use crate::plan::PlanSibling;
 
 fn checked(id: &str) -> PlanHook {
@@ -91,9 +92,9 @@ async fn after_a_crash_in_a_verify_only_that_is_asked_again_and_what_the_hook_re
     let steps = || vec![phase("p", vec![checked("a"), hook("b")])];
     die_verifying(&mut bench, steps()).await;
     let target = target(&prepared("r2", steps()).plan);
-    let pending = pending::of(&**bench.runner.writers.ledger.as_ref().unwrap(), &target).unwrap();
+    let pending = pending::of(&**bench.runner.writers.ledger.as_ref().unwrap(), &target, &bench.runner.stages).unwrap();
     let open = &pending.unresolved[0];
-    assert_eq!((open.verifying, open.asks, open.waits), (true, true, false));
+    assert_eq!((&open.was, open.asks, open.waits), (&Was::Verifying(reporting().outputs), true, false));
     let report = bench.run("r2", steps()).await;
     assert_eq!((report.status, bench.executor.ran().join(" ")), (Status::Success, "p/a p/a (verify) p/b".to_owned()));
     assert!(report.notices[0].message.contains("p/a had ended with success, and its verify was under way"), "{:?}", report.notices);

@@ -13,6 +13,7 @@ use wasmhook::diagnostic::{Diagnostic, codes};
 use wasmhook::engine::machine::Decision;
 use wasmhook::engine::{Readiness, lifecycle};
 use wasmhook::model::event::Place;
+use wasmhook::model::outcome::Cause;
 use wasmhook::plan::{Notice, Plan};
 
 /// The plan as JSON, with what the gate says of each hook.
@@ -69,7 +70,7 @@ fn decided(plan: &Plan, by_step: &[Vec<Decision>]) -> Vec<PlannedDecision> {
             let (word, reason) = match decision {
                 Decision::Run => ("run", None),
                 Decision::Skip(reason) => ("skip", Some(reason.to_string())),
-                Decision::Unresolved => ("unresolved", Some("it was running when the engine died".to_owned())),
+                Decision::Unresolved => ("unresolved", Some(Cause::Unresolved.to_string())),
             };
             PlannedDecision { place: lifecycle::place(plan, at), decision: word, reason }
         })

@@ -11,7 +11,7 @@ use crate::ui::Ui;
 use serde::Serialize;
 use wasmhook::engine::Stop;
 use wasmhook::engine::undo::Undone;
-use wasmhook::model::event::{Place, Resolution, Role};
+use wasmhook::model::event::{Place, Resolution};
 use wasmhook::model::id::RunId;
 use wasmhook::report::{HookReport, Notice};
 
@@ -75,12 +75,7 @@ pub fn run(args: &ResolveArgs, settings: &Settings, ui: &Ui) -> Result<Exit, Cli
 
 /// What the deployment's failure means for the run, with a line for each revert. One that failed leaves something behind: exit code 1.
 fn say_taken_back(format: Format, ui: &Ui, run: &RunId, Undone { report, notices }: &Undone) -> Result<Exit, CliError> {
-    let mut reverts: Vec<&HookReport> = Vec::new();
-    for revert in report.hooks.iter().filter(|hook| hook.role == Role::Revert) {
-        // What was tried again counts as it ended last.
-        reverts.retain(|other| other.name() != revert.name());
-        reverts.push(revert);
-    }
+    let reverts = report.reverts();
     let all_well = reverts.iter().all(|revert| revert.cause.is_none());
     let mut lines = vec![match reverts[..] {
         [] => format!("run {run}: effects kept, deployment not completed"),

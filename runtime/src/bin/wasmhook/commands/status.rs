@@ -14,10 +14,11 @@ use crate::ui::Ui;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use wasmhook::engine::LastCommit;
-use wasmhook::engine::pending::{Pending, Unresolved};
+use wasmhook::engine::open::Was;
+use wasmhook::engine::pending::{Pending, TakingBack, Unresolved};
 use wasmhook::ledger::lock::{Holder, Lock};
-use wasmhook::ledger::{Ledger, RunRecord, Target};
-use wasmhook::model::event::Trigger;
+use wasmhook::ledger::{Key, Ledger, Memory, RunRecord, Target};
+use wasmhook::model::event::{Place, Trigger};
 use wasmhook::model::id::{Commit, RunId, StepName, Tag};
 use wasmhook::report::Report;
 
@@ -43,6 +44,10 @@ struct StatusJson<'a> {
     trigger: Option<Trigger>,
     /// What nobody knows the end of.
     unresolved: Vec<UnresolvedJson>,
+    /// What a dead run decided to commit: the next run finishes that first.
+    decided: Vec<DecidedJson>,
+    /// What is still to be taken back of the newest run that succeeded; null if nothing is.
+    taking_back: Option<TakingBackJson>,
     /// `always` steps that a dead run owes: the next run runs them first.
     owed: Vec<StepName>,
     /// The run that `run --resume` would go on with.
@@ -64,6 +69,8 @@ impl StatusJson<'_> {
             commit_file: None,
             trigger: None,
             unresolved: Vec::new(),
+            decided: Vec::new(),
+            taking_back: None,
             owed: Vec::new(),
             resumable: None,
         }
@@ -87,11 +94,28 @@ struct UnresolvedJson {
     waits: bool,
     /// Whether it had itself ended with success, and its verify was under way.
     verifying: bool,
+    /// Whether it had succeeded, and its revert was cut off or failed.
+    half_taken_back: bool,
     /// Whether the next run asks its verify, and runs it again only if that doesn't say that it took.
     asks_verify: bool,
-    /// Whether it takes back what a run did that is over.
-    afterwards: bool,
     /// The command that settles it, but for the word that says what became of it.
+    resolve: String,
+}
+
+/// An execution whose commit a dead run decided.
+#[derive(Serialize)]
+struct DecidedJson {
+    place: String,
+    release: String,
+    run_id: RunId,
+}
+
+/// What is still to be taken back of a run whose deployment failed.
+#[derive(Serialize)]
+struct TakingBackJson {
+    run_id: RunId,
+    places: Vec<String>,
+    /// The command that takes it back.
     resolve: String,
 }
 
@@ -178,7 +202,7 @@ impl Known {
         let compared = compared(args, settings, ledger.as_deref(), &target, runs.first())?;
         // What a run is doing isn't pending.
         let pending = match ledger.filter(|_| holder.is_none()) {
-            Some(ledger) => wasmhook::engine::pending::of(&*ledger, &target)?,
+            Some(ledger) => wasmhook::pending(&*ledger, state, &target)?,
             None => Pending::default(),
         };
         let last_sign = holder.as_ref().map(|_| Lock::last_sign(state, &target)).transpose()?.flatten();
@@ -248,6 +272,12 @@ impl Known {
             commit_file: compared.file.as_deref(),
             trigger: compared.trigger.clone(),
             unresolved: pending.unresolved.iter().map(|open| unresolved(target, open, given)).collect(),
+            decided: pending.decided.iter().map(decided).collect(),
+            taking_back: pending.taking_back.as_ref().map(|back| TakingBackJson {
+                run_id: back.run.clone(),
+                places: back.places.iter().map(Place::to_string).collect(),
+                resolve: takes_back(target, back, given).join(" "),
+            }),
             owed: pending.owed.clone(),
             resumable: pending.resumable.clone(),
             ..StatusJson::nothing()
@@ -262,31 +292,49 @@ fn unresolved(target: &Target, open: &Unresolved, given: &Given) -> UnresolvedJs
         run_id: open.memory.run.clone(),
         attempts: open.memory.attempts,
         waits: open.waits,
-        verifying: open.verifying,
+        verifying: matches!(open.was, Was::Verifying(_)),
+        half_taken_back: open.was == Was::HalfTakenBack,
         asks_verify: open.asks,
-        afterwards: open.afterwards,
         resolve: command(target, open, &[], given).join(" "),
     }
 }
 
 /// The command that settles it, where a person says what became of it but for that word; it names again what this call was `given`.
 fn command(target: &Target, open: &Unresolved, word: &[&str], given: &Given) -> Vec<String> {
-    let (run, name) = (open.memory.run.as_str(), open.key.place.to_string());
-    let (run, name) = (shell_words::quote(run), shell_words::quote(&name));
-    let what = if open.afterwards { ["resolve", "--deploy-failed", &*run].to_vec() } else { ["resolve", &*name].to_vec() };
-    given.command(&[&what, word].concat(), None, Some(target.environment.as_str()))
+    let name = open.key.place.to_string();
+    let what: &[&str] = &["resolve", &shell_words::quote(&name)];
+    given.command(&[what, word].concat(), None, Some(target.environment.as_str()))
+}
+
+/// The command that takes back what is left.
+fn takes_back(target: &Target, back: &TakingBack, given: &Given) -> Vec<String> {
+    let run = shell_words::quote(back.run.as_str());
+    given.command(&["resolve", "--deploy-failed", &run], None, Some(target.environment.as_str()))
+}
+
+fn decided((key, memory): &(Key, Memory)) -> DecidedJson {
+    DecidedJson { place: key.place.to_string(), release: key.release.clone(), run_id: memory.run.clone() }
 }
 
 fn shown(target: &Target, compared: &Compared, pending: &Pending, given: &Given) -> status::Pending {
     let settles = |open: &Unresolved, word: &[&str], purpose: &str| Typed::new(command(target, open, word, given), purpose);
     let unresolved = pending.unresolved.iter().map(|open| {
         let then = match open {
-            Unresolved { afterwards: true, .. } => Then::TakesBack(settles(open, &[], "what is left is taken back")),
             Unresolved { waits: true, .. } => Then::Waits(RESOLUTIONS.map(|(word, means)| settles(open, &[word], means)).to_vec()),
             Unresolved { asks: true, .. } => Then::AsksVerify,
             Unresolved { .. } => Then::RunsAgain,
         };
-        Open { name: open.key.place.to_string(), run: open.memory.run.to_string(), verifying: open.verifying, then }
+        let was = match open.was {
+            Was::Running => "was running when run {} died",
+            Was::Verifying(_) => "ended with success, and its verify was under way when run {} died",
+            Was::HalfTakenBack => "was to be taken back in run {}, and its revert was cut off or failed",
+        };
+        Open { was: format!("{} {}", open.key.place, was.replace("{}", open.memory.run.as_str())), then }
+    });
+    let taking_back = pending.taking_back.as_ref().map(|back| {
+        let names = back.places.iter().map(Place::to_string).collect::<Vec<_>>().join(", ");
+        let words = Typed::new(takes_back(target, back, given), "what is left is taken back");
+        (format!("Of run {}, whose deployment failed, still to be taken back: {names}.", back.run), words)
     });
     let resumes = |run: &RunId| {
         let words = given.command(&["run", "--resume"], None, Some(target.environment.as_str()));
@@ -297,6 +345,8 @@ fn shown(target: &Target, compared: &Compared, pending: &Pending, given: &Given)
         last_commit: compared.commit.as_ref().map(|commit| (commit.to_string(), kept)),
         trigger: compared.trigger.as_ref().map(ToString::to_string),
         unresolved: unresolved.collect(),
+        decided: pending.decided.iter().map(|(key, memory)| (key.place.to_string(), memory.run.to_string())).collect(),
+        taking_back,
         owed: pending.owed.iter().map(ToString::to_string).collect(),
         resumable: pending.resumable.as_ref().map(resumes),
     }

@@ -52,21 +52,21 @@ pub struct Pending {
     pub trigger: Option<String>,
     /// What nobody knows the end of.
     pub unresolved: Vec<Open>,
+    /// What a dead run decided to commit, with the run.
+    pub decided: Vec<(String, String)>,
+    /// What is still to be taken back of a run whose deployment failed.
+    pub taking_back: Option<(String, Typed)>,
     /// `always` steps that a dead run owes.
     pub owed: Vec<String>,
     /// The run that `run --resume` would go on with.
     pub resumable: Option<Typed>,
 }
 
-/// Something that was running when a run died.
+/// Something that was cut off.
 #[derive(Debug)]
 pub struct Open {
-    /// Its name.
-    pub name: String,
-    /// The run that died in it.
-    pub run: String,
-    /// Whether it had itself ended with success, and its verify was under way.
-    pub verifying: bool,
+    /// Its name, and what it was in (`deploy/a was running when run 01J… died`).
+    pub was: String,
     /// What becomes of it.
     pub then: Then,
 }
@@ -80,8 +80,6 @@ pub enum Then {
     AsksVerify,
     /// The next run runs it again.
     RunsAgain,
-    /// It is tried again by this command: it takes back what a run did that is over.
-    TakesBack(Typed),
 }
 
 /// The status of `target` (`shop/prod`), as text: the lock, then the runs, newest first as given, then what is pending.
@@ -124,22 +122,23 @@ fn pending_lines(look: Look, pending: &Pending) -> Vec<Line> {
     if !pending.owed.is_empty() {
         lines.extend(say(Symbol::Warning, &format!("The next run first runs what the dead one owes: {}.", pending.owed.join(", "))));
     }
-    for Open { name, run, verifying, then } in &pending.unresolved {
-        let was = if *verifying { "ended with success, and its verify was under way" } else { "was running" };
-        let was = format!("{name} {was} when run {run} died");
+    for (name, run) in &pending.decided {
+        let words = format!("The commit of {name} was decided when run {run} died: the next run finishes it first.");
+        lines.extend(say(Symbol::Warning, &words));
+    }
+    for Open { was, then } in &pending.unresolved {
         match then {
             Then::AsksVerify => lines.extend(say(Symbol::Warning, &format!("{was}; the next run asks its verify whether it took."))),
             Then::RunsAgain => lines.extend(say(Symbol::Warning, &format!("{was}; it runs again by itself."))),
-            Then::TakesBack(command) => {
-                lines
-                    .extend(say(Symbol::Failed, &format!("{name} was cut off. What is left to take back of run {run} is tried again by:")));
-                lines.extend(command.lines(look, 4));
-            }
             Then::Waits(commands) => {
                 lines.extend(say(Symbol::Failed, &format!("{was}. Nothing runs until you say what became of it, with one of:")));
                 lines.extend(commands.iter().flat_map(|command| command.lines(look, 4)));
             }
         }
+    }
+    if let Some((words, command)) = &pending.taking_back {
+        lines.extend(say(Symbol::Failed, words));
+        lines.extend(command.lines(look, 4));
     }
     if let Some(command) = &pending.resumable {
         lines.push(Line::new(look).plain("What is missing can still be run:"));
@@ -184,20 +183,20 @@ mod tests {
         let owner = Owner { who: "deploy", host: "web-1", pid: 4711, since: started, what: "run 01JB" };
         let typed = |words: &str, purpose: &str| Typed::new(words.split(' ').map(str::to_owned).collect(), purpose);
         let resolve = |name: &str| RESOLUTIONS.map(|(word, means)| typed(&format!("wasmhook resolve {name} {word}"), means)).to_vec();
-        let open = |name: &str, verifying, then| Open { name: name.into(), run: "01J9".into(), verifying, then };
+        let open = |was: &str, then| Open { was: was.into(), then };
         let pending = Pending {
             last_commit: Some(("0123456789abcdef".into(), "the ledger".into())),
             trigger: Some("the commit changed from 0123456789ab".into()),
             unresolved: vec![
-                open("post-pull/a", false, Then::Waits(resolve("post-pull/a"))),
-                open("post-pull/b", false, Then::RunsAgain),
-                open("post-pull/c", true, Then::AsksVerify),
-                open(
-                    "post-pull/d (revert)",
-                    false,
-                    Then::TakesBack(typed("wasmhook resolve --deploy-failed 01J9", "what is left is taken back")),
-                ),
+                open("post-pull/a was running when run 01J9 died", Then::Waits(resolve("post-pull/a"))),
+                open("post-pull/b was running when run 01J9 died", Then::RunsAgain),
+                open("post-pull/c ended with success, and its verify was under way when run 01J9 died", Then::AsksVerify),
             ],
+            decided: vec![("post-pull/e".into(), "01J9".into())],
+            taking_back: Some((
+                "Of run 01J8, whose deployment failed, still to be taken back: post-pull/d.".into(),
+                typed("wasmhook resolve --deploy-failed 01J8", "what is left is taken back"),
+            )),
             owed: vec!["start-services".into()],
             resumable: Some(typed("wasmhook run --resume", "goes on with run 01J9")),
         };
@@ -216,6 +215,8 @@ mod tests {
         Last success: commit 0123456789abcdef, kept in the ledger.
         The newest run ran because the commit changed from 0123456789ab.
         ⚠ The next run first runs what the dead one owes: start-services.
+        ⚠ The commit of post-pull/e was decided when run 01J9 died: the next run
+          finishes it first.
         ✗ post-pull/a was running when run 01J9 died. Nothing runs until you say what
           became of it, with one of:
             wasmhook resolve post-pull/a --retry  # it may run again
@@ -224,9 +225,8 @@ mod tests {
         ⚠ post-pull/b was running when run 01J9 died; it runs again by itself.
         ⚠ post-pull/c ended with success, and its verify was under way when run 01J9
           died; the next run asks its verify whether it took.
-        ✗ post-pull/d (revert) was cut off. What is left to take back of run 01J9 is
-          tried again by:
-            wasmhook resolve --deploy-failed 01J9  # what is left is taken back
+        ✗ Of run 01J8, whose deployment failed, still to be taken back: post-pull/d.
+            wasmhook resolve --deploy-failed 01J8  # what is left is taken back
         What is missing can still be run:
             wasmhook run --resume  # goes on with run 01J9
         "#);
@@ -244,6 +244,9 @@ mod tests {
           changed from 0123456789ab.
         ! The next run first runs what the dead
           one owes: start-services.
+        ! The commit of post-pull/e was decided
+          when run 01J9 died: the next run
+          finishes it first.
         x post-pull/a was running when run 01J9
           died. Nothing runs until you say what
           became of it, with one of:
@@ -262,12 +265,11 @@ mod tests {
           its verify was under way when run 01J9
           died; the next run asks its verify
           whether it took.
-        x post-pull/d (revert) was cut off. What
-          is left to take back of run 01J9 is
-          tried again by:
+        x Of run 01J8, whose deployment failed,
+          still to be taken back: post-pull/d.
             # what is left is taken back
             wasmhook resolve --deploy-failed \
-              01J9
+              01J8
         What is missing can still be run:
             # goes on with run 01J9
             wasmhook run --resume

@@ -3,7 +3,7 @@
 use super::hint;
 use crate::render::line::Line;
 use crate::render::look::{Look, Style, Symbol};
-use wasmhook::model::event::StepKind;
+use wasmhook::model::event::{Role, StepKind};
 use wasmhook::model::grant::Denial;
 use wasmhook::model::outcome::{Cause, Verdict};
 use wasmhook::report::{End, Failure, HookReport, OutcomeWord, StepReport, UsageReport, Why};
@@ -21,8 +21,8 @@ struct Failed<'a> {
     usage: UsageReport,
     denials: &'a [Denial],
     tail: &'a [String],
-    /// Whether it had itself ended with success, and its verify was under way.
-    verifying: bool,
+    /// What became of it, where the cause doesn't say it.
+    instead: Option<&'static str>,
 }
 
 /// The text about a failed hook; nothing if it didn't fail.
@@ -40,14 +40,22 @@ pub fn hook(look: Look, hook: &HookReport) -> Vec<Line> {
             usage: hook.usage.clone(),
             denials: hook.denials.as_deref().unwrap_or_default(),
             tail: last_words(hook),
-            verifying: is_verifying(hook),
+            instead: instead(hook),
         },
     )
 }
 
-fn is_verifying(hook: &HookReport) -> bool {
+fn instead(hook: &HookReport) -> Option<&'static str> {
     let asked = hook.verify.as_ref().is_some_and(|verify| verify.hook_ended && verify.outcome == OutcomeWord::Unknown);
-    hook.outcome == OutcomeWord::Unknown && asked
+    match (hook.outcome, hook.role) {
+        (OutcomeWord::Unknown, Role::Revert) => {
+            Some("it was cut off when the engine died: nobody knows how much it took back, until it is tried again")
+        }
+        (OutcomeWord::Unknown, _) if asked => {
+            Some("it had ended with success, and its verify was under way when the engine died: the next run sees what became of it")
+        }
+        _ => None,
+    }
 }
 
 /// The last lines of what says why: of a hook that isn't verified, its verify's.
@@ -72,15 +80,14 @@ pub fn step(look: Look, step: &StepReport) -> Vec<Line> {
             usage: step.usage.clone().unwrap_or_default(),
             denials: &[],
             tail: &step.tail,
-            verifying: false,
+            instead: None,
         },
     )
 }
 
 fn block(look: Look, failed: &Failed<'_>) -> Vec<Line> {
     let mut lines = heading(look, failed);
-    if failed.verifying {
-        let text = "it had ended with success, and its verify was under way when the engine died: the next run sees what became of it";
+    if let Some(text) = failed.instead {
         return [lines, paragraph(look, text)].concat();
     }
     lines.extend(paragraph(look, &sentence(failed.cause)));

@@ -4,7 +4,7 @@ use crate::render::figures;
 use crate::render::given::Given;
 use crate::render::typed::{RESOLUTIONS, Typed};
 use std::time::Duration;
-use wasmhook::model::event::Status;
+use wasmhook::model::event::{Role, Status};
 use wasmhook::model::id::{EnvironmentName, RunId, Tag};
 use wasmhook::model::limits::LimitKey;
 use wasmhook::model::outcome::{Cause, TimeLimit, TrapKind};
@@ -113,7 +113,8 @@ pub fn next(report: &Report, given: &Given) -> Vec<Typed> {
     let mut next: Vec<_> = shows(report, given).into_iter().chain(resolves(report, given)).collect();
     let then = |verb: &[&str], purpose: &str| Typed::new(command(verb, report, given), purpose);
     match report.status {
-        Status::Success | Status::Skipped | Status::SucceededButDeployFailed => return Vec::new(),
+        Status::Success | Status::Skipped => return Vec::new(),
+        Status::SucceededButDeployFailed => return shows(report, given).into_iter().chain(takes_back(report, given)).collect(),
         Status::Locked => return vec![then(&["status"], "who holds the lock")],
         Status::Refused => next.push(then(&["plan"], "what would run, and why not")),
         // A watch says itself when it tries again; a run beside it would only take its lock.
@@ -134,9 +135,19 @@ fn shows(report: &Report, given: &Given) -> Option<Typed> {
     report.run_id.as_ref().filter(|_| !report.dry_run).map(show)
 }
 
+/// What takes back the rest of a run whose deployment failed: nothing, where every revert succeeded.
+fn takes_back(report: &Report, given: &Given) -> Option<Typed> {
+    let failed = report.reverts().iter().any(|revert| revert.cause.is_some());
+    let run = report.run_id.as_ref().filter(|_| failed)?;
+    let words = command(&["resolve", "--deploy-failed", &shell_words::quote(run.as_str())], report, given);
+    Some(Typed::new(words, "what is left is taken back"))
+}
+
 /// What can be said of each hook that nobody knows the end of.
 fn resolves(report: &Report, given: &Given) -> Vec<Typed> {
-    let unknown = report.hooks.iter().filter(|hook| hook.outcome == OutcomeWord::Unknown).map(HookReport::name);
+    // What takes a hook back isn't asked about: it is tried again.
+    let hooks = report.hooks.iter().filter(|hook| hook.role == Role::Main);
+    let unknown = hooks.filter(|hook| hook.outcome == OutcomeWord::Unknown).map(HookReport::name);
     let steps = report.steps.iter().filter(|step| step.outcome == Some(OutcomeWord::Unknown)).map(|step| step.step.to_string());
     let commands = |name: String| {
         RESOLUTIONS.map(|(word, purpose)| Typed::new(command(&["resolve", &shell_words::quote(&name), word], report, given), purpose))

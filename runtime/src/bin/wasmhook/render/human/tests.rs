@@ -241,7 +241,7 @@ fn a_run_that_died_asks_what_became_of_its_hook() {
       → or, if it isn't critical, move it to a phase after the deployment
 
     ✗ post-pull/v0.4.0 (release/v0.4.0.wasm) unknown
-      it was running when the engine died
+      it was cut off, and nobody has said what became of it
       its last lines:
         │ === Release hook: v0.4.0 ===
       → find out what it did, and say so with one of the commands below: nothing of
