@@ -20,6 +20,7 @@ mod foreseen;
 mod ready;
 mod resume;
 mod revert;
+mod staging;
 mod verify;
 
 #[derive(Default)]
