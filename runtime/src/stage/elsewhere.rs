@@ -202,6 +202,12 @@ pub fn recover(_bases: &[PathBuf], _scratch: &Path, _disk: &Disk) -> Result<Vec<
     Ok(Vec::new())
 }
 
+/// What a crash left decided: nothing, since nothing was ever staged.
+#[must_use]
+pub fn decided(_bases: &[PathBuf], _scratch: &Path) -> Vec<String> {
+    Vec::new()
+}
+
 /// Which point of a disk fails: none can be asked for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct FaultPlan(());
