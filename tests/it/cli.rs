@@ -20,6 +20,7 @@ mod next;
 #[cfg(target_os = "linux")]
 mod outside;
 mod preflight;
+mod reach;
 mod rebooted;
 mod release_files;
 mod resume;

@@ -121,7 +121,7 @@ fn a_commit_takes_at_most_20_times_what_writing_and_syncing_the_same_files_takes
             let within = PathBuf::from(format!("/proc/self/fd/{}", view.dir.as_raw_fd()));
             (0..FILES).for_each(|file| drop(write(&within, file)));
             drop(view);
-            let prepared = stage.prepare().unwrap();
+            let mut prepared = stage.prepare().unwrap();
             prepared.apply().unwrap();
             prepared.applied().forget().unwrap();
         });
@@ -156,6 +156,7 @@ fn journal(run: u32) -> Vec<(Event, Option<Key>)> {
         resumes: None,
         earlier: Earlier::default(),
         trigger: None,
+        audit: false,
     };
     let mut events = vec![(event(0, What::RunStarted { header: Box::new(header), steps: Vec::new() }), None)];
     for hook in 0..100 {

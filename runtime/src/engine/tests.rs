@@ -20,6 +20,7 @@ mod foreseen;
 mod ready;
 mod resume;
 mod revert;
+mod staging;
 mod verify;
 
 #[derive(Default)]
@@ -113,6 +114,7 @@ fn prepared(run: &str, steps: Vec<PlanStep>) -> Prepared {
         checks: Box::new(NoChecks),
         accept_moved_tag: false,
         resume: false,
+        audit: false,
         at_start: false,
         last_commit: LastCommit::InLedger,
     }

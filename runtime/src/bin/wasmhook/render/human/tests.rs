@@ -129,6 +129,7 @@ fn summary_of_a_failure_at_80_columns() {
         core::panicking::panic
         migrate::main
       it was refused write /srv/other; to allow it: dirs = [{ path = "/srv/other" }]
+      outside-path attempts not observed (with --audit they are)
       its last lines:
         │ reading data
         │ thread 'main' panicked at src/main.rs:3
@@ -160,6 +161,7 @@ fn summary_of_a_failure_at_200_columns() {
         core::panicking::panic
         migrate::main
       it was refused write /srv/other; to allow it: dirs = [{ path = "/srv/other" }]
+      outside-path attempts not observed (with --audit they are)
       its last lines:
         | reading data
         | thread 'main' panicked at src/main.rs:3
@@ -197,6 +199,8 @@ fn summary_of_a_failure_at_40_columns() {
       it was refused write /srv/other; to
         allow it: dirs = [{ path =
         "/srv/other" }]
+      outside-path attempts not observed
+        (with --audit they are)
       its last lines:
         │ reading data
         │ thread 'main' panicked at src/main
@@ -242,6 +246,8 @@ fn a_run_that_died_asks_what_became_of_its_hook() {
 
     ✗ post-pull/v0.4.0 (release/v0.4.0.wasm) unknown
       it was cut off, and nobody has said what became of it
+      it may have changed files in /srv/db
+      what it wrote to /srv/static was staged, and is dropped
       its last lines:
         │ === Release hook: v0.4.0 ===
       → find out what it did, and say so with one of the commands below: nothing of
