@@ -14,11 +14,11 @@ fi
 echo done > \"$DATA_DIR/done\"
 ";
 
-/// A tenant whose upgrade to v0.5.0 was killed while its hook ran, after services were stopped.
-fn killed(files: &[(&str, &str)]) -> Tenant {
+/// A tenant whose upgrade to v0.5.0, with `more` arguments, was killed while its hook ran, after services were stopped.
+fn killed(files: &[(&str, &str)], more: &[&str]) -> Tenant {
     let tenant = Tenant::new();
     tenant.release("v0.5.0", files);
-    let upgrade = tenant.start();
+    let upgrade = tenant.start_with(more);
     tenant.wait_for("pid");
     assert_eq!(tenant.live(), "", "services are stopped");
     upgrade.signal(Signal::KILL);
@@ -30,7 +30,7 @@ fn killed(files: &[(&str, &str)]) -> Tenant {
 
 #[test]
 fn after_a_kill_services_come_up_first_and_the_hook_runs_again() {
-    let tenant = killed(&[("release/v0.5.0.sh", HANGS_ONCE)]);
+    let tenant = killed(&[("release/v0.5.0.sh", HANGS_ONCE)], &[]);
     assert_eq!(tenant.live(), "", "nobody brought services up yet");
     assert_eq!(tenant.owed(), ["start-services"]);
     let shown = tenant.ask(&["status", "--app", "cbapp", "--env-name", "testsite"]).stdout;
@@ -57,10 +57,12 @@ fn where_the_profile_says_stop_the_next_run_brings_services_up_and_says_what_is_
     let text = wasmhook::profile::builtin_text("tenant-upgrade").unwrap();
     let stops = text.replace("on_unknown = \"rerun\"", "on_unknown = \"stop\"").replace("name = \"tenant-upgrade\"", "name = \"careful\"");
     fs::write(&careful, stops).unwrap();
-    let manifest = format!("schema = 1\napp = \"cbapp\"\nprofile = \"{}\"\ndata_dir = \"db\"\n", careful.display());
-    let tenant = killed(&[("release/v0.5.0.sh", HANGS_ONCE), ("wasmhook.toml", &manifest)]);
+    let manifest = "schema = 1\napp = \"cbapp\"\ndata_dir = \"db\"\n";
+    // The operator's: what the repository names has to lie in it.
+    let more = ["--profile", careful.to_str().unwrap()];
+    let tenant = killed(&[("release/v0.5.0.sh", HANGS_ONCE), ("wasmhook.toml", manifest)], &more);
 
-    let stopped = tenant.upgrade();
+    let stopped = tenant.upgrade_with(&more);
     assert_eq!((stopped.code, &stopped.report["status"]), (Some(1), &"failed".into()), "{stopped:#?}");
     let hook = stopped.hook("v0.5.0.sh");
     assert_eq!((&hook["outcome"], &hook["cause"]["kind"]), (&"unknown".into(), &"unknown".into()), "{stopped:#?}");

@@ -182,7 +182,11 @@ impl Tenant {
     }
 
     pub fn start(&self) -> Running {
-        Running(Some(self.command(&[]).spawn().unwrap()))
+        self.start_with(&[])
+    }
+
+    pub fn start_with(&self, more: &[&str]) -> Running {
+        Running(Some(self.command(more).spawn().unwrap()))
     }
 
     /// Another command on this tenant's history.
