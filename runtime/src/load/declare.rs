@@ -1,9 +1,10 @@
 //! Reads what was written: manifests, policy and profile, from the operator's side.
 
 use super::beside::Beside;
+use super::reach::{self, Places};
 use super::{LoadError, Request, foreign};
 use crate::diagnostic::{Diagnostic, Located, codes, has_errors};
-use crate::discover::{SourceError, WorkTree};
+use crate::discover::{SourceError, WorkTree, given};
 use crate::document::suggest;
 use crate::manifest::import::{self, Given, Imported};
 use crate::manifest::{self, HostStepDecl, Manifest, PolicyDecl};
@@ -108,6 +109,13 @@ pub(super) fn complete(
         root_is_there(&app_dir, &format!("--app-dir {}", given.display()))?;
     }
     let data_dir = place(&dir, request.data_dir.as_deref(), manifest.data_dir.as_ref())?.unwrap_or_else(|| app_dir.clone());
+    if !one_file {
+        let places = Places { dir: &dir, app_dir: &app_dir, data_dir: &data_dir };
+        found.extend(reach::roots(&manifest, request, &policy, &places));
+        if has_errors(&found) {
+            return Err(LoadError::Invalid(found));
+        }
+    }
     Ok(Declared {
         manifest,
         profile,
@@ -305,6 +313,13 @@ fn read_profile(
 ) -> Result<Option<Profile>, LoadError> {
     let named = manifest.profile.clone().or_else(|| request.profile.clone().map(Located::nowhere));
     let named = named.unwrap_or_else(|| Located::nowhere("default".to_owned()));
+    if request.policy.is_some() && is_profile_file(&named.value) && !is_below(&named.value) {
+        let refused = reach::profile(&named, dir);
+        if refused.is_some() {
+            found.extend(refused);
+            return Ok(None);
+        }
+    }
     let profile = match file {
         Some(text) => Profile::parse(&named.value, &text).map_err(LoadError::Invalid),
         None => profile_at(dir, &named),
@@ -382,16 +397,13 @@ pub(super) fn read_below(folder: &Path, path: &str, doing: &'static str) -> Resu
 
 /// The text of a file that the operator named on the command line: wherever it lies, behind links, or as the pipe that a shell makes of `<(…)`.
 pub(super) fn read_text(path: &Path, doing: &'static str) -> Result<String, LoadError> {
-    use std::io::Read as _;
     let io = |source| LoadError::Io { doing, path: path.to_owned(), source };
     let leads_nowhere = |error: &std::io::Error| error.kind() == std::io::ErrorKind::NotFound && path.is_symlink();
     let unopened = |source| match &source {
         error if leads_nowhere(error) => LoadError::Io { doing: "follow the link", path: path.to_owned(), source },
         _ => io(source),
     };
-    let file = std::fs::File::open(path).map_err(unopened)?;
-    let mut bytes = Vec::new();
-    file.take(manifest::MAX_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(io)?;
+    let bytes = given::read(path, manifest::MAX_BYTES as u64 + 1).map_err(unopened)?;
     text_of(bytes).map_err(|message| io(std::io::Error::new(std::io::ErrorKind::InvalidData, message)))
 }
 

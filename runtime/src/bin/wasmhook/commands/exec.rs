@@ -7,13 +7,12 @@ use crate::exit::Exit;
 use crate::settings::Settings;
 use crate::ui::{PassThrough, Ui};
 use std::ffi::OsString;
-use std::fs::File;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use wasmhook::diagnostic::{Diagnostic, codes};
+use wasmhook::discover::given;
 use wasmhook::embed::STAGES;
 use wasmhook::engine::Stop;
 use wasmhook::engine::staging::{self, Label, NotCommitted, Stages, Staging};
@@ -165,9 +164,7 @@ fn read(file: &Path, max: u64) -> Result<Vec<u8>, CliError> {
     let failed = |error: std::io::Error| {
         CliError::finding(Exit::Usage, codes::UNREADABLE, format!("cannot read {}: {error}", file.display())).with_way_out(&error)
     };
-    let mut bytes = Vec::new();
-    File::open(file).map_err(failed)?.take(max + 1).read_to_end(&mut bytes).map_err(failed)?;
-    Ok(bytes)
+    given::read(file, max + 1).map_err(failed)
 }
 
 /// `K=V` as it is; `K` with its value here. Names obey the manifest's rules.
