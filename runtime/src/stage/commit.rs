@@ -148,7 +148,8 @@ impl Part {
             Some(landing) => (landing.path.clone(), PathBuf::new()),
             None => (self.place.path.clone(), PathBuf::from(self.tree_name())),
         };
-        Ok(log::Part { base: self.base.clone(), identity: root.identity(), place, tree, steps })
+        let born = tree::born(&self.root, OsStr::new("")).at("read", &self.base)?;
+        Ok(log::Part { base: self.base.clone(), identity: root.identity(), born, place, tree, steps })
     }
 
     /// Lets their owner walk through the staged directories that lead to new files, whatever modes the hook gave them: the log has those.
