@@ -41,6 +41,7 @@ pub use resolve::{ResolveError, Resolved};
 pub use watch::{Told, Watch};
 
 use crate::engine::pending::{self, Pending};
+use crate::engine::preflight::{self, Foreseen};
 use crate::engine::{Clock, Error as RunError, Executors, Prepared, Readiness, Runner, Sink, Stages, Stop, Writers, resume, staging};
 use crate::exec::Hold;
 use crate::exec::in_code::{InCode, StepFn};
@@ -112,6 +113,8 @@ pub struct Engine {
     probe: Arc<dyn Probe>,
     steps_in_code: Vec<StepName>,
     protected: Vec<(&'static str, PathBuf)>,
+    /// PATH as host steps find it.
+    operator_path: Option<String>,
     on_wait: Option<OnWait>,
     stages: Stages,
     scratch: PathBuf,
@@ -124,6 +127,8 @@ pub struct Preview {
     pub prepared: Prepared,
     /// What the gate decided.
     pub readiness: Readiness,
+    /// What the checks before each phase would find now; also among the plan's notices.
+    pub foreseen: Vec<Foreseen>,
 }
 
 /// What has to be there before a run begins.
@@ -192,11 +197,18 @@ impl Engine {
         let declared = load::declare(&request)?;
         let ledger = self.ledgers.look()?;
         let request = going_on(request, ledger.as_deref(), &target(&declared))?;
-        let prepared = self.prepare(declared, &request).await?;
+        let mut prepared = self.prepare(declared, &request).await?;
         let writers = Writers { ledger, sinks: Vec::new(), clock: self.clock.clone() };
-        let runner = Runner::new(self.executors.clone(), writers, self.stages.clone());
+        let is_on = self.is_on(&prepared);
+        let runner = Runner::new(self.executors.clone(), writers, self.stages.clone()).beside(is_on);
         let readiness = runner.readiness(&prepared)?;
-        Ok(Preview { prepared, readiness })
+        let foreseen = preflight::foreseen(&prepared, readiness.decisions());
+        prepared.plan.notices.extend(foreseen.iter().map(Foreseen::notice));
+        if let Some(decisions) = readiness.decisions() {
+            prepared.plan.warnings.extend(decisions.notices.iter().cloned());
+            prepared.plan.notices.extend(runner.own_release(&prepared, decisions)?);
+        }
+        Ok(Preview { prepared, readiness, foreseen })
     }
 
     /// Tries what [`run`](Self::run) would do: really runs the hooks, over directories that are staged and dropped, and skips host steps. Leaves
@@ -213,7 +225,13 @@ impl Engine {
         let writers = Writers { ledger, sinks: self.sinks.clone(), clock: self.clock.clone() };
         // Its copies need not survive anything.
         let stages = Stages { scratch: self.scratch.clone(), ..self.stages.clone() };
-        Ok(Box::pin(Runner::new(self.executors.clone(), writers, stages).dry_run(&prepared, stop)).await?)
+        let is_on = self.is_on(&prepared);
+        Ok(Box::pin(Runner::new(self.executors.clone(), writers, stages).beside(is_on).dry_run(&prepared, stop)).await?)
+    }
+
+    /// Whether somebody is carrying a run out, as far as this user can see.
+    fn is_on(&self, prepared: &Prepared) -> bool {
+        matches!(Lock::holder(&self.state, &crate::engine::target(&prepared.plan)), Ok(Some(_)))
     }
 
     /// What the engine remembers of its runs; `None` if there was none yet.
@@ -235,6 +253,7 @@ impl Engine {
         let mut request = request.clone();
         request.steps_in_code.clone_from(&self.steps_in_code);
         request.protected.clone_from(&self.protected);
+        request.operator_path.clone_from(&self.operator_path);
         request.mirrors.clone_from(&self.cache);
         request
     }

@@ -15,6 +15,7 @@ use crate::report::OutcomeWord;
 use std::sync::Mutex;
 
 mod backup;
+mod foreseen;
 mod ready;
 mod resume;
 mod revert;
@@ -31,8 +32,12 @@ impl Sink for Tape {
 
 struct NoChecks;
 impl Checks for NoChecks {
-    fn check(&self, hook: &PlanHook) -> Vec<String> {
-        if hook.id.as_str() == "unready" { vec!["it is not ready".to_owned()] } else { Vec::new() }
+    fn check(&self, hook: &PlanHook) -> Vec<Lack> {
+        if hook.id.as_str() == "unready" { vec![Lack::anywhere("it is not ready")] } else { Vec::new() }
+    }
+
+    fn check_command(&self, _: &HostCommand) -> Vec<Lack> {
+        Vec::new()
     }
 }
 

@@ -1,5 +1,6 @@
 //! Reads what was written: manifests, policy and profile, from the operator's side.
 
+use super::beside::Beside;
 use super::{LoadError, Request, foreign};
 use crate::diagnostic::{Diagnostic, Located, codes, has_errors};
 use crate::discover::{SourceError, WorkTree, given};
@@ -50,17 +51,24 @@ pub fn declare(request: &Request) -> Result<Declared, LoadError> {
     let mut found = Vec::new();
     let written = read_manifests(&dir, request, &mut found)?;
     found.extend(jobs_elsewhere(&written, request));
-    let mut declared = complete(dir, written.manifest, request, found)?;
+    let mut declared = complete(dir, written.manifest, None, request, found)?;
     declared.notes = written.notes;
     root_modules(&mut declared, &written.folders);
     Ok(declared)
 }
 
-/// Completes a manifest, wherever it was read, to everything that was written.
+/// Completes a manifest, wherever it was read, to everything that was written. `profile_file` is the text of the profile's file, if it was read
+/// where the manifest was; otherwise it's read in `dir`.
 ///
 /// # Errors
 /// As [`declare`].
-pub(super) fn complete(dir: PathBuf, mut manifest: Manifest, request: &Request, mut found: Vec<Diagnostic>) -> Result<Declared, LoadError> {
+pub(super) fn complete(
+    dir: PathBuf,
+    mut manifest: Manifest,
+    profile_file: Option<String>,
+    request: &Request,
+    mut found: Vec<Diagnostic>,
+) -> Result<Declared, LoadError> {
     let operator = match &request.policy {
         Some(file) => {
             let (operator, problems) = manifest::parse_policy(&file.display().to_string(), &read_text(file, "read the policy")?);
@@ -69,7 +77,7 @@ pub(super) fn complete(dir: PathBuf, mut manifest: Manifest, request: &Request, 
         }
         None => None,
     };
-    let profile = read_profile(&dir, &manifest, request, &mut found)?;
+    let profile = read_profile(&dir, &manifest, profile_file, request, &mut found)?;
     let app = request.app.clone().or_else(|| manifest.app.as_ref().map(|app| app.value.clone()));
     // Of a file that can't be read it isn't known whether it names one.
     let unread = found.iter().any(|problem| UNREAD.contains(&problem.code));
@@ -288,10 +296,20 @@ fn root_modules(declared: &mut Declared, folders: &Folders) {
     }
 }
 
-fn read_profile(dir: &Path, manifest: &Manifest, request: &Request, found: &mut Vec<Diagnostic>) -> Result<Option<Profile>, LoadError> {
+fn read_profile(
+    dir: &Path,
+    manifest: &Manifest,
+    file: Option<String>,
+    request: &Request,
+    found: &mut Vec<Diagnostic>,
+) -> Result<Option<Profile>, LoadError> {
     let named = manifest.profile.clone().or_else(|| request.profile.clone().map(Located::nowhere));
     let named = named.unwrap_or_else(|| Located::nowhere("default".to_owned()));
-    match profile_at(dir, &named) {
+    let profile = match file {
+        Some(text) => Profile::parse(&named.value, &text).map_err(LoadError::Invalid),
+        None => profile_at(dir, &named),
+    };
+    match profile {
         Ok(profile) => Ok(Some(profile)),
         Err(LoadError::Invalid(problems)) => {
             found.extend(problems);
@@ -313,18 +331,40 @@ fn profile_at(dir: &Path, named: &Located<String>) -> Result<Profile, LoadError>
     if let Some(profile) = profile::builtin(&named.value) {
         return Ok(profile);
     }
-    let is_file = named.value.contains('/') || Path::new(&named.value).extension().is_some_and(|extension| extension == "toml");
-    if !is_file {
+    if !is_profile_file(&named.value) {
         return Err(LoadError::Invalid(vec![profile::unknown(named)]));
     }
-    let is_below = !named.value.starts_with('/') && !named.value.split('/').any(|part| part == "..");
-    let text = if is_below {
-        read_below(dir, &named.value, "read the profile")?
+    let text = if is_below(&named.value) {
+        read_below(dir, &named.value, READING_PROFILE)?
     } else {
         let (folder, last) = foreign::split(&dir.join(&named.value))?;
-        read_below(&folder, &last, "read the profile")?
+        read_below(&folder, &last, READING_PROFILE)?
     };
     Profile::parse(&named.value, &text).map_err(LoadError::Invalid)
+}
+
+/// The text of the profile's file, where the manifest names one that lies beside it.
+///
+/// # Errors
+/// [`LoadError`] if there is none, or it can't be read.
+pub(super) async fn profile_file(dir: &Path, manifest: &Manifest, beside: &Beside<'_>) -> Result<Option<String>, LoadError> {
+    let named = manifest.profile.as_ref().map(|named| named.value.as_str());
+    match named.filter(|named| profile::builtin(named).is_none() && is_profile_file(named) && is_below(named)) {
+        Some(path) => beside.text(dir, path, READING_PROFILE).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+const READING_PROFILE: &str = "read the profile";
+
+/// Whether what names a profile is the path of a file.
+fn is_profile_file(named: &str) -> bool {
+    named.contains('/') || Path::new(named).extension().is_some_and(|extension| extension == "toml")
+}
+
+/// Whether a path stays below the directory that it is relative to.
+fn is_below(path: &str) -> bool {
+    !path.starts_with('/') && !path.split('/').any(|part| part == "..")
 }
 
 /// The text of the file at `path` below `folder`, where hooks may write: no link is followed to it, nothing but a regular file is opened.

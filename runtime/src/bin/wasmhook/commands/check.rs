@@ -10,7 +10,8 @@ use crate::settings::Settings;
 use crate::ui::Ui;
 use serde::Serialize;
 use wasmhook::Request;
-use wasmhook::diagnostic::{Diagnostic, codes};
+use wasmhook::diagnostic::{Diagnostic, codes, has_errors};
+use wasmhook::engine::preflight::Foreseen;
 use wasmhook::load::Declared;
 use wasmhook::model::event::Status;
 use wasmhook::model::id::{AppName, EnvironmentName};
@@ -47,9 +48,10 @@ pub fn run(args: &CheckArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliEr
         Err(failed) => return fail(failed, None, args, ui),
     };
     match predicted(&request, args, settings) {
-        Ok(found) if found.is_empty() => {
-            say(Exit::Done, Some(&declared), &declared.warnings, args, ui)?;
-            ui.diagnostics(&declared.warnings);
+        Ok(mut found) if !has_errors(&found) => {
+            found.splice(0..0, declared.warnings.iter().cloned());
+            say(Exit::Done, Some(&declared), &found, args, ui)?;
+            ui.diagnostics(&found);
             Ok(Exit::Done)
         }
         Ok(found) => fail(CliError { exit: Exit::Refused, ..CliError::diagnostics(found) }, Some(&declared), args, ui),
@@ -57,12 +59,18 @@ pub fn run(args: &CheckArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliEr
     }
 }
 
-/// What a run would find in the files that hooks name, as far as it can be known now.
+/// What a run would find, as far as it can be known now: in the files that hooks name, and on this machine.
 fn predicted(request: &Request, args: &CheckArgs, settings: &Settings) -> Result<Vec<Diagnostic>, CliError> {
     let places = &args.selectors.places;
     let engine = settings.engine(places)?.build()?;
     let preview = runtime()?.block_on(engine.plan(request))?;
-    Ok(unusable(&preview.prepared.plan))
+    Ok([unusable(&preview.prepared.plan), preview.foreseen.iter().map(foreseen).collect()].concat())
+}
+
+/// What nothing can mend before a run gets there is an error; the rest may be otherwise by then, or on the machine that the run is for.
+fn foreseen(found: &Foreseen) -> Diagnostic {
+    let message = format!("{}: {}", found.place, found.what);
+    if found.certain { Diagnostic::error(codes::PREFLIGHT, message) } else { Diagnostic::warning(codes::PREFLIGHT, message) }
 }
 
 fn unusable(plan: &Plan) -> Vec<Diagnostic> {
