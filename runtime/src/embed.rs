@@ -28,6 +28,7 @@
 //! ```
 
 mod builder;
+mod heart;
 mod ledgers;
 mod not_run;
 #[cfg(test)]
@@ -57,7 +58,7 @@ use crate::report::{Folder, Report};
 use crate::salt::salt;
 use ledgers::Ledgers;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 use turn::{Lockout, Patience};
 
@@ -116,6 +117,7 @@ pub struct Engine {
     /// PATH as host steps find it.
     operator_path: Option<String>,
     on_wait: Option<OnWait>,
+    heartbeat: Duration,
     stages: Stages,
     scratch: PathBuf,
 }
@@ -184,7 +186,7 @@ impl Engine {
         }
         tokio::select! {
             report = runner.run(&prepared, stop) => Ok(report?),
-            never = beat(heart) => match never {},
+            never = heart::beat(heart, self.heartbeat) => match never {},
         }
     }
 
@@ -280,19 +282,6 @@ impl Engine {
         let text =
             format!("{}-{}", now.strftime("%Y%m%d-%H%M%S"), &Digest::of(&[&salt()[..], now.to_string().as_bytes()].concat()).hex()[..6]);
         RunId::new(text).unwrap_or_else(|_| unreachable!("digits, letters and dashes make a name"))
-    }
-}
-
-/// How often the owner of a lock gives a sign of life.
-const HEARTBEAT: Duration = Duration::from_secs(10);
-
-/// Signs of life for as long as this is waited for.
-async fn beat(lock: Weak<Lock>) -> std::convert::Infallible {
-    loop {
-        tokio::time::sleep(HEARTBEAT).await;
-        if let Some(lock) = lock.upgrade() {
-            lock.beat();
-        }
     }
 }
 

@@ -69,6 +69,12 @@ fn assert_passes(output: &Output) {
 }
 
 #[test]
+fn a_case_that_fails_says_what_its_hook_looked_for_outside_its_grants() {
+    let refused = "it was refused path /etc/hostname, which lies outside every grant; to allow it: add { path =";
+    assert_fails_with(&files_case("read /etc/hostname", "").test(&["--color", "never"]), &[refused]);
+}
+
+#[test]
 fn a_case_that_holds_is_one_line_and_nothing_outside_is_touched() {
     for target in Target::ALL {
         let expected = "[expected]\nstdout = [\"mkdir ok\", \"write ok\", \"read ok new\"]\nexit_code = 0\nnothing_else_changes = true\n\

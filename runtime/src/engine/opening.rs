@@ -10,6 +10,7 @@ use crate::model::policy::Gate;
 use crate::plan::Notice;
 use crate::report::Report;
 
+/// Attempts outside every grant are looked at in each dry run: nobody waits for it, and it changes nothing.
 pub(super) fn header(prepared: &Prepared, plan_digest: Digest, dry_run: bool) -> RunHeader {
     let plan = &prepared.plan;
     RunHeader {
@@ -22,6 +23,7 @@ pub(super) fn header(prepared: &Prepared, plan_digest: Digest, dry_run: bool) ->
         plan_digest,
         dry_run,
         partial: prepared.plan.partial,
+        audit: prepared.audit || dry_run,
         resumes: None,
         earlier: Earlier::default(),
         trigger: None,

@@ -13,6 +13,7 @@ use crate::model::id::{Commit, Digest, HookId, NameError, RunId, StepName};
 use crate::model::job::Stream;
 use crate::model::limits::{LimitKey, Limits};
 use crate::model::outcome::{Cause, Complexity, Outcome, SkipReason, TimeLimit, TrapKind, Usage, Verdict};
+use crate::model::reach::Reach;
 use crate::model::source::{BranchName, GitUrl, HookSource, Revision};
 use proptest::collection::vec;
 use proptest::option::of;
@@ -215,9 +216,33 @@ fn header() -> impl Strategy<Value = RunHeader> {
         details,
     });
     let why = (of(name()), earlier, of(trigger()));
-    (name(), name(), text(), of(name()), of(commit()), of(text()), digest(), (any::<bool>(), any::<bool>()), why).prop_map(
-        |(app, environment, profile, tag, commit, previous_version, plan_digest, (dry_run, partial), (resumes, earlier, trigger))| {
-            RunHeader { app, environment, profile, tag, commit, previous_version, plan_digest, dry_run, partial, resumes, earlier, trigger }
+    (name(), name(), text(), of(name()), of(commit()), of(text()), digest(), (any::<bool>(), any::<bool>(), any::<bool>()), why).prop_map(
+        |(
+            app,
+            environment,
+            profile,
+            tag,
+            commit,
+            previous_version,
+            plan_digest,
+            (dry_run, partial, audit),
+            (resumes, earlier, trigger),
+        )| {
+            RunHeader {
+                app,
+                environment,
+                profile,
+                tag,
+                commit,
+                previous_version,
+                plan_digest,
+                dry_run,
+                partial,
+                audit,
+                resumes,
+                earlier,
+                trigger,
+            }
         },
     )
 }
@@ -236,6 +261,7 @@ fn planned_hook() -> impl Strategy<Value = PlannedHook> {
         |(place, label, file, guest, fallback, source, unconfined, limits)| PlannedHook {
             revert: fallback.clone().map(|file| PlannedSibling { file, guest, limits: limits.clone() }),
             verify: fallback.clone().map(|file| PlannedSibling { file, guest, limits: limits.clone() }),
+            reach: Some(Reach { live: vec![file.clone()], staged: fallback.clone().into_iter().collect(), unconfined }),
             place,
             label,
             file,

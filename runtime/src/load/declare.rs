@@ -1,6 +1,7 @@
 //! Reads what was written: manifests, policy and profile, from the operator's side.
 
 use super::beside::Beside;
+use super::reach::{self, Places};
 use super::{LoadError, Request, foreign};
 use crate::diagnostic::{Diagnostic, Located, codes, has_errors};
 use crate::discover::{SourceError, WorkTree, given};
@@ -108,6 +109,13 @@ pub(super) fn complete(
         root_is_there(&app_dir, &format!("--app-dir {}", given.display()))?;
     }
     let data_dir = place(&dir, request.data_dir.as_deref(), manifest.data_dir.as_ref())?.unwrap_or_else(|| app_dir.clone());
+    if !one_file {
+        let places = Places { dir: &dir, app_dir: &app_dir, data_dir: &data_dir };
+        found.extend(reach::roots(&manifest, request, &policy, &places));
+        if has_errors(&found) {
+            return Err(LoadError::Invalid(found));
+        }
+    }
     Ok(Declared {
         manifest,
         profile,
@@ -305,6 +313,13 @@ fn read_profile(
 ) -> Result<Option<Profile>, LoadError> {
     let named = manifest.profile.clone().or_else(|| request.profile.clone().map(Located::nowhere));
     let named = named.unwrap_or_else(|| Located::nowhere("default".to_owned()));
+    if request.policy.is_some() && is_profile_file(&named.value) && !is_below(&named.value) {
+        let refused = reach::profile(&named, dir);
+        if refused.is_some() {
+            found.extend(refused);
+            return Ok(None);
+        }
+    }
     let profile = match file {
         Some(text) => Profile::parse(&named.value, &text).map_err(LoadError::Invalid),
         None => profile_at(dir, &named),

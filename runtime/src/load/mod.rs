@@ -13,6 +13,7 @@ mod files;
 mod foreign;
 mod found;
 mod prepare;
+mod reach;
 mod request;
 mod scripts;
 mod sources;

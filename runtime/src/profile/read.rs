@@ -238,6 +238,7 @@ pub(super) const REPORT_FIELDS: &[&str] = &[
     "resumes",
     "trigger",
     "would_change",
+    "outside_path_attempts",
     "signal",
     "started_at",
     "ended_at",

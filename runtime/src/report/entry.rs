@@ -7,6 +7,7 @@ use crate::model::grant::Denial;
 use crate::model::id::{HookId, InstanceName, ServiceName, StepName};
 use crate::model::limits::{LimitKey, Limits};
 use crate::model::outcome::{Outcome, SkipReason, Usage, Verdict};
+use crate::model::reach::Reach;
 use crate::model::source::HookSource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -176,6 +177,9 @@ pub struct HookReport {
     /// What its verify said; null if none was asked.
     #[serde(default)]
     pub verify: Option<VerifyReport>,
+    /// How far its rights went, if nobody knows how it ended; null if somebody does, or if the journal doesn't say.
+    #[serde(default)]
+    pub may_have_touched: Option<Reach>,
 }
 
 /// What says whether a hook took, the last time it was asked in this attempt.

@@ -55,6 +55,10 @@ pub struct RunArgs {
     /// Try it and leave nothing behind: hooks run over directories that are staged and dropped, and host steps are skipped.
     #[arg(long)]
     pub dry_run: bool,
+    /// Look at what wasm hooks attempt at paths outside every grant, and report it as refused. They find an empty directory at `/` then. A dry run
+    /// looks anyway.
+    #[arg(long)]
+    pub audit: bool,
     /// With --dry-run: show how the text of each file would change.
     #[arg(long, requires = "dry_run")]
     pub diff: bool,

@@ -26,6 +26,7 @@ pub fn run(args: &RunArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliErro
     check_format(args.format)?;
     let mut request = settings.request(&args.selectors)?;
     request.resume = args.resume;
+    request.audit = args.audit;
     request.fetch = (!args.no_fetch).then_some(FETCH_DEADLINE);
     if let Some(profile) = &args.dialect {
         let profile = wasmhook::load::profile(&request.dir, profile)?;

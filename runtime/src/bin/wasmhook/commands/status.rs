@@ -22,6 +22,7 @@ use wasmhook::ledger::lock::{Holder, Lock};
 use wasmhook::ledger::{Key, Ledger, Memory, RunRecord, Target};
 use wasmhook::model::event::{Place, Trigger};
 use wasmhook::model::id::{Commit, RunId, StepName, Tag};
+use wasmhook::model::reach::Reach;
 use wasmhook::report::Report;
 
 /// How many runs are shown.
@@ -95,6 +96,8 @@ struct UnresolvedJson {
     release: String,
     run_id: RunId,
     attempts: u32,
+    /// How far its rights went; null if its plan doesn't name it.
+    may_have_touched: Option<Reach>,
     /// Whether nothing runs before a person said what became of it; otherwise it runs again by itself.
     waits: bool,
     /// Whether it had itself ended with success, and its verify was under way.
@@ -315,6 +318,7 @@ fn unresolved(target: &Target, open: &Unresolved, given: &Given) -> UnresolvedJs
         release: open.key.release.clone(),
         run_id: open.memory.run.clone(),
         attempts: open.memory.attempts,
+        may_have_touched: open.may_have_touched.clone(),
         waits: open.waits,
         verifying: matches!(open.was, Was::Verifying(_)),
         half_taken_back: open.was == Was::HalfTakenBack,
@@ -353,7 +357,8 @@ fn shown(target: &Target, compared: &Compared, pending: &Pending, given: &Given)
             Was::Verifying(_) => "ended with success, and its verify was under way when run {} died",
             Was::HalfTakenBack => "was to be taken back in run {}, and its revert was cut off or failed",
         };
-        Open { was: format!("{} {}", open.key.place, was.replace("{}", open.memory.run.as_str())), then }
+        let touched = open.may_have_touched.as_ref().map(|reach| format!(": {}", reach.sentences().join("; "))).unwrap_or_default();
+        Open { was: format!("{} {}{touched}", open.key.place, was.replace("{}", open.memory.run.as_str())), then }
     });
     let taking_back = pending.taking_back.as_ref().map(|back| {
         let names = back.places.iter().map(Place::to_string).collect::<Vec<_>>().join(", ");

@@ -29,7 +29,7 @@ impl Given {
     pub fn by(command: &Command) -> Self {
         match command {
             Command::Run(args) => {
-                let run = flags(&[(args.no_fetch, "--no-fetch"), (args.dry_run, "--dry-run")]);
+                let run = flags(&[(args.no_fetch, "--no-fetch"), (args.dry_run, "--dry-run"), (args.audit, "--audit")]);
                 Self { run, diffs: args.diff, ..Self::of(&args.selectors) }
             }
             Command::Show(args) => Self::of(&args.selectors),

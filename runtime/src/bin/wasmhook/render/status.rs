@@ -67,7 +67,7 @@ pub struct Pending {
 /// Something that was cut off.
 #[derive(Debug)]
 pub struct Open {
-    /// Its name, and what it was in (`deploy/a was running when run 01J… died`).
+    /// Its name, what it was in, and what it may have touched (`deploy/a was running when run 01J… died: it may have changed files in /srv/db`).
     pub was: String,
     /// What becomes of it.
     pub then: Then,
@@ -194,7 +194,10 @@ mod tests {
             last_commit: Some(("0123456789abcdef".into(), "the ledger".into())),
             trigger: Some("the commit changed from 0123456789ab".into()),
             unresolved: vec![
-                open("post-pull/a was running when run 01J9 died", Then::Waits(resolve("post-pull/a"))),
+                open(
+                    "post-pull/a was running when run 01J9 died: it may have changed files in /srv/db",
+                    Then::Waits(resolve("post-pull/a")),
+                ),
                 open("post-pull/b was running when run 01J9 died", Then::RunsAgain),
                 open("post-pull/c ended with success, and its verify was under way when run 01J9 died", Then::AsksVerify),
             ],
@@ -224,8 +227,8 @@ mod tests {
         ⚠ The next run first runs what the dead one owes: start-services.
         ⚠ The commit of post-pull/e was decided when run 01J9 died: the next run
           finishes it first.
-        ✗ post-pull/a was running when run 01J9 died. Nothing runs until you say what
-          became of it, with one of:
+        ✗ post-pull/a was running when run 01J9 died: it may have changed files in
+          /srv/db. Nothing runs until you say what became of it, with one of:
             wasmhook resolve post-pull/a --retry  # it may run again
             wasmhook resolve post-pull/a --mark-done  # it is done
             wasmhook resolve post-pull/a --mark-not-run  # it did nothing
@@ -257,8 +260,9 @@ mod tests {
           when run 01J9 died: the next run
           finishes it first.
         x post-pull/a was running when run 01J9
-          died. Nothing runs until you say what
-          became of it, with one of:
+          died: it may have changed files in
+          /srv/db. Nothing runs until you say
+          what became of it, with one of:
             # it may run again
             wasmhook resolve post-pull/a \
               --retry

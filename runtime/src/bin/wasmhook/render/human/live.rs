@@ -1,6 +1,6 @@
 //! Lines while a run goes on: each event becomes none or more of them. Complete without a terminal: nothing is ever overwritten.
 
-use super::{settle, versions};
+use super::{dry, settle, versions};
 use crate::render::figures;
 use crate::render::line::Line;
 use crate::render::look::{LongLines, Look, Style, Symbol};
@@ -173,7 +173,7 @@ impl Live {
             .space(1)
             .add(Style::Name, &hook.place.to_string())
             .plain(&file)
-            .add(Style::Dim, &format!(" ({kind}{again}; at most {})", figures::limits(&hook.limits)))
+            .add(Style::Dim, &format!(" ({kind}{again}; at most {})", figures::limits(&hook.limits, hook.guest)))
     }
 
     fn note(&self, text: &str) -> Vec<Line> {
@@ -203,6 +203,9 @@ impl Live {
         // A host step never is confined, and a hook that isn't was marked when it began.
         for lost in result.unenforced.iter().filter(|lost| *lost != "unconfined") {
             lines.extend(self.note(&format!("not enforced: {lost}")));
+        }
+        if !result.after_skipped.is_empty() && !matches!(result.outcome, Outcome::Skipped { .. }) {
+            lines.extend(self.note(&format!("{}: what it did may depend on that", dry::after_steps(&result.after_skipped))));
         }
         if let (Some(detail), None) = (&result.detail, &place.hook) {
             lines.extend(settle(self.look, self.line().space(4).plain(detail), 4));
