@@ -238,7 +238,7 @@ impl Part {
                 Err(error) if tree::is_absent(error) => {}
                 // What its owner may not read can't be synced alone.
                 Err(Errno::ACCESS) => {
-                    tree::open_dir(&place, Path::new("")).and_then(|place| disk.sync_all(place)).at("sync", self.base.join(at))?
+                    tree::open_dir(&place, Path::new("")).and_then(|place| disk.sync_all(place)).at("sync", self.base.join(at))?;
                 }
                 dir => dir.and_then(|dir| disk.sync(dir)).at("sync", self.base.join(at))?,
             }

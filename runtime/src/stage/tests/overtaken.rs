@@ -8,8 +8,10 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-/// What they leave at a path.
-const THEIRS: &[(&str, fn(&Path))] = &[
+/// Something that somebody leaves at a path.
+type Theirs = (&'static str, fn(&Path));
+
+const THEIRS: &[Theirs] = &[
     ("nothing", |_| {}),
     ("a file", |at| fs::write(at, "theirs").unwrap()),
     ("an empty directory", |at| fs::create_dir(at).unwrap()),
