@@ -70,8 +70,7 @@ fn assert_passes(output: &Output) {
 
 #[test]
 fn a_case_that_fails_says_what_its_hook_looked_for_outside_its_grants() {
-    let refused =
-        "it was refused path /etc/hostname, which lies outside every grant; to allow it: add { path =";
+    let refused = "it was refused path /etc/hostname, which lies outside every grant; to allow it: add { path =";
     assert_fails_with(&files_case("read /etc/hostname", "").test(&["--color", "never"]), &[refused]);
 }
 
