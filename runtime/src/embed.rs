@@ -28,6 +28,7 @@
 //! ```
 
 mod builder;
+mod heart;
 mod ledgers;
 mod not_run;
 #[cfg(test)]
@@ -41,6 +42,7 @@ pub use resolve::{ResolveError, Resolved};
 pub use watch::{Told, Watch};
 
 use crate::engine::pending::{self, Pending};
+use crate::engine::preflight::{self, Foreseen};
 use crate::engine::{Clock, Error as RunError, Executors, Prepared, Readiness, Runner, Sink, Stages, Stop, Writers, resume, staging};
 use crate::exec::Hold;
 use crate::exec::in_code::{InCode, StepFn};
@@ -56,7 +58,7 @@ use crate::report::{Folder, Report};
 use crate::salt::salt;
 use ledgers::Ledgers;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 use turn::{Lockout, Patience};
 
@@ -112,7 +114,10 @@ pub struct Engine {
     probe: Arc<dyn Probe>,
     steps_in_code: Vec<StepName>,
     protected: Vec<(&'static str, PathBuf)>,
+    /// PATH as host steps find it.
+    operator_path: Option<String>,
     on_wait: Option<OnWait>,
+    heartbeat: Duration,
     stages: Stages,
     scratch: PathBuf,
 }
@@ -124,6 +129,8 @@ pub struct Preview {
     pub prepared: Prepared,
     /// What the gate decided.
     pub readiness: Readiness,
+    /// What the checks before each phase would find now; also among the plan's notices.
+    pub foreseen: Vec<Foreseen>,
 }
 
 /// What has to be there before a run begins.
@@ -179,7 +186,7 @@ impl Engine {
         }
         tokio::select! {
             report = runner.run(&prepared, stop) => Ok(report?),
-            never = beat(heart) => match never {},
+            never = heart::beat(heart, self.heartbeat) => match never {},
         }
     }
 
@@ -192,11 +199,18 @@ impl Engine {
         let declared = load::declare(&request)?;
         let ledger = self.ledgers.look()?;
         let request = going_on(request, ledger.as_deref(), &target(&declared))?;
-        let prepared = self.prepare(declared, &request).await?;
+        let mut prepared = self.prepare(declared, &request).await?;
         let writers = Writers { ledger, sinks: Vec::new(), clock: self.clock.clone() };
-        let runner = Runner::new(self.executors.clone(), writers, self.stages.clone());
+        let is_on = self.is_on(&prepared);
+        let runner = Runner::new(self.executors.clone(), writers, self.stages.clone()).beside(is_on);
         let readiness = runner.readiness(&prepared)?;
-        Ok(Preview { prepared, readiness })
+        let foreseen = preflight::foreseen(&prepared, readiness.decisions());
+        prepared.plan.notices.extend(foreseen.iter().map(Foreseen::notice));
+        if let Some(decisions) = readiness.decisions() {
+            prepared.plan.warnings.extend(decisions.notices.iter().cloned());
+            prepared.plan.notices.extend(runner.own_release(&prepared, decisions)?);
+        }
+        Ok(Preview { prepared, readiness, foreseen })
     }
 
     /// Tries what [`run`](Self::run) would do: really runs the hooks, over directories that are staged and dropped, and skips host steps. Leaves
@@ -213,7 +227,13 @@ impl Engine {
         let writers = Writers { ledger, sinks: self.sinks.clone(), clock: self.clock.clone() };
         // Its copies need not survive anything.
         let stages = Stages { scratch: self.scratch.clone(), ..self.stages.clone() };
-        Ok(Box::pin(Runner::new(self.executors.clone(), writers, stages).dry_run(&prepared, stop)).await?)
+        let is_on = self.is_on(&prepared);
+        Ok(Box::pin(Runner::new(self.executors.clone(), writers, stages).beside(is_on).dry_run(&prepared, stop)).await?)
+    }
+
+    /// Whether somebody is carrying a run out, as far as this user can see.
+    fn is_on(&self, prepared: &Prepared) -> bool {
+        matches!(Lock::holder(&self.state, &crate::engine::target(&prepared.plan)), Ok(Some(_)))
     }
 
     /// What the engine remembers of its runs; `None` if there was none yet.
@@ -235,6 +255,7 @@ impl Engine {
         let mut request = request.clone();
         request.steps_in_code.clone_from(&self.steps_in_code);
         request.protected.clone_from(&self.protected);
+        request.operator_path.clone_from(&self.operator_path);
         request.mirrors.clone_from(&self.cache);
         request
     }
@@ -261,19 +282,6 @@ impl Engine {
         let text =
             format!("{}-{}", now.strftime("%Y%m%d-%H%M%S"), &Digest::of(&[&salt()[..], now.to_string().as_bytes()].concat()).hex()[..6]);
         RunId::new(text).unwrap_or_else(|_| unreachable!("digits, letters and dashes make a name"))
-    }
-}
-
-/// How often the owner of a lock gives a sign of life.
-const HEARTBEAT: Duration = Duration::from_secs(10);
-
-/// Signs of life for as long as this is waited for.
-async fn beat(lock: Weak<Lock>) -> std::convert::Infallible {
-    loop {
-        tokio::time::sleep(HEARTBEAT).await;
-        if let Some(lock) = lock.upgrade() {
-            lock.beat();
-        }
     }
 }
 

@@ -11,6 +11,7 @@ mod exec_args;
 mod exec_endings;
 mod exec_refused;
 mod exec_streams;
+mod foreseen;
 mod formats;
 mod import;
 mod later;
@@ -18,6 +19,10 @@ mod lock;
 mod next;
 #[cfg(target_os = "linux")]
 mod outside;
+mod preflight;
+mod reach;
+mod rebooted;
+mod release_files;
 mod resume;
 mod run;
 mod selectors;

@@ -73,10 +73,12 @@ codes! {
     ONE_FILE = "one-file": "Author and operator share one file.";
     OTHER_RELEASE = "other-release": "Hooks of a release in between are not run.";
     OUTPUT_LOST = "output-lost": "What a guest printed could not all be passed on.";
+    OWN_RELEASE = "own-release": "Hooks that are done run again, since nothing says that this is their release.";
     PATH_ALIAS = "path-alias": "A native command names a path that stands for a directory elsewhere.";
     PLAN_CHANGED = "plan-changed": "The run can't be resumed, since its plan changed.";
     POLICY_ELSEWHERE = "policy-elsewhere": "The manifest's own policy is not used.";
     PRECOMPILED = "precompiled": "A precompiled artefact is native code and never a hook.";
+    PREFLIGHT = "preflight": "Something that a hook or step needs isn't there now.";
     QUOTED_GLOB = "quoted-glob": "A script quotes a pattern, so that it stands for itself.";
     READ_ONLY_APP = "read-only-app": "A hook asks to write to the application's root where its code is read-only.";
     REFUSED_GRANT = "refused-grant": "A hook asks for a right that it doesn't get.";
@@ -86,6 +88,7 @@ codes! {
     RESERVED_NAME = "reserved-name": "A variable that the engine itself sets.";
     RESOLVED = "resolved": "Somebody said what became of an execution.";
     RUN_DIED = "run-died": "An earlier run died; its pending steps run first.";
+    RUN_IS_ON = "run-is-on": "Another run is on while this one is planned or tried.";
     SCHEMA_VERSION = "schema-version": "The file is written in a format version that this program doesn't read.";
     SCRIPT_MARKER = "script-marker": "Scripts of one release share a marker file, and the second would skip itself.";
     SINGLE_COMMAND = "single-command": "A command is more than one program with its arguments.";

@@ -7,6 +7,8 @@ mod visible;
 pub use render::{Style, render};
 pub use visible::visible;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -75,26 +77,31 @@ pub struct Source {
     pub name: String,
     /// All of it.
     pub text: String,
+    /// Where its lines begin, in bytes: a text may have ten thousand findings.
+    lines: Vec<usize>,
 }
 
 impl Source {
     /// A text under a name.
     #[must_use]
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Arc<Self> {
-        Arc::new(Self { name: name.into(), text: text.into() })
+        let text = text.into();
+        let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(newline, _)| newline + 1)).collect();
+        Arc::new(Self { name: name.into(), text, lines })
     }
 
     /// Line and column, both from 1, of a byte of the text; columns count characters. What lies past the end is the end.
     #[must_use]
     pub fn position(&self, byte: usize) -> (usize, usize) {
-        let before = &self.text[..self.text.floor_char_boundary(byte)];
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+        let end = self.text.floor_char_boundary(byte);
+        let line = self.lines.partition_point(|start| *start <= end);
+        (line, self.text[self.lines[line - 1]..end].chars().count() + 1)
     }
 }
 
 /// How bad it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Severity {
     /// It can't go on like this.
     Error,

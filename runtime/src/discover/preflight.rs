@@ -83,12 +83,19 @@ pub fn check_program(argv0: &str, cwd: &Path, path_var: &OsStr) -> Result<PathBu
             Err(problem) => first_problem = first_problem.or(Some(problem)),
         }
     }
-    let not_in_path = || ProgramProblem::NotInPath { argv0: argv0.to_owned(), path_var: path_var.to_string_lossy().into_owned() };
+    let not_in_path = || ProgramProblem::NotInPath { argv0: shown(argv0), path_var: path_var.to_string_lossy().into_owned() };
     Err(first_problem.unwrap_or_else(not_in_path))
 }
 
+/// A program as messages show it: what nobody would type isn't repeated in full.
+fn shown(argv0: &str) -> String {
+    const LONGEST: usize = 400;
+    let end = argv0.floor_char_boundary(LONGEST);
+    if end < argv0.len() { format!("{}…", &argv0[..end]) } else { argv0.to_owned() }
+}
+
 fn check_file(argv0: &str, path: PathBuf) -> Result<PathBuf, ProgramProblem> {
-    let argv0 = argv0.to_owned();
+    let argv0 = shown(argv0);
     let metadata = match path.metadata() {
         Ok(metadata) => metadata,
         Err(error) if is_absent(&error) => return Err(ProgramProblem::Missing { argv0, path }),
@@ -157,6 +164,8 @@ mod tests {
         assert!(problem.to_string().contains("`./bin/pre-release` doesn't exist"), "{problem}");
         assert!(matches!(bed.check("no-such-program"), Err(ProgramProblem::NotInPath { .. })));
         assert_eq!(bed.check(" "), Err(ProgramProblem::Empty));
+        let long = bed.check(&"ä".repeat(100_000)).unwrap_err().to_string();
+        assert!(long.len() < 1_000 && long.starts_with("`äää"), "{} bytes", long.len());
     }
 
     #[test]

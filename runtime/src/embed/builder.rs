@@ -194,6 +194,7 @@ impl Builder {
             let sandbox = Arc::new(self.sandbox(&protected, &mut warnings)?);
             (Arc::clone(&sandbox) as _, sandbox)
         };
+        let operator_path = self.operator_env.iter().rev().find(|(name, _)| name == "PATH").map(|(_, value)| value.clone());
         let native = self.native.take().unwrap_or_else(|| self.confinement(&protected));
         let stages = Stages { backends: self.backends, disk: self.disk.clone(), ..Stages::new(self.state.join(STAGES)) };
         let stages = Stages { backups: self.state.join(BACKUPS), ..stages };
@@ -213,7 +214,9 @@ impl Builder {
             executors: Executors { wasm, native, in_code: Arc::new(InCode::new(self.steps)) },
             probe,
             protected,
+            operator_path,
             on_wait: self.on_wait,
+            heartbeat: super::heart::PACE,
         })
     }
 

@@ -6,7 +6,7 @@ mod divio;
 mod outputs;
 mod pagoda;
 
-use crate::engine::{Blobs, Checks, Clock, Executors, LastCommit, Prepared, Runner, Sink, Stages, Stop, Writers};
+use crate::engine::{Blobs, Checks, Clock, Executors, Lack, LastCommit, Prepared, Runner, Sink, Stages, Stop, Writers};
 use crate::exec::mock::MockExecutor;
 use crate::ledger::memory::MemoryLedger;
 use crate::manifest::{self, PolicyDecl};
@@ -16,7 +16,7 @@ use crate::model::job::Execution;
 use crate::model::outcome::{Outcome, TimeLimit};
 use crate::plan::grants::Roots;
 use crate::plan::order::Instance;
-use crate::plan::{Given, PlanHook, Selection, resolve};
+use crate::plan::{Given, HostCommand, PlanHook, Selection, resolve};
 use crate::profile::{self, Profile};
 use crate::report::{OutcomeWord, Report};
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,7 +25,11 @@ use tempfile::TempDir;
 
 struct NoChecks;
 impl Checks for NoChecks {
-    fn check(&self, _: &PlanHook) -> Vec<String> {
+    fn check(&self, _: &PlanHook) -> Vec<Lack> {
+        Vec::new()
+    }
+
+    fn check_command(&self, _: &HostCommand) -> Vec<Lack> {
         Vec::new()
     }
 }

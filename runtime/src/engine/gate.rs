@@ -22,6 +22,8 @@ pub struct Snapshot {
     pub unresolved: BTreeMap<Place, Open>,
     /// Executions that a dead run decided to commit, with the run: the next one finishes that first.
     pub decided: BTreeMap<Place, RunId>,
+    /// A run that is on meanwhile: what it is doing isn't done yet, and nobody has to say anything of it.
+    pub is_on: Option<RunId>,
     /// The commit of the last successful run.
     pub last_success: Option<Commit>,
     /// Whether the release's marker file exists.
@@ -123,6 +125,7 @@ fn hook_asks(plan: &Plan, hook: &PlanHook) -> bool {
 /// Every finished hook that changed, where its `on_change` is `error`.
 pub fn decide(plan: &Plan, snapshot: &Snapshot) -> Result<Decisions, Vec<Changed>> {
     let mut gate = Judge { plan, snapshot, notices: Vec::new(), changed: Vec::new(), verify_first: BTreeMap::new() };
+    gate.beside();
     let by_step = plan.steps.iter().map(|step| gate.step(step)).collect();
     if gate.changed.is_empty() {
         Ok(Decisions { by_step, notices: gate.notices, verify_first: gate.verify_first })
@@ -162,6 +165,13 @@ struct Judge<'a> {
 }
 
 impl Judge<'_> {
+    fn beside(&mut self) {
+        if let Some(run) = &self.snapshot.is_on {
+            let message = format!("run {run} is on: what it has not finished stands here as not done");
+            self.notices.push(Notice { code: codes::RUN_IS_ON.to_owned(), message });
+        }
+    }
+
     fn step(&mut self, step: &PlanStep) -> Vec<Decision> {
         match &step.kind {
             PlanStepKind::Fact { .. } => Vec::new(),

@@ -84,11 +84,11 @@ pub fn verify(plan: &Plan, at: At, place: &Place, attempt: u32, supplies: &Suppl
 
 /// What a hook lacks, found out without starting it.
 #[must_use]
-pub fn missing(hook: &PlanHook, supplies: &Supplies<'_>) -> Vec<JobError> {
+pub fn missing(hook: &PlanHook, app_env: &BTreeMap<String, String>) -> Vec<JobError> {
     hook.grants
         .env
         .iter()
-        .filter(|env| env.source == EnvSource::App && !supplies.app_env.contains_key(&env.name))
+        .filter(|env| env.source == EnvSource::App && !app_env.contains_key(&env.name))
         .map(|env| JobError::NoVariable(env.name.clone()))
         .collect()
 }
@@ -100,7 +100,7 @@ fn unreported<'e>(sources: impl Iterator<Item = &'e EnvSource>, supplies: &Suppl
 }
 
 fn hook_job(hook: &PlanHook, place: &Place, attempt: u32, supplies: &Supplies<'_>) -> Result<Job, Vec<JobError>> {
-    let mut missing = missing(hook, supplies);
+    let mut missing = missing(hook, supplies.app_env);
     missing.extend(unreported(hook.grants.env.iter().map(|grant| &grant.source), supplies));
     if !missing.is_empty() {
         return Err(missing);

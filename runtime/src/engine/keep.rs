@@ -123,7 +123,8 @@ impl Keep {
     /// Stages all directories of a phase's hooks together.
     pub fn open_phase(&mut self, plan: &Plan, step: usize) {
         let PlanStepKind::Phase { hooks, .. } = &plan.steps[step].kind else { return };
-        let dirs: Vec<DirGrant> = hooks.iter().flat_map(|hook| hook.grants.dirs.iter().filter(|dir| self.is_kept(dir)).cloned()).collect();
+        let hooks = hooks.iter().filter(|hook| hook.enabled && hook.selected);
+        let dirs: Vec<DirGrant> = hooks.flat_map(|hook| hook.grants.dirs.iter().filter(|dir| self.is_kept(dir)).cloned()).collect();
         let label = self.label(Of::Phase { step: plan.steps[step].name.clone() });
         let phase = match Staging::of(&dirs, &label, &self.stages) {
             Ok(staging) => Phase::Open(staging.map(Arc::new)),
@@ -393,6 +394,13 @@ async fn blocking<T: Send + 'static>(doing: &'static str, work: impl FnOnce() ->
 #[must_use]
 pub fn left_behind(error: &StageError) -> What {
     What::Warning { code: codes::STAGE_LEFT.to_owned(), message: format!("{error}; the next run in that directory removes it") }
+}
+
+/// The warning about what a commit left to somebody else, in the stage's words.
+#[must_use]
+pub fn left_to_others(left: &str) -> What {
+    let message = format!("not all of a commit was done: {left}; the rest was committed; look at it, then remove what was kept");
+    What::Warning { code: codes::STAGE_KEPT.to_owned(), message }
 }
 
 /// Which hooks of a dead run a stage stands for.

@@ -17,6 +17,7 @@ pub mod open;
 mod opening;
 mod outputs;
 pub mod pending;
+pub mod preflight;
 mod prepared;
 mod readiness;
 pub(crate) mod ready;
@@ -38,7 +39,7 @@ mod tests;
 pub use driver::DriveError;
 pub use job::Blobs;
 pub use journal::{Clock, Sink, Writers};
-pub use prepared::{Checks, Prepared};
+pub use prepared::{Checks, Lack, Prepared};
 pub use readiness::Readiness;
 pub use staging::Stages;
 pub use stop::Stop;
@@ -107,13 +108,21 @@ pub struct Runner {
     writers: Writers,
     hold: Hold,
     stages: Stages,
+    /// Whether somebody else is carrying a run out: what it does isn't past.
+    beside: bool,
 }
 
 impl Runner {
     /// A runner over these executors, writing to `writers`.
     #[must_use]
     pub fn new(executors: Executors, writers: Writers, stages: Stages) -> Self {
-        Self { executors, writers, hold: Hold::default(), stages }
+        Self { executors, writers, hold: Hold::default(), stages, beside: false }
+    }
+
+    /// For looking at what would run, or trying it, while somebody else's run may be on.
+    #[must_use]
+    pub fn beside(self, is_on: bool) -> Self {
+        Self { beside: is_on, ..self }
     }
 
     /// Keeps `hold` (the lock) until nothing is left of anything that ran, also if the run's future is dropped.

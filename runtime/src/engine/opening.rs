@@ -50,7 +50,6 @@ pub(super) fn open(
 
 /// The report of a run that was refused before it began: nothing of it is recorded.
 pub(super) fn refused(prepared: &Prepared, reasons: Vec<Notice>) -> Report {
-    let mut report = Report::not_started(Status::Refused).of(&header(prepared, prepared.plan.digest(), false));
-    report.notices = reasons.into_iter().map(|Notice { code, message }| crate::report::Notice { code, message }).collect();
-    report
+    let reasons = reasons.into_iter().map(|Notice { code, message }| crate::report::Notice { code, message }).collect();
+    Report::not_started_because(Status::Refused, reasons).of(&header(prepared, prepared.plan.digest(), false))
 }

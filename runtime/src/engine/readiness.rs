@@ -1,12 +1,15 @@
 //! Whether a plan can run, as its ledger and its memories have it: asked before anything is recorded.
 
 use super::gate::{self, Changed, Decisions, Snapshot};
+use super::machine::Decision;
+use super::open::Open;
 use super::resume::{self, Base};
-use super::{Error, Idle, LastCommit, Prepared, Runner, open, target, trigger};
+use super::{Error, Idle, LastCommit, Prepared, Runner, lifecycle, open, target, trigger};
 use crate::diagnostic::codes;
 use crate::ledger::LedgerError;
-use crate::model::event::Trigger;
+use crate::model::event::{Place, Trigger};
 use crate::model::id::{Commit, RunId};
+use crate::model::policy::Gate;
 use crate::plan::{Notice, Plan, difference};
 
 /// What has to be known before a plan can run.
@@ -16,6 +19,17 @@ pub enum Readiness {
     Ready(Decisions),
     /// It is refused, for these reasons.
     Refused(Vec<Notice>),
+}
+
+impl Readiness {
+    /// What was decided, unless a run would be refused.
+    #[must_use]
+    pub const fn decisions(&self) -> Option<&Decisions> {
+        match self {
+            Self::Ready(decisions) => Some(decisions),
+            Self::Refused(_) => None,
+        }
+    }
 }
 
 impl Runner {
@@ -45,6 +59,26 @@ impl Runner {
             None => Some(Idle::UnknownRevision),
             Some(commit) => (self.last_success(prepared)?.as_ref() == Some(commit)).then_some(Idle::CommitUnchanged),
         })
+    }
+
+    /// Why hooks run again that the last run, which failed or was cut off, has as done: without a tag or commit, nothing says that this is the
+    /// same release.
+    ///
+    /// # Errors
+    /// [`Error`] if the ledger can't be read.
+    pub fn own_release(&self, prepared: &Prepared, decisions: &Decisions) -> Result<Option<Notice>, Error> {
+        let plan = &prepared.plan;
+        let is_named = plan.tag.is_some() || plan.commit.is_some() || prepared.resume;
+        let Some(ledger) = self.writers.ledger.as_ref().filter(|_| !is_named) else { return Ok(None) };
+        let Some(base) = resume::base(&**ledger, &target(plan), plan.partial)? else { return Ok(None) };
+        let again: Vec<String> = base.past.keys().filter(|place| runs_once(plan, place, decisions)).map(ToString::to_string).collect();
+        let message = format!(
+            "no tag or commit says which release this is, so each run is a release of its own: {} runs again, though it is done in run {}; \
+             `wasmhook run --resume` goes on with that one",
+            again.join(", "),
+            base.run
+        );
+        Ok((!again.is_empty()).then(|| Notice { code: codes::OWN_RELEASE.to_owned(), message }))
     }
 
     pub(super) fn last_success(&self, prepared: &Prepared) -> Result<Option<Commit>, LedgerError> {
@@ -92,9 +126,11 @@ impl Runner {
         let target = target(plan);
         let release = gate::release_of(plan, crate::model::policy::Gate::Once, &prepared.run);
         snapshot.memories = ledger.memories(&target, &release)?.into_iter().map(|(key, memory)| (key.place, memory)).collect();
-        let decided = open::decided(&**ledger, &target, &self.stages)?;
+        snapshot.is_on = if self.beside { ledger.unfinished(&target)?.map(|run| run.run) } else { None };
+        let decided = if snapshot.is_on.is_none() { open::decided(&**ledger, &target, &self.stages)? } else { Vec::new() };
         let open = open::open(&**ledger, &target, Some(&release))?.into_iter();
-        let open = open.filter(|open| decided.iter().all(|(key, _)| *key != open.key));
+        let is_past = |open: &Open| snapshot.is_on.as_ref() != Some(&open.memory.run);
+        let open = open.filter(|open| is_past(open) && decided.iter().all(|(key, _)| *key != open.key));
         snapshot.unresolved = open.map(|open| (open.key.place.clone(), open)).collect();
         for (key, memory) in decided {
             if key.release == release {
@@ -116,6 +152,13 @@ impl Runner {
             message: format!("tag {tag} pointed to {known} when it was deployed, and now points to {commit}: deploy a new tag, or take it with --accept-moved-tag"),
         }))
     }
+}
+
+/// Whether what is called `place` will run, and would not if its release were known.
+fn runs_once(plan: &Plan, place: &Place, decisions: &Decisions) -> bool {
+    let Some(at) = lifecycle::find(plan, place) else { return false };
+    let runs = decisions.by_step.get(at.step).and_then(|slots| slots.get(at.slot)) == Some(&Decision::Run);
+    runs && lifecycle::identity(plan, at).0 == Gate::Once
 }
 
 fn changed_notice(changed: &Changed) -> Notice {

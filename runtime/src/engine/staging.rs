@@ -234,7 +234,7 @@ impl Staging {
         let open = lock(&self.open);
         let stage = open.as_ref()?;
         self.areas.iter().find_map(|area| {
-            let path = if self.areas.len() == 1 { Path::new(shown) } else { Path::new(shown).strip_prefix(name(&area.base.host)).ok()? };
+            let path = if self.areas.len() == 1 { Path::new(shown) } else { Path::new(shown).strip_prefix(&area.base.host).ok()? };
             stage.sides(area.index, path).ok()
         })
     }
@@ -245,12 +245,14 @@ impl Staging {
     /// [`NotCommitted`]; in any case but its last, nothing was changed.
     pub fn commit(&self) -> Result<Option<Applied>, NotCommitted> {
         let Some(stage) = lock(&self.open).take() else { return Ok(None) };
-        let prepared = match stage.prepare() {
+        let mut prepared = match stage.prepare() {
             Ok(prepared) => prepared,
             Err(not) => return Err(refused(*not)),
         };
         // A decided commit is carried out: what stops it once may have passed.
-        prepared.apply().or_else(|_| prepared.apply()).map_err(|error| NotCommitted::Broken(error.to_string()))?;
+        if prepared.apply().is_err() {
+            prepared.apply().map_err(|error| NotCommitted::Broken(error.to_string()))?;
+        }
         Ok(Some(prepared.applied()))
     }
 
@@ -296,7 +298,7 @@ impl Staging {
         let mut files = FileChanges::default();
         for ((index, path), was) in changed {
             let path = match self.areas.get(index) {
-                Some(area) if self.areas.len() > 1 => name(&area.base.host).join(path),
+                Some(area) if self.areas.len() > 1 => in_its_directory(&area.base.host, &path),
                 _ => path,
             };
             let list = match was {
@@ -364,7 +366,7 @@ pub(super) fn decided(bases: &[PathBuf], stages: &Stages) -> Vec<Label> {
 pub fn shown(changes: &[Changes]) -> FileChanges {
     let several = changes.len() > 1;
     let text = |changes: &Changes, path: &PathBuf| {
-        let path = if several { name(&changes.base).join(path) } else { path.clone() };
+        let path = if several { in_its_directory(&changes.base, path) } else { path.clone() };
         path.to_string_lossy().into_owned()
     };
     let all = |list: fn(&Changes) -> &Vec<PathBuf>| {
@@ -395,9 +397,9 @@ fn host(dir: &DirGrant) -> Option<(&Path, DirMode)> {
     Some((Path::new(dir.host.as_deref()?), dir.mode))
 }
 
-/// A path below others: without its root.
-fn name(host: &Path) -> &Path {
-    host.strip_prefix("/").unwrap_or(host)
+/// A path of one of several staged directories; `.` is that directory itself.
+fn in_its_directory(host: &Path, path: &Path) -> PathBuf {
+    if path == Path::new(".") { host.to_owned() } else { host.join(path) }
 }
 
 fn staging(error: &StageError) -> Cause {

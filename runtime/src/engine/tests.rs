@@ -15,9 +15,12 @@ use crate::report::OutcomeWord;
 use std::sync::Mutex;
 
 mod backup;
+mod dry;
+mod foreseen;
 mod ready;
 mod resume;
 mod revert;
+mod staging;
 mod verify;
 
 #[derive(Default)]
@@ -31,8 +34,12 @@ impl Sink for Tape {
 
 struct NoChecks;
 impl Checks for NoChecks {
-    fn check(&self, hook: &PlanHook) -> Vec<String> {
-        if hook.id.as_str() == "unready" { vec!["it is not ready".to_owned()] } else { Vec::new() }
+    fn check(&self, hook: &PlanHook) -> Vec<Lack> {
+        if hook.id.as_str() == "unready" { vec![Lack::anywhere("it is not ready")] } else { Vec::new() }
+    }
+
+    fn check_command(&self, _: &HostCommand) -> Vec<Lack> {
+        Vec::new()
     }
 }
 
@@ -361,4 +368,12 @@ async fn a_cause_that_is_a_type_reaches_the_report() {
     let report = bench.run("r1", vec![phase("p", vec![hook("a")])]).await;
     assert_eq!(report.hooks[0].outcome, OutcomeWord::Failed);
     assert!(report.hooks_executed[0].contains("not a hook"), "{:?}", report.hooks_executed);
+}
+
+#[tokio::test]
+async fn what_could_not_be_enforced_reaches_the_report_of_its_hook_and_no_other() {
+    let weaker = Execution { unenforced: vec!["TCP ports".into()], ..Execution::not_started(Outcome::Succeeded) };
+    let mut bench = bench(MockExecutor::new().ending("p/a", weaker));
+    let report = bench.run("r1", vec![phase("p", vec![hook("a"), hook("b")])]).await;
+    assert_eq!((&report.hooks[0].unenforced[..], &report.hooks[1].unenforced[..]), (&["TCP ports".to_owned()][..], &[][..]));
 }

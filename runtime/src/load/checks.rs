@@ -3,12 +3,12 @@
 use super::files::MAX_SCRIPT;
 use super::within::Bounds;
 use crate::discover::preflight::check_program;
-use crate::engine::Checks;
+use crate::engine::{Checks, Lack};
 use crate::exec::dirs;
 use crate::model::grant::{DirGrant, EnvSource, Grants};
 use crate::model::id::Digest;
 use crate::model::job::DEFAULT_PATH;
-use crate::plan::{PlanGuest, PlanHook, PlanScript};
+use crate::plan::{HostCommand, PlanGuest, PlanHook, PlanScript};
 use rustix::fs::OFlags;
 use std::ffi::OsStr;
 use std::fs::OpenOptions;
@@ -22,26 +22,26 @@ pub(crate) struct Preflight {
     pub(super) bounds: Bounds,
     /// PATH of the app environment, for hooks that get it from there.
     pub(super) app_path: Option<String>,
+    /// PATH as host steps find it.
+    pub(super) operator_path: Option<String>,
 }
 
 impl Preflight {
     /// Checks for grants that may lead anywhere: those of a tree that was made for them.
     #[cfg(feature = "cli")]
     pub(crate) fn anywhere(app_path: Option<String>) -> Self {
-        Self { bounds: Bounds::default(), app_path }
+        Self { bounds: Bounds::default(), app_path, operator_path: None }
     }
 }
 
 impl Checks for Preflight {
-    fn check(&self, hook: &PlanHook) -> Vec<String> {
+    fn check(&self, hook: &PlanHook) -> Vec<Lack> {
         let backed_up: Vec<DirGrant> = hook.backed_up().collect();
         let dirs = || hook.grants.dirs.iter().chain(&backed_up);
-        let mut findings: Vec<String> = dirs()
-            .filter_map(|dir| dirs::unusable(dir.host.as_deref()?))
-            .map(|denial| format!("{}; {}", denial.what, denial.allow))
-            .collect();
+        let unusable = |host: &str| Some(Lack::at(host, dirs::unusable(host).map(|denial| format!("{}; {}", denial.what, denial.allow))?));
+        let mut findings: Vec<Lack> = dirs().filter_map(|dir| unusable(dir.host.as_deref()?)).collect();
         let refused = dirs().filter_map(|dir| self.bounds.refuse(dir));
-        findings.extend(refused.map(|denial| format!("{}; to allow it: {}", denial.what, denial.allow)));
+        findings.extend(refused.map(|denial| Lack::anywhere(format!("{}; to allow it: {}", denial.what, denial.allow))));
         // What comes from a repository of its own was looked at in its listing; on the machine there is only the program that PATH finds.
         if let PlanGuest::Native { argv, tree: Some(_), .. } = &hook.guest {
             findings.extend(
@@ -50,13 +50,25 @@ impl Checks for Preflight {
         }
         if let PlanGuest::Native { argv, cwd, script, tree: None, .. } = &hook.guest {
             if !Path::new(cwd).is_dir() {
-                findings.push(format!("the working directory {cwd} is not there: create it in an earlier step, or change the hook's cwd"));
+                let what = format!("the working directory {cwd} is not there: create it in an earlier step, or change the hook's cwd");
+                findings.push(Lack::at(cwd, what));
             }
             let path = self.path_of(&hook.grants);
             findings.extend(program(argv, cwd, script.as_ref(), path));
             findings.extend(script.as_ref().and_then(|script| changed(script, &argv[script.index], cwd)));
         }
         findings
+    }
+
+    fn check_command(&self, command: &HostCommand) -> Vec<Lack> {
+        let HostCommand { argv, cwd, set, .. } = command;
+        if !Path::new(cwd).is_dir() {
+            return vec![Lack::at(cwd, format!("the working directory {cwd} is not there: create it, or change the step's cwd"))];
+        }
+        let written = set.iter().rev().find(|(name, _)| name == "PATH").map(|(_, value)| value);
+        let named = || self.app_path.as_ref().filter(|_| command.env.iter().any(|name| name == "PATH"));
+        let path = written.or_else(named).or(self.operator_path.as_ref());
+        program(argv, cwd, None, path.map_or(DEFAULT_PATH, String::as_str)).into_iter().collect()
     }
 }
 
@@ -72,22 +84,23 @@ impl Preflight {
     }
 }
 
-fn program(argv: &[String], cwd: &str, script: Option<&PlanScript>, path: &str) -> Option<String> {
+fn program(argv: &[String], cwd: &str, script: Option<&PlanScript>, path: &str) -> Option<Lack> {
     let runs_a_copy = script.is_some_and(|script| script.copied && script.index == 0);
     let program = argv.first().filter(|_| !runs_a_copy)?;
-    check_program(program, Path::new(cwd), OsStr::new(path)).err().map(|problem| problem.to_string())
+    let problem = check_program(program, Path::new(cwd), OsStr::new(path)).err()?.to_string();
+    Some(if program.contains('/') { Lack::at(Path::new(cwd).join(program), problem) } else { Lack::anywhere(problem) })
 }
 
 /// A script that runs where it lies must still be what was planned.
-fn changed(script: &PlanScript, word: &str, cwd: &str) -> Option<String> {
+fn changed(script: &PlanScript, word: &str, cwd: &str) -> Option<Lack> {
     if script.copied {
         return None;
     }
     let path = Path::new(cwd).join(word);
     match read(&path) {
         Ok(bytes) if Digest::of(&bytes) == script.digest => None,
-        Ok(_) => Some(format!("{} changed since the plan was made: run again", script.file)),
-        Err(error) => Some(format!("{} can't be read: {error}", path.display())),
+        Ok(_) => Some(Lack::anywhere(format!("{} changed since the plan was made: run again", script.file))),
+        Err(error) => Some(Lack::at(&path, format!("{} can't be read: {error}", path.display()))),
     }
 }
 

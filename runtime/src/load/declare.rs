@@ -1,8 +1,10 @@
 //! Reads what was written: manifests, policy and profile, from the operator's side.
 
+use super::beside::Beside;
+use super::reach::{self, Places};
 use super::{LoadError, Request, foreign};
 use crate::diagnostic::{Diagnostic, Located, codes, has_errors};
-use crate::discover::{SourceError, WorkTree};
+use crate::discover::{SourceError, WorkTree, given};
 use crate::document::suggest;
 use crate::manifest::import::{self, Given, Imported};
 use crate::manifest::{self, HostStepDecl, Manifest, PolicyDecl};
@@ -50,17 +52,24 @@ pub fn declare(request: &Request) -> Result<Declared, LoadError> {
     let mut found = Vec::new();
     let written = read_manifests(&dir, request, &mut found)?;
     found.extend(jobs_elsewhere(&written, request));
-    let mut declared = complete(dir, written.manifest, request, found)?;
+    let mut declared = complete(dir, written.manifest, None, request, found)?;
     declared.notes = written.notes;
     root_modules(&mut declared, &written.folders);
     Ok(declared)
 }
 
-/// Completes a manifest, wherever it was read, to everything that was written.
+/// Completes a manifest, wherever it was read, to everything that was written. `profile_file` is the text of the profile's file, if it was read
+/// where the manifest was; otherwise it's read in `dir`.
 ///
 /// # Errors
 /// As [`declare`].
-pub(super) fn complete(dir: PathBuf, mut manifest: Manifest, request: &Request, mut found: Vec<Diagnostic>) -> Result<Declared, LoadError> {
+pub(super) fn complete(
+    dir: PathBuf,
+    mut manifest: Manifest,
+    profile_file: Option<String>,
+    request: &Request,
+    mut found: Vec<Diagnostic>,
+) -> Result<Declared, LoadError> {
     let operator = match &request.policy {
         Some(file) => {
             let (operator, problems) = manifest::parse_policy(&file.display().to_string(), &read_text(file, "read the policy")?);
@@ -69,7 +78,7 @@ pub(super) fn complete(dir: PathBuf, mut manifest: Manifest, request: &Request, 
         }
         None => None,
     };
-    let profile = read_profile(&dir, &manifest, request, &mut found)?;
+    let profile = read_profile(&dir, &manifest, profile_file, request, &mut found)?;
     let app = request.app.clone().or_else(|| manifest.app.as_ref().map(|app| app.value.clone()));
     // Of a file that can't be read it isn't known whether it names one.
     let unread = found.iter().any(|problem| UNREAD.contains(&problem.code));
@@ -100,6 +109,13 @@ pub(super) fn complete(dir: PathBuf, mut manifest: Manifest, request: &Request, 
         root_is_there(&app_dir, &format!("--app-dir {}", given.display()))?;
     }
     let data_dir = place(&dir, request.data_dir.as_deref(), manifest.data_dir.as_ref())?.unwrap_or_else(|| app_dir.clone());
+    if !one_file {
+        let places = Places { dir: &dir, app_dir: &app_dir, data_dir: &data_dir };
+        found.extend(reach::roots(&manifest, request, &policy, &places));
+        if has_errors(&found) {
+            return Err(LoadError::Invalid(found));
+        }
+    }
     Ok(Declared {
         manifest,
         profile,
@@ -288,10 +304,27 @@ fn root_modules(declared: &mut Declared, folders: &Folders) {
     }
 }
 
-fn read_profile(dir: &Path, manifest: &Manifest, request: &Request, found: &mut Vec<Diagnostic>) -> Result<Option<Profile>, LoadError> {
+fn read_profile(
+    dir: &Path,
+    manifest: &Manifest,
+    file: Option<String>,
+    request: &Request,
+    found: &mut Vec<Diagnostic>,
+) -> Result<Option<Profile>, LoadError> {
     let named = manifest.profile.clone().or_else(|| request.profile.clone().map(Located::nowhere));
     let named = named.unwrap_or_else(|| Located::nowhere("default".to_owned()));
-    match profile_at(dir, &named) {
+    if request.policy.is_some() && is_profile_file(&named.value) && !is_below(&named.value) {
+        let refused = reach::profile(&named, dir);
+        if refused.is_some() {
+            found.extend(refused);
+            return Ok(None);
+        }
+    }
+    let profile = match file {
+        Some(text) => Profile::parse(&named.value, &text).map_err(LoadError::Invalid),
+        None => profile_at(dir, &named),
+    };
+    match profile {
         Ok(profile) => Ok(Some(profile)),
         Err(LoadError::Invalid(problems)) => {
             found.extend(problems);
@@ -313,18 +346,40 @@ fn profile_at(dir: &Path, named: &Located<String>) -> Result<Profile, LoadError>
     if let Some(profile) = profile::builtin(&named.value) {
         return Ok(profile);
     }
-    let is_file = named.value.contains('/') || Path::new(&named.value).extension().is_some_and(|extension| extension == "toml");
-    if !is_file {
+    if !is_profile_file(&named.value) {
         return Err(LoadError::Invalid(vec![profile::unknown(named)]));
     }
-    let is_below = !named.value.starts_with('/') && !named.value.split('/').any(|part| part == "..");
-    let text = if is_below {
-        read_below(dir, &named.value, "read the profile")?
+    let text = if is_below(&named.value) {
+        read_below(dir, &named.value, READING_PROFILE)?
     } else {
         let (folder, last) = foreign::split(&dir.join(&named.value))?;
-        read_below(&folder, &last, "read the profile")?
+        read_below(&folder, &last, READING_PROFILE)?
     };
     Profile::parse(&named.value, &text).map_err(LoadError::Invalid)
+}
+
+/// The text of the profile's file, where the manifest names one that lies beside it.
+///
+/// # Errors
+/// [`LoadError`] if there is none, or it can't be read.
+pub(super) async fn profile_file(dir: &Path, manifest: &Manifest, beside: &Beside<'_>) -> Result<Option<String>, LoadError> {
+    let named = manifest.profile.as_ref().map(|named| named.value.as_str());
+    match named.filter(|named| profile::builtin(named).is_none() && is_profile_file(named) && is_below(named)) {
+        Some(path) => beside.text(dir, path, READING_PROFILE).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+const READING_PROFILE: &str = "read the profile";
+
+/// Whether what names a profile is the path of a file.
+fn is_profile_file(named: &str) -> bool {
+    named.contains('/') || Path::new(named).extension().is_some_and(|extension| extension == "toml")
+}
+
+/// Whether a path stays below the directory that it is relative to.
+fn is_below(path: &str) -> bool {
+    !path.starts_with('/') && !path.split('/').any(|part| part == "..")
 }
 
 /// The text of the file at `path` below `folder`, where hooks may write: no link is followed to it, nothing but a regular file is opened.
@@ -342,16 +397,13 @@ pub(super) fn read_below(folder: &Path, path: &str, doing: &'static str) -> Resu
 
 /// The text of a file that the operator named on the command line: wherever it lies, behind links, or as the pipe that a shell makes of `<(…)`.
 pub(super) fn read_text(path: &Path, doing: &'static str) -> Result<String, LoadError> {
-    use std::io::Read as _;
     let io = |source| LoadError::Io { doing, path: path.to_owned(), source };
     let leads_nowhere = |error: &std::io::Error| error.kind() == std::io::ErrorKind::NotFound && path.is_symlink();
     let unopened = |source| match &source {
         error if leads_nowhere(error) => LoadError::Io { doing: "follow the link", path: path.to_owned(), source },
         _ => io(source),
     };
-    let file = std::fs::File::open(path).map_err(unopened)?;
-    let mut bytes = Vec::new();
-    file.take(manifest::MAX_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(io)?;
+    let bytes = given::read(path, manifest::MAX_BYTES as u64 + 1).map_err(unopened)?;
     text_of(bytes).map_err(|message| io(std::io::Error::new(std::io::ErrorKind::InvalidData, message)))
 }
 

@@ -5,7 +5,7 @@ use super::{LoadError, found};
 use crate::diagnostic::{Diagnostic, Located, codes};
 use crate::discover::release::{self, Search};
 use crate::discover::version::Version;
-use crate::discover::{Entry, EntryKind, Source, WorkTree};
+use crate::discover::{Entry, EntryKind, Source, SourceError, WorkTree};
 use crate::document::quote;
 use crate::manifest::import::{self, Given, Imported, Kind, POST_COMPILE, Recognised};
 use crate::manifest::{MAX_BYTES, Manifest};
@@ -57,9 +57,8 @@ pub async fn import(path: &Path, kind: Option<Kind>, tag: Option<&Tag>, given: G
 pub(super) fn read_file(path: &Path, shown: &str, kind: Option<Kind>, given: Given<'_>) -> Result<Imported, LoadError> {
     let (folder, name) = split(path)?;
     let tree = WorkTree::open(&folder)?;
-    let bytes = tree.read(&name, MAX_BYTES as u64)?;
-    let bytes =
-        bytes.ok_or_else(|| LoadError::Io { doing: "read the manifest", path: path.to_owned(), source: ErrorKind::NotFound.into() })?;
+    let bytes = tree.read(&name, MAX_BYTES as u64).map_err(|error| unread(path, error))?;
+    let bytes = bytes.ok_or_else(|| unread(path, SourceError::Io { path: name.clone(), source: ErrorKind::NotFound.into() }))?;
     let text = text_of(bytes).map_err(|message| refused(codes::YAML_SYNTAX, format!("{}: {message}", quote(shown)), "save it as UTF-8"))?;
     let kind = match (import::neighbour_by_path(&path.display().to_string()), kind, import::recognise(shown, &text)) {
         (Some(neighbour), ..) | (None, None, Recognised::Neighbour(neighbour)) => {
@@ -96,6 +95,16 @@ enum Holds {
     PostCompile,
 }
 
+/// A manifest is what somebody wrote, and no file of a release: one that can't be read is told like our own.
+fn unread(path: &Path, error: SourceError) -> LoadError {
+    let source = match error {
+        SourceError::Git(error) => return error.into(),
+        SourceError::Io { source, .. } => source,
+        SourceError::Refused { .. } => std::io::Error::other(error.to_string()),
+    };
+    LoadError::Io { doing: "read the manifest", path: path.to_owned(), source }
+}
+
 /// Finds the one thing in a directory that can be imported.
 fn search(dir: &Path, kind: Option<Kind>) -> Result<Holds, LoadError> {
     let tree = WorkTree::open(dir)?;
@@ -103,7 +112,7 @@ fn search(dir: &Path, kind: Option<Kind>) -> Result<Holds, LoadError> {
     let mut files: Vec<&'static str> = Vec::new();
     for (file, found) in FILES.iter().filter(|(_, found)| wanted(*found)) {
         let foreign = |text: &str| kind.is_none() && matches!(import::recognise(file, text), Recognised::Neighbour(_));
-        let bytes = tree.read(file, MAX_BYTES as u64)?;
+        let bytes = tree.read(file, MAX_BYTES as u64).map_err(|error| unread(&dir.join(file), error))?;
         if bytes.is_some_and(|bytes| !foreign(&String::from_utf8_lossy(&bytes)))
             && !files.iter().any(|file| FILES.contains(&(*file, *found)))
         {

@@ -4,6 +4,7 @@
 //! Two moves, since the lock has to be taken between them: [`declare`] reads what was written and says whose run it would be;
 //! [`prepare`], under the lock, finds the target, reads manifest and hooks from it, and resolves the plan.
 
+mod beside;
 mod checks;
 mod declare;
 mod defaults;
@@ -12,6 +13,7 @@ mod files;
 mod foreign;
 mod found;
 mod prepare;
+mod reach;
 mod request;
 mod scripts;
 mod sources;

@@ -1,5 +1,6 @@
 //! Under the lock: finds the target, reads manifest and hooks from it, resolves the plan.
 
+use super::beside::{Beside, Release};
 use super::checks::Preflight;
 use super::declare::{self, Declared};
 use super::files::{self, Files, Sources};
@@ -16,7 +17,7 @@ use crate::ledger::{commit_file, marker};
 use crate::manifest::{self, Manifest};
 use crate::model::facts::Fetch;
 use crate::model::grant::DirGrant;
-use crate::model::id::{RunId, SourceName, StepName};
+use crate::model::id::{Commit, RunId, SourceName, StepName};
 use crate::model::limits::Limits;
 use crate::plan::grants::Roots;
 use crate::plan::{Given, Notice, Plan, PlanError, PlanHook, PlanStepKind, Selection, SourceFact, resolve};
@@ -36,7 +37,7 @@ pub async fn prepare(declared: Declared, request: &Request, run: RunId, probe: &
     let wanted = Wanted { tag: request.tag.as_ref(), commit: request.commit.as_ref(), profile: declared.profile.target };
     let chosen = target::choose(repository.as_ref(), wanted).await?;
     let source = source(&declared, repository, &chosen)?;
-    let mut declared = reread(declared, request, &source).await?;
+    let (mut declared, beside) = reread(declared, request, &source, chosen.facts.previous_commit.as_ref()).await?;
     let mut sayings = sayings(&declared, &fetch, &chosen);
     add_found(&mut declared.manifest, &declared.profile, &source, &chosen, &mut sayings).await?;
     sayings.notices.extend(defaults::add(&mut declared.manifest, &declared.profile, &source).await?);
@@ -48,7 +49,7 @@ pub async fn prepare(declared: Declared, request: &Request, run: RunId, probe: &
     let waiting = Waiting { commit: chosen.facts.commit.as_ref(), settled: settled.as_ref() };
     let elsewhere = sources::read(&declared, request, waiting, &places, &mut files).await?;
     sayings.warnings.extend(elsewhere.warnings);
-    let env = environment::app_environment(&declared, request)?;
+    let env = environment::of_release(&declared, request, &beside).await?;
     let gathered = Gathered { chosen: &chosen, files: &files, sources: &elsewhere.facts, env: &env, fetch: &fetch, sayings };
     let mut plan = plan(&declared, request, &gathered)?;
     plan.warnings.extend(scripts::warnings(&plan, &declared.profile, &source).await);
@@ -61,7 +62,7 @@ pub async fn prepare(declared: Declared, request: &Request, run: RunId, probe: &
         run,
         plan,
         blobs: files.blobs,
-        checks: Box::new(Preflight { bounds, app_path: env.get("PATH").cloned() }),
+        checks: Box::new(Preflight { bounds, app_path: env.get("PATH").cloned(), operator_path: request.operator_path.clone() }),
         app_env: env,
         marker_present,
         write_marker: Box::new(move || name.as_deref().map_or(Ok(()), |name| write_marker(&app_dir, name))),
@@ -104,24 +105,32 @@ fn source(declared: &Declared, repository: Option<Repository>, chosen: &Chosen) 
     }
 }
 
-/// The manifest of a commit that isn't checked out takes the place of the one that is, unless the operator named files.
-async fn reread(declared: Declared, request: &Request, source: &Source) -> Result<Declared, LoadError> {
-    if !matches!(source, Source::Commit(..)) || !request.manifests.is_empty() || declared.dir != declared.app_dir {
-        return Ok(declared);
-    }
-    let Some(bytes) = source.read("wasmhook.toml", manifest::MAX_BYTES as u64).await? else { return Ok(declared) };
+/// The manifest of a commit that isn't checked out takes the place of the one that is, unless the operator named files. `live` is what is
+/// checked out.
+async fn reread<'s>(
+    declared: Declared,
+    request: &Request,
+    source: &'s Source,
+    live: Option<&'s Commit>,
+) -> Result<(Declared, Beside<'s>), LoadError> {
+    let operators = !request.manifests.is_empty() || declared.dir != declared.app_dir;
+    let Source::Commit(repository, commit) = source else { return Ok((declared, Beside::Folder)) };
+    let bytes = if operators { None } else { source.read("wasmhook.toml", manifest::MAX_BYTES as u64).await? };
+    let Some(bytes) = bytes else { return Ok((declared, Beside::Folder)) };
     let text = declare::text_of(bytes).map_err(|message| {
         LoadError::Invalid(vec![Diagnostic::error("bad-manifest", format!("wasmhook.toml of the release: {message}"))])
     })?;
     let (manifest, problems) = manifest::parse("wasmhook.toml", &text);
-    let next = declare::complete(declared.dir.clone(), manifest, request, problems)?;
+    let beside = Beside::Release(Release { repository, commit, live });
+    let profile = declare::profile_file(&declared.dir, &manifest, &beside).await?;
+    let next = declare::complete(declared.dir.clone(), manifest, profile, request, problems)?;
     if next.app != declared.app {
         let message = format!("the release names the application {}, what is checked out {}", next.app, declared.app);
         return Err(LoadError::Invalid(vec![
             Diagnostic::error("another-app", message).help("give --app NAME to say which history the run belongs to"),
         ]));
     }
-    Ok(next)
+    Ok((next, beside))
 }
 
 /// What is to be said about a plan, and what is to be warned of.

@@ -85,6 +85,8 @@ pub struct Request {
     pub(crate) mirrors: PathBuf,
     /// What the ledger knows of what is settled.
     pub(crate) settled: Settled,
+    /// PATH as host steps find it, if the operator has one.
+    pub(crate) operator_path: Option<String>,
     /// Directories that no grant may reach: the engine's own.
     pub(crate) protected: Vec<(&'static str, PathBuf)>,
 }
@@ -162,6 +164,7 @@ impl Request {
             fetch: Some(Duration::from_mins(1)),
             mirrors: PathBuf::new(),
             settled: Settled::default(),
+            operator_path: None,
             protected: Vec::new(),
         }
     }

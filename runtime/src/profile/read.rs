@@ -233,6 +233,7 @@ pub(super) const REPORT_FIELDS: &[&str] = &[
     "steps",
     "hooks",
     "notices",
+    "problems",
     "left_half_way",
     "resumes",
     "trigger",

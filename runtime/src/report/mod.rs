@@ -4,6 +4,7 @@
 mod entry;
 mod failure;
 mod fold;
+mod problem;
 #[cfg(test)]
 mod tests;
 
@@ -11,6 +12,7 @@ pub use crate::model::files::{FileChanges, StagedDir, TextDiff};
 pub use entry::{HookReport, OutcomeWord, StepReport, UsageReport, VerifyReport};
 pub use failure::{End, Failure, FirstError, Skip, Why};
 pub use fold::Folder;
+pub use problem::Problem;
 
 use crate::model::event::{Event, Role, RunHeader, Status, Trigger};
 use crate::model::id::{AppName, Commit, Digest, EnvironmentName, RunId, Tag};
@@ -66,6 +68,9 @@ pub struct Report {
     pub hooks: Vec<HookReport>,
     /// Warnings that belong to no hook, in order.
     pub notices: Vec<Notice>,
+    /// Why it was refused or locked out, or why it could not go on although no hook failed; empty otherwise.
+    #[serde(default)]
+    pub problems: Vec<Problem>,
     /// What a dry run would have changed; null for any other run.
     pub would_change: Option<WouldChange>,
     /// Whether attempts of wasm hooks at paths outside every grant were observed; null if nothing ran.
@@ -170,6 +175,7 @@ impl Report {
             steps: Vec::new(),
             hooks: Vec::new(),
             notices: Vec::new(),
+            problems: Vec::new(),
             would_change: None,
             outside_path_attempts: None,
             left_half_way: None,

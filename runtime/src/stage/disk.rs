@@ -2,7 +2,7 @@
 //! The ledger passes points of the same disk before and after each of its writes.
 
 use super::tree::Meta;
-use rustix::fs::{AtFlags, CWD, Mode, OFlags};
+use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::{Errno, Result};
 use std::ffi::OsStr;
 #[cfg(test)]
@@ -188,7 +188,8 @@ impl Disk {
     /// Opens a directory to its owner, for as long as a commit works in it.
     pub(super) fn unlock(&self, dir: impl AsFd) -> Result<()> {
         self.point()?;
-        rustix::fs::chmodat(CWD, own_path(&dir), Mode::RWXU, AtFlags::empty())
+        let mode = rustix::fs::fstat(&dir)?.st_mode & 0o7777;
+        super::tree::set_mode(dir, mode | 0o700)
     }
 
     pub(super) fn set_meta(&self, file: impl AsFd, meta: &Meta) -> Result<()> {

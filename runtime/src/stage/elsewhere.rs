@@ -8,7 +8,7 @@ pub mod backup;
 mod error;
 mod values;
 
-pub use error::{CommitError, Conflict, ConflictKind, StageError, WhyNot};
+pub use error::{CommitError, Conflict, ConflictKind, Forbidden, StageError, WhyNot};
 pub use values::{Backend, Base, Changes, Ending, Ends, Kind, Limits, Request, View};
 
 use std::convert::Infallible;
@@ -115,7 +115,7 @@ impl Prepared {
     ///
     /// # Errors
     /// None: there is no stage.
-    pub fn apply(&self) -> Result<(), CommitError> {
+    pub fn apply(&mut self) -> Result<(), CommitError> {
         match self.0 {}
     }
 
@@ -134,6 +134,12 @@ impl Applied {
     /// What it changed.
     #[must_use]
     pub fn changes(&self) -> &[Changes] {
+        match self.0 {}
+    }
+
+    /// What was left to somebody else.
+    #[must_use]
+    pub fn left(&self) -> Option<&str> {
         match self.0 {}
     }
 
@@ -171,6 +177,12 @@ impl Recovered {
     /// Its directories.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
         std::iter::from_fn(|| -> Option<&Path> { match self.never {} })
+    }
+
+    /// What was left to somebody else.
+    #[must_use]
+    pub fn left(&self) -> Option<&str> {
+        match self.never {}
     }
 
     /// Removes its directories.

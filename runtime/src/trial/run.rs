@@ -157,7 +157,7 @@ impl Trials {
         let path = file.case.env.iter().rev().find(|(name, _)| name.value == "PATH").map(|(_, value)| value.clone());
         let findings = Preflight::anywhere(path).check(planned.hook());
         if !findings.is_empty() {
-            let findings = findings.iter().map(|finding| tree.as_written(finding)).collect();
+            let findings = findings.iter().map(|lack| tree.as_written(&lack.what)).collect();
             return Ok(not_started(Outcome::Failed { cause: Cause::Preflight { findings } }));
         }
         let job = match planned.job(file, attempt) {

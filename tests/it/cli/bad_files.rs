@@ -65,6 +65,21 @@ fn a_manifest_that_is_no_file_no_text_or_no_toml() {
 }
 
 #[test]
+fn a_foreign_file_that_cannot_be_read_is_refused_like_our_own() {
+    let named = |name: &'static str| [format!("--manifest={name}"), "--app=shop".to_owned()];
+    let refused = |project: &Project, words: &str| {
+        let arguments = named("app_desc.yaml");
+        refused(project, &arguments.each_ref().map(String::as_str), "unreadable", words);
+    };
+    refused(&Project::empty(), "cannot read the manifest");
+    refused(&Project::empty().file("app_desc.yaml/x", ""), "a folder");
+    refused(&Project::empty().file("app_desc.yaml", vec![b'#'; 2 << 20]), "more than the limit of");
+    let project = Project::empty().file("there.yaml", "");
+    std::os::unix::fs::symlink("there.yaml", project.path().join("app_desc.yaml")).unwrap();
+    refused(&project, "symbolic link");
+}
+
+#[test]
 fn a_manifest_of_another_version() {
     refused(&Project::empty().file("wasmhook.toml", "schema = 2\napp = \"a\"\n"), &[], "schema-version", "schema");
 }

@@ -7,7 +7,7 @@ use wasmhook_tests::{Place, Project};
 
 const MANIFEST: &str = "schema = 1\napp = \"shop\"\nprofile = \"tenant-upgrade\"\n";
 
-fn git(project: &Project, args: &[&str]) {
+pub fn git(project: &Project, args: &[&str]) {
     let identity = ["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false", "-c", "tag.gpgsign=false"];
     assert!(Command::new("git").args(identity).args(args).current_dir(project.path()).output().unwrap().status.success(), "{args:?}");
 }

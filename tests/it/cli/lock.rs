@@ -51,6 +51,24 @@ fn status_shows_the_run_and_the_owner_of_its_lock() {
 }
 
 #[test]
+fn what_a_running_run_is_doing_is_nothing_that_died() {
+    let lines = "run = \"./wait.sh\"\nonce = true\ndirs = [{ path = \".\", mode = \"write\" }]";
+    let script = "#!/bin/sh\necho waiting\nwhile [ ! -e go ]; do sleep 0.02; done\n";
+    let (place, project) = (Place::new(), Project::new(&hook("wait", "pre-deploy", lines)).file("wait.sh", script));
+    let running = start(&place, &project, &[]);
+    let call = |args: &[&str]| place.args([args, &["--tag", "v1"]].concat()).current_dir(project.path()).run().exits(0);
+    let plan = call(&["plan"]);
+    assert!(plan.stdout.contains("pre-deploy/wait: run") && plan.said().contains("[run-is-on]"), "{}{}", plan.stdout, plan.stderr);
+    let planned = call(&["plan", "--format", "json"]).json();
+    assert_eq!(planned["decisions"][0]["decision"], "run", "{planned:#}");
+    project.write("go", "");
+    let tried = call(&["run", "--dry-run"]);
+    assert!(!tried.said().contains("wasmhook resolve"), "{}", tried.stderr);
+    assert_eq!(running.wait().code, 0);
+    assert!(call(&["plan"]).stdout.contains("pre-deploy/wait: skip: already done"));
+}
+
+#[test]
 fn a8_stale_lock_a_killed_owner_blocks_nobody() {
     let (place, project) = (Place::new(), project());
     let first = start(&place, &project, &[]);

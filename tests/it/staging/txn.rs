@@ -121,9 +121,14 @@ fn a_change_by_somebody_else_meanwhile_is_a_conflict_and_what_the_hook_wrote_is_
         std::fs::read_to_string(format!("{kept}/upper/old.txt")).or_else(|_| std::fs::read_to_string(format!("{kept}/tree/old.txt")));
     assert_eq!(written.unwrap(), "mine\n", "it is kept for somebody to look at");
 
+    let status = || place.args(["status", "-C", "app"]).current_dir(project.path()).run().exits(0).said();
+    let words = format!("could not be committed, and lies in {kept}: look at it, then remove it");
+    assert!(status().contains(&words), "{}", status());
     let next = call().run().exits(0);
+    assert!(status().contains(&words), "as long as it lies there: {}", status());
     assert!(next.stderr.contains("[stage-kept]") && next.stderr.contains("then remove it"), "no run leaves it unsaid: {}", next.stderr);
     std::fs::remove_dir_all(kept).unwrap();
+    assert!(!status().contains("could not be committed"), "{}", status());
     assert!(!call().run().exits(0).stderr.contains("stage-kept"));
     assert_nothing_left(&project);
 }

@@ -1,12 +1,12 @@
 //! Starting things: what a job lacks is its outcome, and nothing of it runs.
 
 use super::{Driver, News};
-use crate::engine::job;
 use crate::engine::keep::{self, Done};
 use crate::engine::lifecycle;
 use crate::engine::machine::{At, Decision};
 use crate::engine::ready::StartBy;
 use crate::engine::verify::{First, Verify};
+use crate::engine::{Lack, job, preflight};
 use crate::exec::{Executor, OutputSink, Surroundings};
 use crate::model::event::{Place, Role};
 use crate::model::grant::{Capability, Denial};
@@ -25,8 +25,7 @@ impl Driver<'_, '_> {
         let runs = |slot: &usize| self.setting.decisions.by_step[step][*slot] == Decision::Run;
         let findings = |hook: &PlanHook| {
             let mut findings: Vec<String> = hook.unusable.iter().cloned().collect();
-            findings.extend(job::missing(hook, &self.setting.supplies).iter().map(ToString::to_string));
-            findings.extend(self.setting.checks.check(hook));
+            findings.extend(Lack::words(preflight::lacks(hook, self.setting.supplies.app_env, self.setting.checks)));
             findings
         };
         let slots = hooks.iter().enumerate().filter(|(slot, _)| runs(slot));
@@ -39,7 +38,7 @@ impl Driver<'_, '_> {
         let cancel = CancellationToken::new();
         self.cancels.insert(at, cancel.clone());
         // An earlier hook of the phase may have put a link where a granted directory was.
-        let findings = self.hook(at).map(|hook| self.setting.checks.check(&hook)).unwrap_or_default();
+        let findings = self.hook(at).map(|hook| Lack::words(self.setting.checks.check(&hook))).unwrap_or_default();
         if !findings.is_empty() {
             return self.ended(at, Execution::not_started(Outcome::Failed { cause: Cause::Preflight { findings } }));
         }
@@ -89,7 +88,7 @@ impl Driver<'_, '_> {
     /// What says whether the hook took, or what it lacks: who can't be asked afterwards isn't believed, so the hook doesn't start.
     fn verify(&self, at: At, place: &Place, attempt: u32) -> Result<Option<Verify>, Vec<String>> {
         let Some(hook) = lifecycle::verify(self.setting.plan, at) else { return Ok(None) };
-        let findings = self.setting.checks.check(&hook);
+        let findings = Lack::words(self.setting.checks.check(&hook));
         if !findings.is_empty() {
             return Err(findings.into_iter().map(|finding| format!("its verify: {finding}")).collect());
         }

@@ -196,7 +196,7 @@ impl Driver<'_, '_> {
             News::Committed(step, done) => {
                 let done = (*done)?;
                 let outcome = done.execution.outcome.clone();
-                self.held.keep(done.applied);
+                self.keep(done.applied)?;
                 self.held.phase_ended(step, &outcome, self.journal)?;
                 Ok(Some(Input::Committed { step, outcome }))
             }

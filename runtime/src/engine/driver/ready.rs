@@ -1,9 +1,9 @@
 //! What comes before a start.
 
 use super::{Driver, News};
-use crate::engine::lifecycle;
 use crate::engine::machine::At;
 use crate::engine::ready::{Before, Readiness, StartBy, would_back_up};
+use crate::engine::{Lack, lifecycle};
 use crate::ledger::{Durability, LedgerError};
 use crate::model::event::What;
 use crate::model::job::Execution;
@@ -15,7 +15,7 @@ impl Driver<'_, '_> {
         let place = lifecycle::place(self.setting.plan, at);
         let Some(hook) = self.hook(at) else { return self.ready(at) };
         // A link may have been put where a directory was when the phase began.
-        let findings = self.setting.checks.check(&hook);
+        let findings = Lack::words(self.setting.checks.check(&hook));
         if !findings.is_empty() {
             return self.ended(at, Execution::not_started(Outcome::Failed { cause: Cause::Preflight { findings } }));
         }

@@ -204,3 +204,32 @@ async fn what_a_dead_run_owes_is_known_before_anybody_pays() {
     bench.run("r2", steps()).await;
     assert_eq!(owed(), []);
 }
+
+#[tokio::test]
+async fn without_a_tag_or_commit_what_is_done_runs_again_and_a_plan_says_so() {
+    let unnamed = |run: &str| {
+        let mut prepared = prepared(run, vec![phase("p", vec![hook("a"), hook("b")])]);
+        (prepared.plan.tag, prepared.plan.commit) = (None, None);
+        prepared
+    };
+    let said = |bench: &Bench, prepared: &Prepared| {
+        let readiness = bench.runner.readiness(prepared).unwrap();
+        bench.runner.own_release(prepared, readiness.decisions().unwrap()).unwrap()
+    };
+    let (mut bench, ledger) = open_bench(MockExecutor::new().exiting("p/b", 1));
+    assert_eq!(said(&bench, &unnamed("r0")), None, "nothing ran yet");
+    bench.runner.run(&unnamed("r1"), &Stop::new()).await.unwrap();
+    let notice = said(&bench, &unnamed("r2")).unwrap();
+    assert!(notice.message.contains("p/a runs again, though it is done in run r1"), "{notice:?}");
+    let release = "run r1".to_owned();
+    let (key, digest) = (Key { place: hook("b").place(&StepName::new("p").unwrap()), release }, hook("b").digest);
+    let what = What::Resolved { place: key.place.clone(), release: key.release.clone(), resolution: Resolution::MarkDone, by: None };
+    let run = RunId::new("r1").unwrap();
+    let seq = ledger.events(&run).unwrap().len() as u64;
+    let event = Event { schema: 1, seq, at: jiff::Timestamp::UNIX_EPOCH, run, what };
+    ledger.clone().append(&event, Some((&key, &digest)), Durability::Now).unwrap();
+    assert!(said(&bench, &unnamed("r2")).unwrap().message.contains("p/a, p/b runs again"), "a person's word has the same end");
+    assert_eq!(said(&bench, &Prepared { resume: true, ..unnamed("r2") }), None, "there it counts");
+    let tagged = Prepared { plan: Plan { tag: Some(Tag::new("v1").unwrap()), ..unnamed("r2").plan }, ..unnamed("r2") };
+    assert_eq!(said(&bench, &tagged), None, "another release is no question");
+}

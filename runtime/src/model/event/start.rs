@@ -88,7 +88,7 @@ impl fmt::Display for Trigger {
             Self::CommitChanged { from } => write!(f, "the commit changed from {from:.12}"),
             Self::Retry { run } => write!(f, "run {run} of the same commit did not succeed"),
             Self::CommitUnchanged => f.write_str("it was asked for, with the commit of the last success"),
-            Self::UnknownRevision => f.write_str("no commit is known"),
+            Self::UnknownRevision => f.write_str("it was asked for, and no commit is known to compare"),
         }
     }
 }

@@ -50,6 +50,14 @@ impl Given {
         [verb, self.selectors.clone(), run, tag, environment, self.state.clone(), self.cache.clone()].concat()
     }
 
+    /// The same about what lies in `dir`, and nowhere else.
+    pub fn in_dir(&self, dir: &Path) -> Self {
+        let named = self.selectors.iter().position(|word| word == "-C").map_or(0..0, |at| at..at + 2);
+        let mut given = self.clone();
+        given.selectors.splice(named, Words::of_path("-C", Some(dir)));
+        given
+    }
+
     fn of(selectors: &Selectors) -> Self {
         let Selectors {
             dir,
@@ -140,5 +148,18 @@ impl Words {
 
     fn text(&mut self, name: &str, text: Option<&str>) {
         self.0.extend(option(name, text));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lies_elsewhere_is_named_instead_of_where_nothing_lies() {
+        let given = |words: &[&str]| Given { selectors: words.iter().map(|word| (*word).to_owned()).collect(), ..Given::default() };
+        let elsewhere = |words| given(words).in_dir(Path::new("/srv/my app")).selectors;
+        assert_eq!(elsewhere(&[]), ["-C", "'/srv/my app'"]);
+        assert_eq!(elsewhere(&["-C", "nowhere", "--app", "shop"]), ["-C", "'/srv/my app'", "--app", "shop"]);
     }
 }

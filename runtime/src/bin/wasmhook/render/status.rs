@@ -60,6 +60,8 @@ pub struct Pending {
     pub owed: Vec<String>,
     /// The run that `run --resume` would go on with.
     pub resumable: Option<Typed>,
+    /// What a hook wrote in a run, could not be committed, and still lies somewhere.
+    pub kept: Vec<(String, String, String)>,
 }
 
 /// Something that was cut off.
@@ -136,6 +138,10 @@ fn pending_lines(look: Look, pending: &Pending) -> Vec<Line> {
             }
         }
     }
+    for (name, run, path) in &pending.kept {
+        let words = format!("What {name} wrote in run {run} could not be committed, and lies in {path}: look at it, then remove it.");
+        lines.extend(say(Symbol::Warning, &words));
+    }
     if let Some((words, command)) = &pending.taking_back {
         lines.extend(say(Symbol::Failed, words));
         lines.extend(command.lines(look, 4));
@@ -202,6 +208,7 @@ mod tests {
             )),
             owed: vec!["start-services".into()],
             resumable: Some(typed("wasmhook run --resume", "goes on with run 01J9")),
+            kept: vec![("post-pull/f".into(), "01JA".into(), "/srv/.wasmhook-stage-1".into())],
         };
         render(look, "shop/prod", Some(&owner), &runs, &pending)
     }
@@ -228,6 +235,8 @@ mod tests {
         ⚠ post-pull/b was running when run 01J9 died; it runs again by itself.
         ⚠ post-pull/c ended with success, and its verify was under way when run 01J9
           died; the next run asks its verify whether it took.
+        ⚠ What post-pull/f wrote in run 01JA could not be committed, and lies in
+          /srv/.wasmhook-stage-1: look at it, then remove it.
         ✗ Of run 01J8, whose deployment failed, still to be taken back: post-pull/d.
             wasmhook resolve --deploy-failed 01J8  # what is left is taken back
         What is missing can still be run:
@@ -269,6 +278,10 @@ mod tests {
           its verify was under way when run 01J9
           died; the next run asks its verify
           whether it took.
+        ! What post-pull/f wrote in run 01JA
+          could not be committed, and lies in
+          /srv/.wasmhook-stage-1: look at it,
+          then remove it.
         x Of run 01J8, whose deployment failed,
           still to be taken back: post-pull/d.
             # what is left is taken back

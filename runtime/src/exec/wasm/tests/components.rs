@@ -3,7 +3,7 @@
 use super::*;
 
 /// A component whose `run` is `body`.
-fn component(version: &str, body: &str) -> String {
+pub(super) fn component(version: &str, body: &str) -> String {
     format!(
         r#"(component
           (import "wasi:cli/exit@0.2.0" (instance $exit (export "exit" (func (param "status" (result))))))

@@ -3,6 +3,7 @@
 use super::hint;
 use crate::render::line::Line;
 use crate::render::look::{Look, Style, Symbol};
+use wasmhook::diagnostic::codes;
 use wasmhook::model::event::{GuestKind, Role, StepKind};
 use wasmhook::model::grant::Denial;
 use wasmhook::model::outcome::{Cause, Verdict};
@@ -170,6 +171,8 @@ fn heading(look: Look, failed: &Failed<'_>) -> Vec<Line> {
 fn sentence(cause: &Failure) -> String {
     match &cause.why {
         Why::Cause(Cause::Denied { denial }) => format!("denied: {}", denial.what),
+        // It is of what was given, not of what a hook did: `explain` knows it as it knows the other mistakes.
+        Why::Cause(Cause::Preflight { .. }) => format!("{} [{}]", cause.text, codes::PREFLIGHT),
         _ => cause.text.clone(),
     }
 }

@@ -182,7 +182,7 @@ impl Live {
             .space(1)
             .add(Style::Name, &hook.place.to_string())
             .plain(&file)
-            .add(Style::Dim, &format!(" ({kind}{again}; at most {})", figures::limits(&hook.limits)))
+            .add(Style::Dim, &format!(" ({kind}{again}; at most {})", figures::limits(&hook.limits, hook.guest)))
     }
 
     fn note(&self, text: &str) -> Vec<Line> {

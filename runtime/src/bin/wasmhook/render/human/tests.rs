@@ -455,3 +455,22 @@ proptest! {
         prop_assert!(summary(ASCII, &events).is_ascii() && live(ASCII, &events).is_ascii());
     }
 }
+
+#[test]
+fn what_could_not_be_enforced_is_named_when_its_hook_ends_and_at_the_end() {
+    let mut events = success();
+    for event in &mut events {
+        if let What::Finished { place, result } = &mut event.what
+            && place.to_string() == "post-pull/v0.4.0"
+        {
+            result.unenforced = vec!["TCP ports".to_owned(), "devices".to_owned()];
+        }
+    }
+    let (live, summary) = (live(wide(UNICODE, 200), &events), summary(wide(UNICODE, 200), &events));
+    for lost in ["TCP ports", "devices"] {
+        assert_eq!(live.matches(&format!("not enforced: {lost}")).count(), 1, "{live}");
+        assert_eq!(summary.matches(&format!("post-pull/v0.4.0: not enforced: {lost}")).count(), 1, "{summary}");
+    }
+    let ends = live.find("post-pull/v0.4.0 succeeded").unwrap();
+    assert!(live.find("not enforced").unwrap() > ends, "{live}");
+}
