@@ -150,6 +150,9 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error`] if nothing could be loaded, if it is refused, or if the machinery failed. A failed hook is no error.
+    ///
+    /// # Panics
+    /// If code that was given to the engine does: as a run that died, the next one finishes it.
     pub async fn run(&self, request: &Request, stop: &Stop) -> Result<Report, Error> {
         self.run_with(request, stop, None).await
     }

@@ -29,7 +29,7 @@ impl Stage {
     /// # Errors
     /// [`StageError::NoBackend`], always.
     pub fn open(request: &Request<'_>) -> Result<Self, StageError> {
-        let why = request.backends.iter().map(|backend| WhyNot { backend: *backend, reason: WHY_NOT.to_owned() }).collect();
+        let why = request.backends.iter().map(|backend| WhyNot { index: 0, backend: *backend, reason: WHY_NOT.to_owned() }).collect();
         let base = request.bases.first().map(|base| base.host.clone()).unwrap_or_default();
         Err(StageError::NoBackend { base, why })
     }
@@ -200,6 +200,12 @@ impl Recovered {
 /// None.
 pub fn recover(_bases: &[PathBuf], _scratch: &Path, _disk: &Disk) -> Result<Vec<Recovered>, StageError> {
     Ok(Vec::new())
+}
+
+/// What a crash left decided: nothing, since nothing was ever staged.
+#[must_use]
+pub fn decided(_bases: &[PathBuf], _scratch: &Path) -> Vec<String> {
+    Vec::new()
 }
 
 /// Which point of a disk fails: none can be asked for.

@@ -98,6 +98,8 @@ pub enum StageError {
 /// Why one back end isn't used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WhyNot {
+    /// Which directory of the request it wasn't used for.
+    pub index: usize,
     /// The back end.
     pub backend: Backend,
     /// What the system said, or the rule.

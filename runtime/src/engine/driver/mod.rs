@@ -121,6 +121,13 @@ pub async fn drive(machine: Machine, setting: Setting<'_>, journal: &mut Journal
                 Some(Input::Cancel { signal })
             }
             Some(news) = inbox.recv() => driver.take(news)?,
+            Some(ended) = driver.tasks.join_next() => {
+                // What an embedder's code does in a task of its own it does to whoever called: nobody else would ever hear of it.
+                if let Some(panic) = ended.err().and_then(|error| error.try_into_panic().ok()) {
+                    std::panic::resume_unwind(panic);
+                }
+                None
+            }
         };
         inputs.extend(input);
     }
