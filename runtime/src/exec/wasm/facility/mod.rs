@@ -5,6 +5,7 @@ pub(super) mod clock;
 pub(super) mod env;
 pub(super) mod exit;
 pub(super) mod fs;
+pub(super) mod listing;
 pub(super) mod net;
 pub(super) mod random;
 pub(super) mod stdio;
@@ -30,7 +31,11 @@ pub(super) fn link_modules(linker: &mut Linker<State>) -> Result<()> {
 
 /// Everything that a 0.2 component can import.
 pub(super) fn link_components(linker: &mut wasmtime::component::Linker<State>) -> Result<()> {
-    wasmtime_wasi::p2::add_to_linker_async(linker)
+    wasmtime_wasi::p2::add_to_linker_async(linker)?;
+    linker.allow_shadowing(true);
+    listing::link(linker)?;
+    linker.allow_shadowing(false);
+    Ok(())
 }
 
 /// The calling guest's memory, and the state it calls with, ready for one of the preview1 functions that ours wrap.
