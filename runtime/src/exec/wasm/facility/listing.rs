@@ -1,6 +1,7 @@
 //! Listings of directories. For each one that a component opens, wasmtime-wasi reads the whole directory into the host's memory, where the
 //! guest's own limit doesn't count: what all open ones hold is bounded here. A preview1 module has one at a time.
 
+use super::super::classify;
 use super::super::state::State;
 use std::fs::File;
 use wasmtime::component::{Linker, Resource, ResourceTable};
@@ -57,7 +58,7 @@ pub(super) fn link(linker: &mut Linker<State>) -> Result<()> {
                         state.listings.opened(listing.rep(), size);
                         Ok((Ok(listing),))
                     }
-                    Err(error) => Ok((Err(error.downcast()?),)),
+                    Err(error) => Ok((Err(classify::said_to_guest(error)?),)),
                 }
             })
         },
@@ -68,7 +69,7 @@ pub(super) fn link(linker: &mut Linker<State>) -> Result<()> {
 fn size_of(dir: &File, room: u64) -> Option<u64> {
     let Ok(entries) = rustix::fs::Dir::read_from(dir) else { return Some(0) };
     let mut size = 0;
-    for entry in entries.map_while(|entry| entry.ok()) {
+    for entry in entries.map_while(std::result::Result::ok) {
         size += ENTRY + entry.file_name().to_bytes().len() as u64;
         if size > room {
             return None;
