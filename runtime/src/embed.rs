@@ -28,6 +28,7 @@
 //! ```
 
 mod builder;
+mod heart;
 mod ledgers;
 mod not_run;
 #[cfg(test)]
@@ -57,7 +58,7 @@ use crate::report::{Folder, Report};
 use crate::salt::salt;
 use ledgers::Ledgers;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 use turn::{Lockout, Patience};
 
@@ -116,6 +117,7 @@ pub struct Engine {
     /// PATH as host steps find it.
     operator_path: Option<String>,
     on_wait: Option<OnWait>,
+    heartbeat: Duration,
     stages: Stages,
     scratch: PathBuf,
 }
@@ -148,6 +150,9 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error`] if nothing could be loaded, if it is refused, or if the machinery failed. A failed hook is no error.
+    ///
+    /// # Panics
+    /// If code that was given to the engine does: as a run that died, the next one finishes it.
     pub async fn run(&self, request: &Request, stop: &Stop) -> Result<Report, Error> {
         self.run_with(request, stop, None).await
     }
@@ -184,7 +189,7 @@ impl Engine {
         }
         tokio::select! {
             report = runner.run(&prepared, stop) => Ok(report?),
-            never = beat(heart) => match never {},
+            never = heart::beat(heart, self.heartbeat) => match never {},
         }
     }
 
@@ -280,19 +285,6 @@ impl Engine {
         let text =
             format!("{}-{}", now.strftime("%Y%m%d-%H%M%S"), &Digest::of(&[&salt()[..], now.to_string().as_bytes()].concat()).hex()[..6]);
         RunId::new(text).unwrap_or_else(|_| unreachable!("digits, letters and dashes make a name"))
-    }
-}
-
-/// How often the owner of a lock gives a sign of life.
-const HEARTBEAT: Duration = Duration::from_secs(10);
-
-/// Signs of life for as long as this is waited for.
-async fn beat(lock: Weak<Lock>) -> std::convert::Infallible {
-    loop {
-        tokio::time::sleep(HEARTBEAT).await;
-        if let Some(lock) = lock.upgrade() {
-            lock.beat();
-        }
     }
 }
 

@@ -19,7 +19,9 @@ mod lock;
 mod next;
 #[cfg(target_os = "linux")]
 mod outside;
+mod preflight;
 mod reach;
+mod rebooted;
 mod release_files;
 mod resume;
 mod run;

@@ -5,6 +5,7 @@ mod dry_run;
 mod guest;
 mod killed;
 mod phase;
+mod traces;
 mod txn;
 
 use std::path::Path;

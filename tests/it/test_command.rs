@@ -69,6 +69,12 @@ fn assert_passes(output: &Output) {
 }
 
 #[test]
+fn a_case_that_fails_says_what_its_hook_looked_for_outside_its_grants() {
+    let refused = "it was refused path /etc/hostname, which lies outside every grant; to allow it: add { path =";
+    assert_fails_with(&files_case("read /etc/hostname", "").test(&["--color", "never"]), &[refused]);
+}
+
+#[test]
 fn a_case_that_holds_is_one_line_and_nothing_outside_is_touched() {
     for target in Target::ALL {
         let expected = "[expected]\nstdout = [\"mkdir ok\", \"write ok\", \"read ok new\"]\nexit_code = 0\nnothing_else_changes = true\n\
@@ -245,6 +251,31 @@ fn a_file_to_be_copied_never_comes_from_outside_the_cases_directory() {
     let output = cases.test(&[]);
     assert_eq!(output.code, Some(2), "{output:?}");
     assert!(output.stderr.contains("`link` can't be copied"), "{}", output.stderr);
+}
+
+#[test]
+fn cases_and_modules_are_read_where_they_lie_and_a_pipe_is_not_waited_for() {
+    let outside = tempfile::tempdir().unwrap();
+    std::fs::write(outside.path().join("secret"), "canary-7f1b\n").unwrap();
+    std::fs::write(outside.path().join("hook.wat"), exits(0)).unwrap();
+    let cases = Cases::new().file("a.wat", exits(0)).case("linked", "hook.wasm = \"b.wat\"\n").case("far", "").case("gone", "");
+    let at = |name: &str| cases.dir.path().join(name);
+    let link = |to: &std::path::Path, name: &str| {
+        let _ = std::fs::remove_file(at(name));
+        std::os::unix::fs::symlink(to, at(name)).unwrap();
+    };
+    link("a.wat".as_ref(), "b.wat");
+    assert_passes(&cases.test(&["linked"]));
+    link(&outside.path().join("hook.wat"), "far.wat");
+    link(&outside.path().join("secret"), "secret.test.toml");
+    link("nowhere".as_ref(), "gone.test.toml");
+    rustix::fs::mknodat(rustix::fs::CWD, at("pipe.test.toml"), rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0).unwrap();
+    let refused = cases.test(&[]);
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    for words in ["far.wat", "secret.test.toml", "a link leads out of its directory", "pipe.test.toml", "it is a pipe", "gone.test.toml"] {
+        assert!(refused.stderr.contains(words), "{words}: {}", refused.stderr);
+    }
+    assert!(!refused.stderr.contains("canary"), "{}", refused.stderr);
 }
 
 #[test]

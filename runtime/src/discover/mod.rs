@@ -15,6 +15,7 @@ mod command;
 pub mod error;
 pub mod follow;
 pub mod git;
+pub mod given;
 pub mod mirror;
 mod objects;
 pub mod preflight;

@@ -216,6 +216,7 @@ impl Builder {
             protected,
             operator_path,
             on_wait: self.on_wait,
+            heartbeat: super::heart::PACE,
         })
     }
 

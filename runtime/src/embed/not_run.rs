@@ -54,7 +54,6 @@ fn report(target: &Target, status: Status, code: &str, message: String) -> Repor
     Report {
         app: Some(target.app.clone()),
         environment: Some(target.environment.clone()),
-        notices: vec![Notice { code: code.to_owned(), message }],
-        ..Report::not_started(status)
+        ..Report::not_started_because(status, vec![Notice { code: code.to_owned(), message }])
     }
 }

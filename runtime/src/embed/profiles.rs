@@ -126,6 +126,7 @@ impl Platform {
             checks: Box::new(NoChecks),
             accept_moved_tag: false,
             resume: false,
+            audit: false,
             at_start,
             last_commit: LastCommit::InLedger,
         };

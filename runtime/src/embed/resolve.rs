@@ -1,7 +1,7 @@
 //! A person's word on what became of an execution, or of a deployment.
 
 use super::turn::{Lockout, Patience};
-use super::{Engine, Error, beat, target};
+use super::{Engine, Error, heart, target};
 use crate::engine::journal::Journal;
 use crate::engine::machine::At;
 use crate::engine::resolve::{self, Execution};
@@ -150,7 +150,7 @@ impl Engine {
         let mut runner = Runner::new(self.executors.clone(), writers, self.stages.clone()).holding(Hold::of(lock));
         tokio::select! {
             report = runner.undo(&prepared, run, &failed.plan, stop) => Ok(report.map_err(Error::from)?),
-            never = beat(heart) => match never {},
+            never = heart::beat(heart, self.heartbeat) => match never {},
         }
     }
 

@@ -2,10 +2,11 @@
 
 use super::gate::{self, Decisions};
 use super::machine::{At, Lifecycle, SlotSpec, StepSpec};
-use crate::model::event::{GuestKind, Place, PlannedHook, PlannedSibling, PlannedStep, Role, StepKind};
+use crate::model::event::{Place, PlannedHook, PlannedSibling, PlannedStep, Role, StepKind};
 use crate::model::grant::DirMode;
 use crate::model::id::Digest;
 use crate::model::policy::{Background, Gate, Sandbox};
+use crate::model::reach::Reach;
 use crate::plan::{Plan, PlanGuest, PlanHook, PlanSibling, PlanStep, PlanStepKind};
 use std::borrow::Cow;
 
@@ -132,8 +133,8 @@ fn planned_step(step: &PlanStep) -> PlannedStep {
                 guest: hook.guest.kind(),
                 fallback: hook.fallback.clone(),
                 source: hook.source.clone(),
-                unconfined: hook.guest.kind() == GuestKind::Native
-                    && matches!(hook.guest, PlanGuest::Native { sandbox: Sandbox::None, .. }),
+                unconfined: is_unconfined(hook),
+                reach: Some(reach_of(hook)),
                 enabled: hook.enabled,
                 limits: hook.limits.clone(),
                 revert: hook.revert.as_ref().map(planned_sibling),
@@ -144,6 +145,20 @@ fn planned_step(step: &PlanStep) -> PlannedStep {
     };
     let found = if let PlanStepKind::Fact { found, .. } = &step.kind { Some(found.clone()) } else { None };
     PlannedStep { step: step.name.clone(), kind, always, makes_live, found, hooks }
+}
+
+const fn is_unconfined(hook: &PlanHook) -> bool {
+    matches!(hook.guest, PlanGuest::Native { sandbox: Sandbox::None, .. })
+}
+
+fn reach_of(hook: &PlanHook) -> Reach {
+    Reach::of(&hook.grants.dirs, is_unconfined(hook))
+}
+
+/// How far the rights of what stands at `at` go: a host step has the operator's.
+#[must_use]
+pub fn reach(plan: &Plan, at: At) -> Reach {
+    hook(plan, at).map_or_else(Reach::unconfined, |hook| reach_of(&hook))
 }
 
 fn planned_sibling(sibling: &PlanSibling) -> PlannedSibling {

@@ -190,6 +190,7 @@ impl Runner {
             attempts,
             stop,
             hold: &self.hold,
+            audit: prepared.audit || is_dry,
             keep: &mut keep,
             after_hooks: &marker,
             after_success: &commit,

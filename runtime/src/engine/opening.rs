@@ -10,6 +10,7 @@ use crate::model::policy::Gate;
 use crate::plan::Notice;
 use crate::report::Report;
 
+/// Attempts outside every grant are looked at in each dry run: nobody waits for it, and it changes nothing.
 pub(super) fn header(prepared: &Prepared, plan_digest: Digest, dry_run: bool) -> RunHeader {
     let plan = &prepared.plan;
     RunHeader {
@@ -22,6 +23,7 @@ pub(super) fn header(prepared: &Prepared, plan_digest: Digest, dry_run: bool) ->
         plan_digest,
         dry_run,
         partial: prepared.plan.partial,
+        audit: prepared.audit || dry_run,
         resumes: None,
         earlier: Earlier::default(),
         trigger: None,
@@ -48,7 +50,6 @@ pub(super) fn open(
 
 /// The report of a run that was refused before it began: nothing of it is recorded.
 pub(super) fn refused(prepared: &Prepared, reasons: Vec<Notice>) -> Report {
-    let mut report = Report::not_started(Status::Refused).of(&header(prepared, prepared.plan.digest(), false));
-    report.notices = reasons.into_iter().map(|Notice { code, message }| crate::report::Notice { code, message }).collect();
-    report
+    let reasons = reasons.into_iter().map(|Notice { code, message }| crate::report::Notice { code, message }).collect();
+    Report::not_started_because(Status::Refused, reasons).of(&header(prepared, prepared.plan.digest(), false))
 }

@@ -6,6 +6,7 @@ use super::{Error, gate, lifecycle, plan_of, replay, resume, undo};
 use crate::ledger::{Key, Ledger, Memory, Target};
 use crate::model::event::{Place, Role, Status};
 use crate::model::id::{RunId, StepName};
+use crate::model::reach::Reach;
 
 /// What is pending when no run is on.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub struct Unresolved {
     pub memory: Memory,
     /// What it was in.
     pub was: Was,
+    /// How far its rights went; `None` if its plan doesn't name it.
+    pub may_have_touched: Option<Reach>,
     /// Whether nothing runs before a person said what became of it; otherwise it runs again by itself. By the plan it was started under.
     pub waits: bool,
     /// Whether the next run asks its verify, and runs it again only if that doesn't say that it took.
@@ -72,9 +75,11 @@ pub fn of(ledger: &dyn Ledger, target: &Target, stages: &Stages) -> Result<Pendi
 
 fn seen(ledger: &dyn Ledger, Open { key, memory, was }: Open) -> Result<Unresolved, Error> {
     let plan = plan_of(ledger, &memory.run)?;
-    let at = lifecycle::find(&plan, &key.place).filter(|_| key.place.role == Role::Main);
+    let at = lifecycle::find(&plan, &key.place);
+    let may_have_touched = at.map(|at| lifecycle::reach(&plan, at));
+    let at = at.filter(|_| key.place.role == Role::Main);
     let (waits, asks) = at.map_or((false, false), |at| (gate::waits(&plan, at), gate::asks(&plan, at)));
-    Ok(Unresolved { key, memory, was, waits, asks })
+    Ok(Unresolved { key, memory, was, may_have_touched, waits, asks })
 }
 
 /// What nothing built on since: a success after it would stand on what is taken back.

@@ -64,6 +64,8 @@ pub struct Prepared {
     pub accept_moved_tag: bool,
     /// Whether it goes on with the last unfinished run.
     pub resume: bool,
+    /// Whether attempts of wasm hooks at paths outside every grant are looked at.
+    pub audit: bool,
     /// Whether it is the first run of a container or machine.
     pub at_start: bool,
     /// Where the commit of the last success is kept.

@@ -96,6 +96,7 @@ impl Runner {
             attempts: remains.attempts.clone(),
             stop,
             hold: &self.hold,
+            audit: false,
             keep: &mut keep,
             after_hooks: &|| Ok(()),
             after_success: &|| Ok(()),

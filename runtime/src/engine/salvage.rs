@@ -73,6 +73,7 @@ pub fn salvage(target: &Target, plans: &[&Plan], dead: Option<(&RunId, &Plan)>, 
             Ending::Kept(_) | Ending::Committed(_) if label.run.is_some() && !label.is_of(target) => {}
             Ending::Kept(why) => salvaged.kept.push(kept(&found, why)),
             Ending::Committed(changes) => {
+                salvaged.kept.extend(found.left().map(keep::left_to_others));
                 match (dead.filter(|(run, _)| label.run.as_ref() == Some(run)), &label) {
                     (Some((_, plan)), _) => salvaged.record(plan, &label, changes),
                     (None, Label { run: Some(run), of: Of::Hook { place }, .. }) => {

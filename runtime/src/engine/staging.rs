@@ -4,7 +4,7 @@
 use crate::exec::Staged;
 use crate::ledger::Target;
 use crate::model::event::Place;
-use crate::model::files::FileChanges;
+use crate::model::files::{FileChanges, StagedDir};
 use crate::model::grant::{DirGrant, DirMode};
 use crate::model::id::{AppName, EnvironmentName, RunId, StepName};
 use crate::model::outcome::Cause;
@@ -133,8 +133,8 @@ type Stamp = (u64, i64, i64);
 pub struct Observed {
     /// What it changed.
     pub files: FileChanges,
-    /// How its directories were staged: `overlay`, `user-overlay`, `copy`.
-    pub backend: Option<Backend>,
+    /// How each of its directories is staged.
+    pub stages: Vec<StagedDir>,
 }
 
 impl Staging {
@@ -199,7 +199,19 @@ impl Staging {
                 undone.remove(path);
             }
         }
-        Ok(Observed { files: self.shown(by_this), backend: stage.backend(0) })
+        Ok(Observed { files: self.shown(by_this), stages: self.stages(stage) })
+    }
+
+    fn stages(&self, stage: &Stage) -> Vec<StagedDir> {
+        let of = |area: &Area| {
+            let tried = stage.why_not().iter().filter(|why| why.index == area.index);
+            Some(StagedDir {
+                dir: area.base.host.display().to_string(),
+                how: stage.backend(area.index)?.word().to_owned(),
+                why: tried.map(ToString::to_string).collect(),
+            })
+        };
+        self.areas.iter().filter_map(of).collect()
     }
 
     /// Everything that the stage changes so far. Blocks.
@@ -222,7 +234,7 @@ impl Staging {
         let open = lock(&self.open);
         let stage = open.as_ref()?;
         self.areas.iter().find_map(|area| {
-            let path = if self.areas.len() == 1 { Path::new(shown) } else { Path::new(shown).strip_prefix(name(&area.base.host)).ok()? };
+            let path = if self.areas.len() == 1 { Path::new(shown) } else { Path::new(shown).strip_prefix(&area.base.host).ok()? };
             stage.sides(area.index, path).ok()
         })
     }
@@ -233,12 +245,14 @@ impl Staging {
     /// [`NotCommitted`]; in any case but its last, nothing was changed.
     pub fn commit(&self) -> Result<Option<Applied>, NotCommitted> {
         let Some(stage) = lock(&self.open).take() else { return Ok(None) };
-        let prepared = match stage.prepare() {
+        let mut prepared = match stage.prepare() {
             Ok(prepared) => prepared,
             Err(not) => return Err(refused(*not)),
         };
         // A decided commit is carried out: what stops it once may have passed.
-        prepared.apply().or_else(|_| prepared.apply()).map_err(|error| NotCommitted::Broken(error.to_string()))?;
+        if prepared.apply().is_err() {
+            prepared.apply().map_err(|error| NotCommitted::Broken(error.to_string()))?;
+        }
         Ok(Some(prepared.applied()))
     }
 
@@ -284,7 +298,7 @@ impl Staging {
         let mut files = FileChanges::default();
         for ((index, path), was) in changed {
             let path = match self.areas.get(index) {
-                Some(area) if self.areas.len() > 1 => name(&area.base.host).join(path),
+                Some(area) if self.areas.len() > 1 => in_its_directory(&area.base.host, &path),
                 _ => path,
             };
             let list = match was {
@@ -352,7 +366,7 @@ pub(super) fn decided(bases: &[PathBuf], stages: &Stages) -> Vec<Label> {
 pub fn shown(changes: &[Changes]) -> FileChanges {
     let several = changes.len() > 1;
     let text = |changes: &Changes, path: &PathBuf| {
-        let path = if several { name(&changes.base).join(path) } else { path.clone() };
+        let path = if several { in_its_directory(&changes.base, path) } else { path.clone() };
         path.to_string_lossy().into_owned()
     };
     let all = |list: fn(&Changes) -> &Vec<PathBuf>| {
@@ -383,9 +397,9 @@ fn host(dir: &DirGrant) -> Option<(&Path, DirMode)> {
     Some((Path::new(dir.host.as_deref()?), dir.mode))
 }
 
-/// A path below others: without its root.
-fn name(host: &Path) -> &Path {
-    host.strip_prefix("/").unwrap_or(host)
+/// A path of one of several staged directories; `.` is that directory itself.
+fn in_its_directory(host: &Path, path: &Path) -> PathBuf {
+    if path == Path::new(".") { host.to_owned() } else { host.join(path) }
 }
 
 fn staging(error: &StageError) -> Cause {

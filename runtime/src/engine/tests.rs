@@ -15,10 +15,12 @@ use crate::report::OutcomeWord;
 use std::sync::Mutex;
 
 mod backup;
+mod dry;
 mod foreseen;
 mod ready;
 mod resume;
 mod revert;
+mod staging;
 mod verify;
 
 #[derive(Default)]
@@ -112,6 +114,7 @@ fn prepared(run: &str, steps: Vec<PlanStep>) -> Prepared {
         checks: Box::new(NoChecks),
         accept_moved_tag: false,
         resume: false,
+        audit: false,
         at_start: false,
         last_commit: LastCommit::InLedger,
     }
@@ -365,4 +368,12 @@ async fn a_cause_that_is_a_type_reaches_the_report() {
     let report = bench.run("r1", vec![phase("p", vec![hook("a")])]).await;
     assert_eq!(report.hooks[0].outcome, OutcomeWord::Failed);
     assert!(report.hooks_executed[0].contains("not a hook"), "{:?}", report.hooks_executed);
+}
+
+#[tokio::test]
+async fn what_could_not_be_enforced_reaches_the_report_of_its_hook_and_no_other() {
+    let weaker = Execution { unenforced: vec!["TCP ports".into()], ..Execution::not_started(Outcome::Succeeded) };
+    let mut bench = bench(MockExecutor::new().ending("p/a", weaker));
+    let report = bench.run("r1", vec![phase("p", vec![hook("a"), hook("b")])]).await;
+    assert_eq!((&report.hooks[0].unenforced[..], &report.hooks[1].unenforced[..]), (&["TCP ports".to_owned()][..], &[][..]));
 }

@@ -87,6 +87,7 @@ impl Runner {
             attempts: remains.attempts,
             stop,
             hold: &self.hold,
+            audit: false,
             keep: &mut keep,
             after_hooks: &|| Ok(()),
             after_success: &|| Ok(()),

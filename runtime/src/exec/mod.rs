@@ -46,6 +46,8 @@ pub struct Surroundings {
     pub staged: Vec<Staged>,
     /// Whether the job is only tried: nothing but its staged views and its private directories may change, and nothing but its output may leave.
     pub dry: bool,
+    /// Whether attempts at paths outside every grant are looked at, and come back as denials; it costs the guest an empty directory at `/`.
+    pub audit: bool,
     /// Cancelled by the executor when the guest starts: everything is loaded and staged by then.
     pub begun: CancellationToken,
 }
@@ -69,7 +71,7 @@ impl Surroundings {
     /// Surroundings in which nothing has to outlive the execution.
     #[must_use]
     pub fn new(output: Arc<dyn OutputSink>, cancel: CancellationToken) -> Self {
-        Self { output, cancel, hold: Hold::default(), staged: Vec::new(), dry: false, begun: CancellationToken::new() }
+        Self { output, cancel, hold: Hold::default(), staged: Vec::new(), dry: false, audit: false, begun: CancellationToken::new() }
     }
 
     /// The same, with the views of the directories whose writes are staged.
@@ -82,6 +84,12 @@ impl Surroundings {
     #[must_use]
     pub fn dry(self) -> Self {
         Self { dry: true, ..self }
+    }
+
+    /// The same, looking at attempts outside every grant: see [`audit`](Self::audit).
+    #[must_use]
+    pub fn auditing(self, audit: bool) -> Self {
+        Self { audit, ..self }
     }
 
     /// The view of the grant at `guest`.

@@ -106,6 +106,28 @@ impl LedgerError {
     }
 }
 
+impl LedgerError {
+    /// What can be done about it, where its sentence doesn't say so itself.
+    #[must_use]
+    pub fn way_out(&self) -> Option<&'static str> {
+        let code = match self {
+            Self::Database { source, .. } => source.sqlite_error_code()?,
+            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => ErrorCode::DiskFull,
+            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => ErrorCode::PermissionDenied,
+            _ => return None,
+        };
+        match code {
+            ErrorCode::DiskFull => Some("make room on the disk that it lies on, and call again: what was recorded stays recorded"),
+            ErrorCode::SystemIoFailure => Some("see whether the disk that it lies on is full or broken, and call again"),
+            ErrorCode::PermissionDenied | ErrorCode::ReadOnly | ErrorCode::CannotOpen => {
+                Some("call as the user who owns it, or see whether its disk can be written to")
+            }
+            ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Some("end whatever else has it open (`fuser` names it), and call again"),
+            _ => None,
+        }
+    }
+}
+
 /// The rule of the journal that an event breaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
@@ -135,4 +157,24 @@ pub enum Refusal {
         /// The event's.
         found: u64,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_operator_can_do_about_a_ledger_is_said() {
+        let of = |code| {
+            let source = rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None);
+            LedgerError::of_sqlite("l".to_owned(), "recording", source).way_out()
+        };
+        assert!(of(rusqlite::ffi::SQLITE_FULL).unwrap().contains("make room"));
+        assert!(of(rusqlite::ffi::SQLITE_IOERR_SHMSIZE).unwrap().contains("full or broken"));
+        assert!(of(rusqlite::ffi::SQLITE_READONLY).unwrap().contains("owns it"));
+        assert!(of(rusqlite::ffi::SQLITE_BUSY).unwrap().contains("has it open"));
+        assert_eq!(of(rusqlite::ffi::SQLITE_CORRUPT), None, "its own sentence says it");
+        let full = std::io::ErrorKind::StorageFull.into();
+        assert!(LedgerError::Io { doing: "open", path: "l".to_owned(), source: full }.way_out().unwrap().contains("make room"));
+    }
 }

@@ -7,12 +7,13 @@ use crate::model::event::{
     Earlier, Event, Finished, GuestKind, Place, PlannedHook, PlannedSibling, PlannedStep, Resolution, Role, RunHeader, SCHEMA, Status,
     StepKind, Trigger, Verified, What,
 };
-use crate::model::files::{FileChanges, TextDiff};
+use crate::model::files::{FileChanges, StagedDir, TextDiff};
 use crate::model::grant::{Capability, Denial};
 use crate::model::id::{Commit, Digest, HookId, NameError, RunId, StepName};
 use crate::model::job::Stream;
 use crate::model::limits::{LimitKey, Limits};
 use crate::model::outcome::{Cause, Complexity, Outcome, SkipReason, TimeLimit, TrapKind, Usage, Verdict};
+use crate::model::reach::Reach;
 use crate::model::source::{BranchName, GitUrl, HookSource, Revision};
 use proptest::collection::vec;
 use proptest::option::of;
@@ -180,8 +181,8 @@ fn usage() -> impl Strategy<Value = Usage> {
 
 fn result() -> impl Strategy<Value = Finished> {
     let lists = (of(vec(denial(), 0..3)), vec(text(), 0..3), vec(text(), 0..3), vec((text(), text()), 0..3), vec(name(), 0..3));
-    (outcome(), verdict(), of(any::<i32>()), usage(), lists, (of(files()), of(text())), of(text())).prop_map(
-        |(outcome, verdict, exit_code, usage, (denials, unenforced, tail, outputs, after_skipped), (files, staged), detail)| Finished {
+    (outcome(), verdict(), of(any::<i32>()), usage(), lists, (of(files()), of(vec(staged_dir(), 0..2))), of(text())).prop_map(
+        |(outcome, verdict, exit_code, usage, (denials, unenforced, tail, outputs, after_skipped), (files, stages), detail)| Finished {
             outcome,
             verdict,
             exit_code,
@@ -191,11 +192,15 @@ fn result() -> impl Strategy<Value = Finished> {
             tail,
             outputs,
             files,
-            staged,
+            stages,
             after_skipped,
             detail,
         },
     )
+}
+
+fn staged_dir() -> impl Strategy<Value = StagedDir> {
+    (text(), text(), vec(text(), 0..3)).prop_map(|(dir, how, why)| StagedDir { dir, how, why })
 }
 
 fn verified(finished: Finished) -> Verified {
@@ -215,9 +220,33 @@ fn header() -> impl Strategy<Value = RunHeader> {
         details,
     });
     let why = (of(name()), earlier, of(trigger()));
-    (name(), name(), text(), of(name()), of(commit()), of(text()), digest(), (any::<bool>(), any::<bool>()), why).prop_map(
-        |(app, environment, profile, tag, commit, previous_version, plan_digest, (dry_run, partial), (resumes, earlier, trigger))| {
-            RunHeader { app, environment, profile, tag, commit, previous_version, plan_digest, dry_run, partial, resumes, earlier, trigger }
+    (name(), name(), text(), of(name()), of(commit()), of(text()), digest(), (any::<bool>(), any::<bool>(), any::<bool>()), why).prop_map(
+        |(
+            app,
+            environment,
+            profile,
+            tag,
+            commit,
+            previous_version,
+            plan_digest,
+            (dry_run, partial, audit),
+            (resumes, earlier, trigger),
+        )| {
+            RunHeader {
+                app,
+                environment,
+                profile,
+                tag,
+                commit,
+                previous_version,
+                plan_digest,
+                dry_run,
+                partial,
+                audit,
+                resumes,
+                earlier,
+                trigger,
+            }
         },
     )
 }
@@ -236,6 +265,7 @@ fn planned_hook() -> impl Strategy<Value = PlannedHook> {
         |(place, label, file, guest, fallback, source, unconfined, limits)| PlannedHook {
             revert: fallback.clone().map(|file| PlannedSibling { file, guest, limits: limits.clone() }),
             verify: fallback.clone().map(|file| PlannedSibling { file, guest, limits: limits.clone() }),
+            reach: Some(Reach { live: vec![file.clone()], staged: fallback.clone().into_iter().collect(), unconfined }),
             place,
             label,
             file,

@@ -33,6 +33,7 @@ pub(super) fn header(target: &Target) -> RunHeader {
         plan_digest: Digest::of(b"plan"),
         dry_run: false,
         partial: false,
+        audit: false,
         resumes: None,
         earlier: Earlier::default(),
         trigger: None,

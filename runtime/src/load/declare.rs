@@ -4,7 +4,7 @@ use super::beside::Beside;
 use super::reach::{self, Places};
 use super::{LoadError, Request, foreign};
 use crate::diagnostic::{Diagnostic, Located, codes, has_errors};
-use crate::discover::{SourceError, WorkTree};
+use crate::discover::{SourceError, WorkTree, given};
 use crate::document::suggest;
 use crate::manifest::import::{self, Given, Imported};
 use crate::manifest::{self, HostStepDecl, Manifest, PolicyDecl};
@@ -399,16 +399,13 @@ pub(super) fn read_below(folder: &Path, path: &str, doing: &'static str) -> Resu
 
 /// The text of a file that the operator named on the command line: wherever it lies, behind links, or as the pipe that a shell makes of `<(…)`.
 pub(super) fn read_text(path: &Path, doing: &'static str) -> Result<String, LoadError> {
-    use std::io::Read as _;
     let io = |source| LoadError::Io { doing, path: path.to_owned(), source };
     let leads_nowhere = |error: &std::io::Error| error.kind() == std::io::ErrorKind::NotFound && path.is_symlink();
     let unopened = |source| match &source {
         error if leads_nowhere(error) => LoadError::Io { doing: "follow the link", path: path.to_owned(), source },
         _ => io(source),
     };
-    let file = std::fs::File::open(path).map_err(unopened)?;
-    let mut bytes = Vec::new();
-    file.take(manifest::MAX_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(io)?;
+    let bytes = given::read(path, manifest::MAX_BYTES as u64 + 1).map_err(unopened)?;
     text_of(bytes).map_err(|message| io(std::io::Error::new(std::io::ErrorKind::InvalidData, message)))
 }
 

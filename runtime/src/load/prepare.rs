@@ -68,6 +68,7 @@ pub async fn prepare(declared: Declared, request: &Request, run: RunId, probe: &
         write_marker: Box::new(move || name.as_deref().map_or(Ok(()), |name| write_marker(&app_dir, name))),
         accept_moved_tag: request.accept_moved_tag,
         resume: request.resume,
+        audit: request.audit,
         at_start: request.at_start,
         last_commit,
     })

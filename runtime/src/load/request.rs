@@ -74,6 +74,9 @@ pub struct Request {
     pub accept_moved_tag: bool,
     /// Whether the run goes on with the last one that was cut off or failed.
     pub resume: bool,
+    /// Whether attempts of wasm hooks at paths outside every grant are looked at, and reported as denials: such a hook sees an empty directory at `/`.
+    /// A dry run always looks.
+    pub audit: bool,
     /// What the engine knows of the version that was live before.
     pub(crate) previous: Previous,
     /// Whether remotes are asked (for new tags, where the profile does so, and for hooks of other repositories), and how long each may take.
@@ -156,6 +159,7 @@ impl Request {
             ignore_marker: false,
             accept_moved_tag: false,
             resume: false,
+            audit: false,
             previous: Previous::default(),
             fetch: Some(Duration::from_mins(1)),
             mirrors: PathBuf::new(),
@@ -175,6 +179,12 @@ impl Request {
     #[must_use]
     pub fn resuming(self) -> Self {
         Self { resume: true, ..self }
+    }
+
+    /// Looks at attempts of wasm hooks at paths outside every grant.
+    #[must_use]
+    pub fn auditing(self) -> Self {
+        Self { audit: true, ..self }
     }
 
     /// For this application, whatever the manifest calls it.

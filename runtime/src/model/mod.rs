@@ -10,6 +10,7 @@ pub mod job;
 pub mod limits;
 pub mod outcome;
 pub mod policy;
+pub mod reach;
 pub mod source;
 pub(crate) mod text;
 pub mod tree;

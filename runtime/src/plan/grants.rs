@@ -100,8 +100,8 @@ pub fn directory(ask: &DirAsk, rules: &Rules<'_>) -> Result<DirGrant, Denial> {
 /// Two staged directories of which one lies in the other, where the writes to one are committed and those to the other dropped. Purely textual,
 /// as stages are put together.
 #[must_use]
-pub fn two_ends(dirs: &[DirGrant]) -> Option<(&DirGrant, &DirGrant)> {
-    let staged: Vec<&DirGrant> = dirs.iter().filter(|dir| matches!(dir.mode, DirMode::Txn | DirMode::Discard)).collect();
+pub fn two_ends<'a>(dirs: impl IntoIterator<Item = &'a DirGrant>) -> Option<(&'a DirGrant, &'a DirGrant)> {
+    let staged: Vec<&DirGrant> = dirs.into_iter().filter(|dir| matches!(dir.mode, DirMode::Txn | DirMode::Discard)).collect();
     let host = |dir: &DirGrant| dir.host.as_deref().map(Path::new).map(ToOwned::to_owned);
     let lies_in = |inner: &DirGrant, outer: &DirGrant| host(inner).zip(host(outer)).is_some_and(|(inner, outer)| inner.starts_with(outer));
     staged.iter().find_map(|outer| {

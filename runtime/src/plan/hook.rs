@@ -9,10 +9,10 @@ use super::{PlanGuest, PlanHook, PlanSibling};
 use crate::diagnostic::codes;
 use crate::manifest::HookDecl;
 use crate::model::event::GuestKind;
-use crate::model::grant::{Capability, Denial, DirMode, EnvSource, Grants};
+use crate::model::grant::{Capability, Denial, DirGrant, DirMode, EnvSource, Grants};
 use crate::model::id::{Digest, StepName};
 use crate::model::limits::Limits;
-use crate::model::policy::{OnChange, Sandbox};
+use crate::model::policy::{Files, OnChange, Sandbox};
 use crate::profile::{PhasePolicy, ProfileLimits};
 use std::collections::BTreeMap;
 
@@ -156,6 +156,34 @@ impl Resolver<'_> {
             );
             self.invalid(codes::IMPOSSIBLE_GRANT, message, decl);
         }
+    }
+
+    /// The hooks of a phase that is committed as one whole write to one stage.
+    pub(super) fn refuse_two_ends_of_a_phase(
+        &mut self,
+        phase: &StepName,
+        policy: &PhasePolicy,
+        hooks: &[PlanHook],
+        declared: &[&HookDecl],
+    ) {
+        if policy.files != Files::Commit {
+            return;
+        }
+        let hooks: Vec<&PlanHook> = hooks.iter().filter(|hook| hook.enabled && hook.selected).collect();
+        let Some((outer, inner)) = grants::two_ends(hooks.iter().flat_map(|hook| &hook.grants.dirs)) else { return };
+        let whose = |grant: &DirGrant| hooks.iter().find(|hook| hook.grants.dirs.iter().any(|dir| std::ptr::eq(dir, grant)));
+        let Some((around, within)) = whose(outer).zip(whose(inner)) else { return };
+        if std::ptr::eq(*around, *within) {
+            // Said of the hook by itself.
+            return;
+        }
+        let Some(decl) = declared.iter().find(|decl| decl.id.value == within.id) else { return };
+        let place = if inner.host == outer.host { "is the directory" } else { "lies in the directory" };
+        let message = format!(
+            "hooks {} and {}: {} (`{}`) {place} {} (`{}`) of the other, and phase {phase} is committed as one whole (files = \"commit\"): give both the mode `txn`, or both `discard`",
+            within.id, around.id, inner.guest, inner.mode, outer.guest, outer.mode
+        );
+        self.invalid(codes::IMPOSSIBLE_GRANT, message, decl);
     }
 
     pub(super) fn limits(&mut self, decl: &HookDecl, kind: GuestKind, phase: &ProfileLimits) -> Option<Limits> {

@@ -112,7 +112,9 @@ impl<'a> Resolver<'a> {
         let declared = order::of_phase(&self.given.manifest.hooks, name, self.given.profile.default_phase.as_ref());
         self.warn_of_default_timeouts(&declared, name, policy);
         let pairs = order::on_instances(&declared, policy.scope, self.given.instances);
-        pairs.into_iter().filter_map(|(hook, instance)| self.hook(hook, instance, name, policy)).collect()
+        let hooks: Vec<PlanHook> = pairs.into_iter().filter_map(|(hook, instance)| self.hook(hook, instance, name, policy)).collect();
+        self.refuse_two_ends_of_a_phase(name, policy, &hooks, &declared);
+        hooks
     }
 
     fn host(&mut self, name: &StepName, policy: &HostPolicy) -> Option<HostCommand> {

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::document::agree::{agree, validate};
+use std::collections::BTreeSet;
 
 fn json(text: &str) -> serde_json::Value {
     serde_json::to_value(toml::from_str::<toml::Table>(text).unwrap()).unwrap()
@@ -289,5 +290,51 @@ fn a6_a29_blueking_gives_a_command_five_minutes_to_start_and_replaces_a_run_afte
     assert_eq!((start("pre-release"), start("pre-build")), (Some(Duration::from_mins(5)), None));
     for other in BUILTIN_NAMES.iter().filter(|name| **name != "blueking") {
         assert_eq!(builtin(other).unwrap().stale_after(), None, "{other}: only where the profile says so");
+    }
+}
+
+/// Words in backticks that stand in no brackets: those are keys, and what stands in brackets says what they mean.
+fn keys(text: &str) -> BTreeSet<&str> {
+    let outside =
+        text.split('(').enumerate().map(|(index, part)| if index == 0 { part } else { part.split_once(')').map_or("", |(_, rest)| rest) });
+    outside.flat_map(|part| part.split('`').skip(1).step_by(2)).collect()
+}
+
+/// The text of the document from `begin` to the next empty line.
+fn paragraph(begin: &str) -> &'static str {
+    const DOCUMENT: &str = include_str!("../../docs/profiles.md");
+    let (_, rest) = DOCUMENT.split_once(begin).unwrap_or_else(|| panic!("the document has {begin:?}"));
+    rest.split("\n\n").next().unwrap_or_default()
+}
+
+#[test]
+fn the_document_names_every_key_and_no_other() {
+    let schema = json_schema();
+    let names = |of: &serde_json::Value| of["properties"].as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
+    let table = |row: &str| paragraph(&format!("\n| `{row}` | ")).split(" |\n").next().unwrap_or_default();
+    let mut all = keys(paragraph("The profile itself has "));
+    for (row, definition) in [
+        ("[limits]", "ProfileLimits"),
+        ("[commands]", "CommandRules"),
+        ("[discovery]", "Discovery"),
+        ("[[alias]]", "Alias"),
+        ("[[default_hook]]", "DefaultHook"),
+        ("[watch]", "ProfileWatch"),
+        ("[dialect]", "RunDialect"),
+    ] {
+        let expected = names(&schema["$defs"][definition]);
+        assert_eq!(keys(table(row)), expected.iter().map(String::as_str).collect(), "{row}");
+        all.insert(row.trim_matches(['[', ']']));
+    }
+    all.insert("step");
+    assert_eq!(all, names(&schema).iter().map(String::as_str).collect());
+    let step = &schema["$defs"]["ProfileStep"];
+    let mut common = names(step);
+    common.insert("kind".to_owned());
+    assert_eq!(keys(table("[[step]]")), common.iter().map(String::as_str).collect());
+    for (begin, index) in [("\nA phase has ", 0), ("\nA host step, ", 1), ("A fact, ", 2)] {
+        let expected = names(&step["oneOf"][index]);
+        let written = paragraph(begin).split(" A fact, ").next().unwrap_or_default();
+        assert_eq!(keys(written), expected.iter().map(String::as_str).filter(|key| *key != "kind").collect(), "{begin}");
     }
 }

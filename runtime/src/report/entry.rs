@@ -2,11 +2,12 @@
 
 use super::failure::{Failure, Skip};
 use crate::model::event::{GuestKind, PlannedHook, PlannedSibling, PlannedStep, Role, StepKind, Verified};
-use crate::model::files::FileChanges;
+use crate::model::files::{FileChanges, StagedDir};
 use crate::model::grant::Denial;
 use crate::model::id::{HookId, InstanceName, ServiceName, StepName};
 use crate::model::limits::{LimitKey, Limits};
 use crate::model::outcome::{Outcome, SkipReason, Usage, Verdict};
+use crate::model::reach::Reach;
 use crate::model::source::HookSource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -166,8 +167,9 @@ pub struct HookReport {
     pub unenforced: Vec<String>,
     /// Its last lines.
     pub tail: Vec<String>,
-    /// How its directories were staged (`overlay`, `user-overlay`, `copy`); null where none was.
-    pub staged: Option<String>,
+    /// How each of its directories was staged; null where none was.
+    #[serde(default)]
+    pub stages: Option<Vec<StagedDir>>,
     /// Steps before it that a dry run skipped: what it did may depend on them.
     pub after_skipped: Vec<StepName>,
     /// The backup that was taken before it started; null if it has none.
@@ -176,6 +178,9 @@ pub struct HookReport {
     /// What its verify said; null if none was asked.
     #[serde(default)]
     pub verify: Option<VerifyReport>,
+    /// How far its rights went, if nobody knows how it ended; null if somebody does, or if the journal doesn't say.
+    #[serde(default)]
+    pub may_have_touched: Option<Reach>,
 }
 
 /// What says whether a hook took, the last time it was asked in this attempt.

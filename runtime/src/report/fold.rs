@@ -2,7 +2,7 @@
 
 use super::entry::{HookReport, OutcomeWord, StepReport, UsageReport, VerifyReport};
 use super::failure::{Failure, FirstError, Skip};
-use super::{Notice, Report, WouldChange};
+use super::{Notice, OutsidePaths, Report, WouldChange};
 use crate::diagnostic::codes;
 use crate::model::event::{Earlier, Event, Finished, Place, PlannedHook, PlannedStep, Role, RunHeader, Status, What};
 use crate::model::id::{HookId, StepName};
@@ -131,6 +131,7 @@ impl Folder {
 
     fn start(&mut self, header: &RunHeader, steps: &[PlannedStep]) {
         self.report = self.report.clone().of(header);
+        self.report.outside_path_attempts = Some(if header.audit { OutsidePaths::Observed } else { OutsidePaths::NotObserved });
         let Earlier { backup_path, migrations_run, details } = header.earlier.clone();
         (self.report.backup_path, self.report.migrations_run, self.report.details) = (backup_path, migrations_run, details);
         self.report.steps = steps.iter().map(StepReport::planned).collect();
@@ -218,9 +219,18 @@ impl Folder {
         entry.denials.clone_from(&result.denials);
         entry.unenforced.clone_from(&result.unenforced);
         entry.files.clone_from(&result.files);
-        entry.staged.clone_from(&result.staged);
+        entry.stages.clone_from(&result.stages);
         entry.after_skipped.clone_from(&result.after_skipped);
         entry.tail.clone_from(&result.tail);
+        if result.outcome == Outcome::Unknown {
+            self.may_have_touched(place, index);
+        }
+    }
+
+    /// Nobody knows how the hook of this entry ended.
+    fn may_have_touched(&mut self, place: &Place, index: usize) {
+        let planned = self.planned.get(&place.in_role(Role::Main));
+        self.report.hooks[index].may_have_touched = planned.and_then(|planned| planned.reach.clone());
     }
 
     fn step_finished(&mut self, place: &Place, result: &Finished) {
@@ -265,6 +275,7 @@ impl Folder {
             files: None,
             backup_path: self.backups.remove(place),
             verify: None,
+            may_have_touched: None,
             attempt: None,
             started_at: None,
             source: planned.and_then(|planned| planned.source.clone()),
@@ -273,7 +284,7 @@ impl Folder {
             unconfined: planned.is_some_and(|planned| planned.unconfined),
             unenforced: Vec::new(),
             tail: Vec::new(),
-            staged: None,
+            stages: None,
             after_skipped: Vec::new(),
         });
         self.report.hooks.len() - 1
@@ -320,6 +331,7 @@ impl Folder {
             self.first_error(&place, cause.clone());
             if place.hook.is_some() {
                 self.report.hooks[index].cause = cause; // its outcome is `unknown` from the start
+                self.may_have_touched(&place, index);
             } else {
                 self.report.steps[index].outcome = Some(OutcomeWord::Unknown);
                 self.report.steps[index].cause = cause;

@@ -4,13 +4,15 @@
 mod entry;
 mod failure;
 mod fold;
+mod problem;
 #[cfg(test)]
 mod tests;
 
-pub use crate::model::files::{FileChanges, TextDiff};
+pub use crate::model::files::{FileChanges, StagedDir, TextDiff};
 pub use entry::{HookReport, OutcomeWord, StepReport, UsageReport, VerifyReport};
 pub use failure::{End, Failure, FirstError, Skip, Why};
 pub use fold::Folder;
+pub use problem::Problem;
 
 use crate::model::event::{Event, Role, RunHeader, Status, Trigger};
 use crate::model::id::{AppName, Commit, Digest, EnvironmentName, RunId, Tag};
@@ -66,8 +68,14 @@ pub struct Report {
     pub hooks: Vec<HookReport>,
     /// Warnings that belong to no hook, in order.
     pub notices: Vec<Notice>,
+    /// Why it was refused or locked out, or why it could not go on although no hook failed; empty otherwise.
+    #[serde(default)]
+    pub problems: Vec<Problem>,
     /// What a dry run would have changed; null for any other run.
     pub would_change: Option<WouldChange>,
+    /// Whether attempts of wasm hooks at paths outside every grant were observed; null if nothing ran.
+    #[serde(default)]
+    pub outside_path_attempts: Option<OutsidePaths>,
     /// What the run means in the profile's words, when it was aborted half-way; also the last of `details`.
     pub left_half_way: Option<String>,
     /// The signal that interrupted the run.
@@ -84,6 +92,17 @@ pub struct Report {
     /// When the run ended, in UTC; for a journal that breaks off, its last event.
     #[schemars(with = "Option<String>")]
     pub ended_at: Option<jiff::Timestamp>,
+}
+
+/// Whether somebody looked at what wasm hooks attempt at paths outside every grant: a guest's own library refuses those, and asks nobody.
+/// (What a native hook attempts, nobody sees; its `denials` are null.)
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OutsidePaths {
+    /// Attempts stand among the hooks' `denials`.
+    Observed,
+    /// Nobody knows of attempts.
+    NotObserved,
 }
 
 /// What a dry run would have changed.
@@ -156,7 +175,9 @@ impl Report {
             steps: Vec::new(),
             hooks: Vec::new(),
             notices: Vec::new(),
+            problems: Vec::new(),
             would_change: None,
+            outside_path_attempts: None,
             left_half_way: None,
             signal: None,
             started_at: None,

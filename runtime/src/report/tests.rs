@@ -7,6 +7,7 @@ use crate::model::id::{HookId, StepName};
 use crate::model::job::Stream;
 use crate::model::limits::Limits;
 use crate::model::outcome::{Cause, Outcome, SkipReason, TimeLimit, TrapKind, Usage, Verdict};
+use crate::model::reach::Reach;
 
 fn step_name(name: &str) -> StepName {
     StepName::new(name).unwrap()
@@ -27,6 +28,7 @@ fn hook(phase: &str, id: &str, file: &str) -> PlannedHook {
         unconfined: false,
         enabled: true,
         limits: Limits::default(),
+        reach: Some(Reach { live: vec!["/srv/db".into()], ..Reach::default() }),
         revert: None,
         verify: None,
     }
@@ -83,6 +85,7 @@ impl Journal {
             plan_digest: Digest::of(b"plan"),
             dry_run: false,
             partial: false,
+            audit: false,
             resumes: None,
             earlier: Earlier::default(),
             trigger: None,

@@ -1,9 +1,11 @@
 //! Committing: check, make durable, decide, do. Up to the decision nothing outside the stage changes; after it, everything will.
 
 use super::Kind;
+use super::allowed;
 use super::diff::{Act, Change, Refusal};
 use super::disk::Disk;
 use super::error::{At, CommitError, Conflict, ConflictKind, StageError};
+use super::left::{self, Told};
 use super::log::{self, Log, Step};
 use super::place::Place;
 use super::tree::{self, Node, Time, Tree};
@@ -12,7 +14,6 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::{Errno, Result};
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
-use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
@@ -30,6 +31,7 @@ pub struct Prepared {
 pub struct Applied {
     disk: Disk,
     changes: Vec<Changes>,
+    left: Option<Told>,
     places: Vec<Place>,
 }
 
@@ -58,7 +60,7 @@ impl Stage {
     }
 
     fn decide(&mut self) -> std::result::Result<Log, CommitError> {
-        let mut log = Log { schema: 1, label: self.label.clone(), parts: Vec::new() };
+        let mut log = Log { schema: 1, label: self.label.clone(), parts: Vec::new(), left: Vec::new() };
         let home = self.parts.first().map(|part| part.place.path.clone()).unwrap_or_default();
         let mut found = Vec::new();
         for part in self.parts.iter_mut().filter(|part| part.ends == Ends::Txn) {
@@ -93,11 +95,7 @@ impl Stage {
 
 /// After a failure somewhere between writing the log and the first rename: takes the decision back, or says that it can't.
 fn withdraw(disk: &Disk, home: &Place, why: CommitError) -> CommitError {
-    let gone = |name: &str| match disk.unlink(&home.dir, OsStr::new(name)) {
-        Err(Errno::NOENT) => Ok(()),
-        removed => removed,
-    };
-    match gone("commit").and_then(|()| disk.sync(&home.dir)).at("take back the commit of", &home.path) {
+    match remove_file(disk, home, "commit").and_then(|()| disk.sync(&home.dir)).at("take back the commit of", &home.path) {
         Ok(()) => why,
         Err(second) => CommitError::InDoubt { source: if let CommitError::Stage(first) = why { first } else { second } },
     }
@@ -127,7 +125,11 @@ impl Part {
     /// Everything but the decision: the steps, and all that they need, durable.
     fn prepare(&mut self, changes: &[Change], disk: &Disk, label: &str, home: &Path) -> std::result::Result<log::Part, CommitError> {
         let mut steps = log::steps(changes);
+        if let Some((at, forbidden)) = allowed::forbidden(&steps, self.root.as_fd()).at("read", &self.base)? {
+            return Err(CommitError::Forbidden { path: self.base.join(at), forbidden });
+        }
         if !rustix::process::geteuid().is_root() {
+            self.open_staged(&steps)?;
             log::unlock(&mut steps, self.root.as_fd()).map_err(|(at, errno)| StageError::Io {
                 doing: "read",
                 path: self.base.join(at),
@@ -148,11 +150,28 @@ impl Part {
         Ok(log::Part { base: self.base.clone(), identity: root.identity(), place, tree, steps })
     }
 
+    /// Lets their owner walk through the staged directories that lead to new files, whatever modes the hook gave them: the log has those.
+    fn open_staged(&self, steps: &[Step]) -> std::result::Result<(), StageError> {
+        let root = self.staged()?;
+        let mut tree = Tree::new(root.as_fd());
+        let from = steps.iter().filter_map(|step| if let Step::Put { from, .. } = step { from.parent() } else { None });
+        let dirs: BTreeSet<&Path> = from.flat_map(Path::ancestors).collect();
+        for at in dirs {
+            let mut open = || {
+                let dir = tree.handle(at)?;
+                let mode = Node::open(&dir)?.mode;
+                if mode & 0o700 == 0o700 { Ok(()) } else { tree::set_mode(&dir, mode | 0o700) }
+            };
+            open().at("open the staged", self.base.join(at))?;
+        }
+        Ok(())
+    }
+
     fn refusal(&self, refusal: &Refusal) -> CommitError {
         match refusal {
-            Refusal::Owner(at, node) => {
-                let user = rustix::process::geteuid().as_raw();
-                CommitError::OthersFile { path: self.base.join(at), owner: node.uid, group: node.gid, user }
+            Refusal::Owner(at, old, new) => {
+                let new = (rustix::process::geteuid().as_raw(), new.gid);
+                CommitError::OthersFile { path: self.base.join(at), old: (old.uid, old.gid), new }
             }
             Refusal::NotStageable(at, kind) => CommitError::NotStageable { path: self.base.join(at), kind: *kind },
             Refusal::InLiveGrant(at) => {
@@ -170,13 +189,13 @@ impl Part {
             let path = self.base.join(&change.at);
             let how = match &self.tree {
                 Staged::Overlay { begun, .. } => match change.before {
-                    Some(node) if node.ctime >= *begun => Some(ConflictKind::Modified),
+                    Some(node) if node.ctime >= *begun => Some(theirs(&mut now, change, *begun).at("read", &path)?),
                     None if change.is_copy && Self::lost(&mut now, change, *begun).at("read", &path)? => Some(ConflictKind::Deleted),
                     _ => None,
                 },
                 Staged::Copy { .. } => became(change.before, now.node(&change.at).at("read", &path)?),
             };
-            conflicts.extend(how.map(|how| Conflict { path, how }));
+            conflicts.extend(how.map(|how| Conflict { path, how, by_hook: by_hook(change, how) }));
         }
         conflicts.sort();
         conflicts.dedup();
@@ -196,7 +215,7 @@ impl Part {
         for change in changes.iter().filter(is_looked_at) {
             let path = self.base.join(&change.at);
             let how = became(change.before, now.node(&change.at).at("read", &path)?);
-            conflicts.extend(how.map(|how| Conflict { path, how }));
+            conflicts.extend(how.map(|how| Conflict { path, how, by_hook: by_hook(change, how) }));
         }
         conflicts.dedup();
         Ok(conflicts)
@@ -260,6 +279,23 @@ impl Part {
     }
 }
 
+/// How somebody else changed what an overlay shows changed: what they made, and the hook didn't copy from it, the hook never saw.
+fn theirs(now: &mut Tree<'_>, change: &Change, begun: Time) -> Result<ConflictKind> {
+    let is_seen = change.is_copy || !matches!(change.act, Act::Put { .. } | Act::Make(_));
+    let (dir, name) = now.place(&change.at)?;
+    let is_new = !is_seen && tree::born(dir, name)?.is_some_and(|born| born >= begun);
+    Ok(if is_new { ConflictKind::Created } else { ConflictKind::Modified })
+}
+
+/// How the hook changed what somebody else changed like this.
+fn by_hook(change: &Change, theirs: ConflictKind) -> ConflictKind {
+    match change.act {
+        Act::Remove => ConflictKind::Deleted,
+        _ if theirs == ConflictKind::Created || (change.before.is_none() && !change.is_copy) => ConflictKind::Created,
+        _ => ConflictKind::Modified,
+    }
+}
+
 /// How one thing became another, if it did.
 fn became(before: Option<Node>, now: Option<Node>) -> Option<ConflictKind> {
     match (before, now) {
@@ -272,10 +308,9 @@ fn became(before: Option<Node>, now: Option<Node>) -> Option<ConflictKind> {
 /// Makes one file durable; says whether it could be opened for that.
 fn sync_file(disk: &Disk, tree: &mut Tree<'_>, at: &Path) -> Result<bool> {
     let handle = tree.handle(at)?;
-    for name in tree::xattr_names(&handle)?.iter().filter(|name| tree::is_overlay_mark(name)) {
-        disk.remove_xattr(&handle, name)?;
-    }
-    if Node::open(&handle)?.kind != Kind::File {
+    let node = Node::open(&handle)?;
+    take_marks(disk, &handle, &node)?;
+    if node.kind != Kind::File {
         return Ok(true);
     }
     let (dir, name) = tree.place(at)?;
@@ -285,20 +320,35 @@ fn sync_file(disk: &Disk, tree: &mut Tree<'_>, at: &Path) -> Result<bool> {
     }
 }
 
+/// Takes overlayfs's marks off an entry. Its owner may write to it for that, whatever its mode says.
+fn take_marks(disk: &Disk, handle: &OwnedFd, node: &Node) -> Result<()> {
+    let names = tree::xattr_names(handle)?;
+    let marks: Vec<_> = names.iter().filter(|name| tree::is_overlay_mark(name)).collect();
+    let is_closed = node.kind == Kind::File && node.mode & 0o200 == 0 && !marks.is_empty() && !rustix::process::geteuid().is_root();
+    if is_closed {
+        tree::set_mode(handle, node.mode | 0o600)?;
+    }
+    let taken = marks.into_iter().try_for_each(|name| disk.remove_xattr(handle, name));
+    if is_closed { taken.and(tree::set_mode(handle, node.mode)) } else { taken }
+}
+
 /// Copies one file, link or pipe, durably.
 fn land(disk: &Disk, tree: &mut Tree<'_>, from: &Path, landing: &OwnedFd, to: &Path) -> Result<()> {
     let old = tree.handle(from)?;
     let node = Node::open(&old)?;
+    if node.kind == Kind::File && node.mode & 0o400 == 0 {
+        // The hook closed it to its owner, who has to read it once more.
+        tree::set_mode(&old, node.mode | 0o400)?;
+    }
     let meta = tree::Meta::of(&old, &node)?;
     let (dir, name) = tree.place(from)?;
     match node.kind {
-        Kind::Link => rustix::fs::symlinkat(rustix::fs::readlinkat(dir, name, Vec::new())?, landing, to)?,
-        Kind::Pipe => rustix::fs::mkfifoat(landing, to, Mode::RWXU)?,
+        Kind::Link => disk.symlink(&rustix::fs::readlinkat(dir, name, Vec::new())?, landing, to)?,
+        Kind::Pipe => disk.pipe(landing, to)?,
         _ => {
             let source = rustix::fs::openat(dir, name, OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
             let target = disk.create(landing, to.as_os_str())?;
-            let copied = std::io::copy(&mut File::from(source), &mut File::from(rustix::io::dup(&target)?));
-            copied.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
+            disk.copy(&source, &target)?;
             disk.set_meta(&target, &meta)?;
             return disk.sync(&target);
         }
@@ -313,31 +363,71 @@ impl Prepared {
         self.log.parts.iter().map(log::Part::changes).collect()
     }
 
-    /// Does what was decided. After an error it may be called again; if nobody does, [`recover`](super::recover) finishes it.
+    /// Does what was decided, but for what somebody else changed since. After an error it may be called again; if nobody does,
+    /// [`recover`](super::recover) finishes it.
     ///
     /// # Errors
     /// [`CommitError::Unfinished`]: what the system said. The directories may be half new until it is finished.
-    pub fn apply(&self) -> std::result::Result<(), CommitError> {
-        apply(&self.disk, &self.log, self.places.first()).map_err(|source| CommitError::Unfinished { source })
+    pub fn apply(&mut self) -> std::result::Result<(), CommitError> {
+        apply(&self.disk, &mut self.log, self.places.first()).map_err(|source| CommitError::Unfinished { source })
     }
 
     /// The same commit, once [`apply`](Self::apply) succeeded.
     #[must_use]
     pub fn applied(self) -> Applied {
-        Applied { changes: self.changes(), disk: self.disk, places: self.places }
+        Applied { changes: self.changes(), left: left::told(&self.log.left), disk: self.disk, places: self.places }
     }
 }
 
-/// Does every part of a log, and notes in its home that it did.
-pub(super) fn apply(disk: &Disk, log: &Log, home: Option<&Place>) -> std::result::Result<(), StageError> {
-    log.parts.iter().try_for_each(|part| part.apply(disk))?;
+/// Does every part of a log, and notes in its home that it did. What was left to others is in the log then, and no longer among its steps.
+pub(super) fn apply(disk: &Disk, log: &mut Log, home: Option<&Place>) -> std::result::Result<(), StageError> {
+    for part in &mut log.parts {
+        log.left.extend(part.apply(disk)?);
+    }
     let Some(home) = home else { return Ok(()) };
+    note_done(disk, log, home).at("note the end of the commit in", &home.path)
+}
+
+fn note_done(disk: &Disk, log: &Log, home: &Place) -> Result<()> {
+    if !log.left.is_empty() {
+        write_durably(disk, home, "done", &serde_json::to_vec(log).map_err(|_| Errno::INVAL)?)?;
+        remove_file(disk, home, "commit")?;
+        return disk.sync(&home.dir);
+    }
     match disk.rename((&home.dir, OsStr::new("commit")), (&home.dir, OsStr::new("done"))) {
         // By an earlier call.
         Err(Errno::NOENT) => {}
-        renamed => renamed.at("note the end of the commit in", &home.path)?,
+        renamed => renamed?,
     }
-    disk.sync(&home.dir).at("note the end of the commit in", &home.path)
+    disk.sync(&home.dir)
+}
+
+fn remove_file(disk: &Disk, home: &Place, name: &str) -> Result<()> {
+    match disk.unlink(&home.dir, OsStr::new(name)) {
+        Err(Errno::NOENT) => Ok(()),
+        removed => removed,
+    }
+}
+
+/// Makes a stage that is done one that is kept, for this reason.
+pub(super) fn keep_done(disk: &Disk, home: &Place, why: &str) -> Result<()> {
+    write_durably(disk, home, "kept", why.as_bytes())?;
+    for log in ["commit", "done"] {
+        remove_file(disk, home, log)?;
+    }
+    disk.sync(&home.dir)
+}
+
+/// Ends a stage whose commit is done: it goes, unless something of it was `left` for a person.
+pub(super) fn forget(disk: &Disk, places: Vec<Place>, left: Option<&Told>) -> std::result::Result<(), StageError> {
+    match (left, places.first()) {
+        (Some(left), Some(home)) if left.is_kept => {
+            keep_done(disk, home, &left.text).at("keep", &home.path)?;
+            places.into_iter().map(Place::stay).for_each(drop);
+            Ok(())
+        }
+        _ => places.into_iter().try_for_each(|place| place.vanish(disk)),
+    }
 }
 
 impl Applied {
@@ -347,11 +437,19 @@ impl Applied {
         &self.changes
     }
 
-    /// Removes the stage's directories. Only after the outcome was recorded: until then a crash is told of by [`recover`](super::recover).
+    /// What was left as it was, since somebody else was there after the decision: a sentence for a person, who finds the hook's version in the
+    /// stage. None: nothing was.
+    #[must_use]
+    pub fn left(&self) -> Option<&str> {
+        self.left.as_ref().map(|left| left.text.as_str())
+    }
+
+    /// Removes the stage's directories, but for what was left. Only after the outcome was recorded: until then a crash is told of by
+    /// [`recover`](super::recover).
     ///
     /// # Errors
     /// What the system says; [`recover`](super::recover) removes what is left.
     pub fn forget(self) -> std::result::Result<(), StageError> {
-        self.places.into_iter().try_for_each(|place| place.vanish(&self.disk))
+        forget(&self.disk, self.places, self.left.as_ref())
     }
 }

@@ -4,13 +4,11 @@ use super::Kind;
 use super::error::{At, StageError};
 use super::overlay::Nested;
 use super::tree::{self, Meta, Node, Tree};
-use super::{Limits, place};
+use super::{Limits, content, place};
 use rustix::fs::{AtFlags, Gid, Mode, OFlags};
 use rustix::io::{Errno, Result};
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 /// What one entry was when it was copied.
@@ -95,10 +93,12 @@ impl Copier<'_> {
         let (dir, name) = to.place(at)?;
         match base.kind {
             Kind::File => {
-                self.bytes = self.bytes.saturating_add(base.size);
+                let old = tree::open_below(self.from, at, OFlags::RDONLY | OFlags::NONBLOCK)?;
+                let data = content::data(old.as_fd())?;
+                self.bytes = self.bytes.saturating_add(content::amount(&data));
                 if self.bytes <= self.limits.bytes {
                     let new = rustix::fs::openat(dir, name, OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC, Mode::RWXU)?;
-                    self.clones.content(&tree::open_below(self.from, at, OFlags::RDONLY)?, new)?;
+                    self.clones.content(&old, &new, &data)?;
                 }
             }
             Kind::Link => {
@@ -139,17 +139,16 @@ impl Default for Clones {
 }
 
 impl Clones {
-    /// Copies all of `from` to the new file `to`.
-    pub(super) fn content(&mut self, from: &OwnedFd, to: OwnedFd) -> Result<()> {
+    /// Copies all of `from`, which has its `data` in these pieces, to the new file `to`.
+    pub(super) fn content(&mut self, from: &OwnedFd, to: &OwnedFd, data: &[(u64, u64)]) -> Result<()> {
         if self.0 {
-            match rustix::fs::ioctl_ficlone(&to, from) {
+            match rustix::fs::ioctl_ficlone(to, from) {
                 Ok(()) => return Ok(()),
                 Err(Errno::NOTSUP | Errno::XDEV | Errno::INVAL | Errno::NOTTY | Errno::NOSYS) => self.0 = false,
                 Err(error) => return Err(error),
             }
         }
-        let mut from = File::from(from.try_clone().map_err(|error| errno(&error))?);
-        io::copy(&mut from, &mut File::from(to)).map(drop).map_err(|error| errno(&error))
+        content::copy(from.as_fd(), to.as_fd(), data)
     }
 }
 
@@ -167,8 +166,4 @@ pub(super) fn copy_meta(from: &OwnedFd, to: &OwnedFd, base: &Node) -> Result<Nod
     }
     meta.set(to)?;
     Node::open(to)
-}
-
-fn errno(error: &io::Error) -> Errno {
-    Errno::from_io_error(error).unwrap_or(Errno::IO)
 }

@@ -1,16 +1,15 @@
 //! What a staged tree changes in its base. One walk serves both back ends: a copy is read as an overlay that hides the whole base.
 
 use super::Kind;
+use super::content;
 use super::copy::Snapshot;
 use super::overlay::{Marks, Nested};
 use super::place;
-use super::tree::{self, Meta, Node, Tree};
+use super::tree::{self, Meta, Node, Time, Tree};
 use rustix::fs::OFlags;
 use rustix::io::{Errno, Result};
 use std::ffi::OsString;
-use std::fs::File;
-use std::io::Read;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 /// What is done to one path of the base.
@@ -32,8 +31,8 @@ pub(super) enum Act {
     Make(Meta),
     /// A directory stays, with other attributes. Not `named` if that is only the time at which an entry came or went.
     Adapt { meta: Meta, named: bool },
-    /// A file, link or pipe is put there, in one step over what was there.
-    Put(Node),
+    /// A file, link or pipe is put there, in one step over what was there. Not `named` if nothing of that differs but the time.
+    Put { named: bool },
 }
 
 /// What can't be committed.
@@ -41,8 +40,8 @@ pub(super) enum Act {
 pub(super) enum Refusal {
     NotStageable(PathBuf, Kind),
     InLiveGrant(PathBuf),
-    /// What stood there belongs to somebody to whom the new one can't be given.
-    Owner(PathBuf, Node),
+    /// What stood there belongs to somebody to whom the new one can't be given: the old one and the new one.
+    Owner(PathBuf, Node, Node),
 }
 
 #[derive(Debug, Default)]
@@ -55,8 +54,8 @@ pub(super) struct Diff {
 pub(super) enum Before<'a> {
     /// It is still there, under the overlay.
     Live,
-    /// It was copied.
-    Copied(&'a Snapshot),
+    /// It was copied, before this moment.
+    Copied { snapshot: &'a Snapshot, begun: Time },
 }
 
 /// The two trees.
@@ -67,6 +66,8 @@ pub(super) struct Sides<'a> {
     /// What the staged root was when the hook began.
     pub root: &'a Meta,
     pub nested: &'a [Nested],
+    /// Whether this user may do everything whatever the modes of directories say.
+    pub is_root: bool,
 }
 
 /// What of the base shows through a staged directory.
@@ -82,13 +83,24 @@ enum Under {
 
 /// Compares; the changes come sorted by path, a directory before what lies in it, a removal before what takes its place.
 pub(super) fn diff(sides: &Sides<'_>) -> std::result::Result<Diff, (PathBuf, Errno)> {
-    let mut walk = Walk { sides, base: Tree::new(sides.base), staged: Tree::new(sides.staged), found: Diff::default(), at: PathBuf::new() };
+    let (base, staged) = (Tree::new(sides.base), Tree::new(sides.staged));
+    let mut walk = Walk { sides, base, staged, found: Diff::default(), at: PathBuf::new(), opened: Vec::new() };
     let walked = walk.all();
+    // The deepest first: those above lead to them.
+    let closed = walk.opened.iter().rev().try_for_each(|(dir, mode)| tree::set_mode(dir, *mode));
     let (at, mut found) = (walk.at, walk.found);
-    walked.map_err(|errno| (at, errno))?;
+    walked.and(closed).map_err(|errno| (at, errno))?;
     // Stable: of two changes of one path, the removal was found first.
     found.changes.sort_by(|a, b| a.at.cmp(&b.at));
     Ok(found)
+}
+
+/// How much of two entries is the same.
+#[derive(Clone, Copy, PartialEq)]
+enum Likeness {
+    Same,
+    ButForTime,
+    None,
 }
 
 struct Walk<'a> {
@@ -98,12 +110,16 @@ struct Walk<'a> {
     found: Diff,
     /// Where it is, for messages.
     at: PathBuf,
+    /// Directories that the hook closed to their owner, and that are open while they are walked through; with their modes.
+    opened: Vec<(OwnedFd, u32)>,
 }
 
 impl Walk<'_> {
     fn all(&mut self) -> Result<()> {
         let root = self.staged.handle(Path::new(""))?;
-        let meta = Meta::of(&root, &Node::open(&root)?)?;
+        let now = Node::open(&root)?;
+        self.open_up(&root, &now)?;
+        let meta = Meta::of(&root, &now)?;
         let under = if matches!(self.sides.before, Before::Live) { Under::Merged } else { Under::Hidden };
         let mut dirs = vec![(PathBuf::new(), under)];
         while let Some((dir, under)) = dirs.pop() {
@@ -118,11 +134,19 @@ impl Walk<'_> {
                     dirs.push((dir.join(name), below));
                 }
             }
-            if dir.as_os_str().is_empty() && meta != *self.sides.root {
-                let named = !meta.is_but_for_time(self.sides.root);
-                let before = Some(Node::open(self.sides.base)?);
-                self.found.changes.push(Change { at: dir, act: Act::Adapt { meta: meta.clone(), named }, before, is_copy: false });
-            }
+        }
+        if meta == *self.sides.root { Ok(()) } else { self.root(&now, meta) }
+    }
+
+    /// The directory itself, which has other attributes now. Its staged root belongs to this user, whoever it belongs to.
+    fn root(&mut self, now: &Node, meta: Meta) -> Result<()> {
+        let named = !meta.is_but_for_time(self.sides.root);
+        let before = Node::open(self.sides.base)?;
+        if self.sides.is_root || before.uid == rustix::process::geteuid().as_raw() {
+            let act = Act::Adapt { meta, named };
+            self.found.changes.push(Change { at: PathBuf::new(), act, before: Some(before), is_copy: false });
+        } else if named {
+            self.found.refusals.push(Refusal::Owner(PathBuf::new(), before, *now));
         }
         Ok(())
     }
@@ -165,6 +189,7 @@ impl Walk<'_> {
 
     fn dir(&mut self, at: &Path, now: &Node, before: Option<Node>, under: Under) -> Result<Option<Under>> {
         let handle = self.staged.handle(at)?;
+        self.open_up(&handle, now)?;
         let meta = Meta::of(&handle, now)?;
         let marks = self.marks(&handle, now)?;
         let is_copy = marks.is_copy;
@@ -182,7 +207,7 @@ impl Walk<'_> {
             if self.is_of_others(&dir) && meta != old {
                 // Its time follows what comes and goes in it.
                 if !meta.is_but_for_time(&old) {
-                    self.found.refusals.push(Refusal::Owner(at.to_owned(), dir));
+                    self.found.refusals.push(Refusal::Owner(at.to_owned(), dir, *now));
                 }
             } else if meta != old {
                 let named = !meta.is_but_for_time(&old);
@@ -192,19 +217,34 @@ impl Walk<'_> {
         Ok(Some(below))
     }
 
+    /// Makes a staged directory one that its owner may walk through, until the walk is over.
+    fn open_up(&mut self, dir: &OwnedFd, now: &Node) -> Result<()> {
+        if self.sides.is_root || now.mode & 0o500 == 0o500 {
+            return Ok(());
+        }
+        tree::set_mode(dir, now.mode | 0o700)?;
+        self.opened.push((rustix::io::fcntl_dupfd_cloexec(dir, 0)?, now.mode));
+        Ok(())
+    }
+
     fn file(&mut self, at: &Path, now: &Node, before: Option<Node>) -> Result<()> {
         let handle = self.staged.handle(at)?;
         let marks = self.marks(&handle, now)?;
+        let mut named = true;
         match before {
             Some(dir) if dir.is_dir() => self.remove(at)?,
-            Some(old) if self.is_untouched(at, now) || self.is_same(at, now, &old)? => return Ok(()),
-            Some(old) if self.is_of_others(&old) || (self.is_unprivileged_copy() && old.gid != now.gid) => {
-                self.found.refusals.push(Refusal::Owner(at.to_owned(), old));
-                return Ok(());
-            }
-            _ => {}
+            Some(_) if self.is_untouched(at, now) => return Ok(()),
+            Some(old) => match self.likeness(at, now, &old)? {
+                Likeness::Same => return Ok(()),
+                _ if self.has_lost_its_owner(at, now, &old)? => {
+                    self.found.refusals.push(Refusal::Owner(at.to_owned(), old, *now));
+                    return Ok(());
+                }
+                likeness => named = likeness == Likeness::None,
+            },
+            None => {}
         }
-        self.found.changes.push(Change { at: at.to_owned(), act: Act::Put(*now), before, is_copy: marks.is_copy });
+        self.found.changes.push(Change { at: at.to_owned(), act: Act::Put { named }, before, is_copy: marks.is_copy });
         Ok(())
     }
 
@@ -242,7 +282,7 @@ impl Walk<'_> {
     fn marks(&self, entry: impl AsFd, node: &Node) -> Result<Marks> {
         match self.sides.before {
             Before::Live => Marks::of(entry, node),
-            Before::Copied(_) => Ok(Marks::default()),
+            Before::Copied { .. } => Ok(Marks::default()),
         }
     }
 
@@ -250,14 +290,14 @@ impl Walk<'_> {
     fn before(&mut self, at: &Path) -> Result<Option<Node>> {
         match self.sides.before {
             Before::Live => self.base.node(at),
-            Before::Copied(snapshot) => Ok(snapshot.get(at).map(|copied| copied.base)),
+            Before::Copied { snapshot, .. } => Ok(snapshot.get(at).map(|copied| copied.base)),
         }
     }
 
     fn names_before(&mut self, dir: &Path) -> Result<Vec<OsString>> {
         match self.sides.before {
             Before::Live => self.base.names(dir),
-            Before::Copied(snapshot) => {
+            Before::Copied { snapshot, .. } => {
                 let below = snapshot.range(dir.to_owned()..).skip(1).map(|(at, _)| at).take_while(|at| at.starts_with(dir));
                 let children = below.filter(|at| at.parent() == Some(dir));
                 Ok(children.filter_map(|at| at.file_name()).map(ToOwned::to_owned).collect())
@@ -280,13 +320,13 @@ impl Walk<'_> {
     fn is_left_alone(&self, at: &Path) -> bool {
         match self.sides.before {
             Before::Live => false,
-            Before::Copied(snapshot) => snapshot.get(at).is_some_and(|copied| copied.copy.is_none()),
+            Before::Copied { snapshot, .. } => snapshot.get(at).is_some_and(|copied| copied.copy.is_none()),
         }
     }
 
     /// Whether the copy belongs to this user, whoever the original belongs to.
     fn is_unprivileged_copy(&self) -> bool {
-        matches!(self.sides.before, Before::Copied(_)) && !rustix::process::geteuid().is_root()
+        matches!(self.sides.before, Before::Copied { .. }) && !rustix::process::geteuid().is_root()
     }
 
     /// Whether what stood there belongs to somebody else, and its copy therefore to the wrong user.
@@ -296,7 +336,7 @@ impl Walk<'_> {
 
     /// A copied directory goes back to its owner, and to its group if the hook didn't give it another.
     fn with_its_owner(&self, at: &Path, now: &Node, meta: Meta, old: &Meta) -> Meta {
-        let Before::Copied(snapshot) = self.sides.before else { return meta };
+        let Before::Copied { snapshot, .. } = self.sides.before else { return meta };
         let copy = snapshot.get(at).and_then(|copied| copied.copy);
         let gid = if copy.is_some_and(|copy| copy.gid == now.gid) { old.gid } else { meta.gid };
         if self.is_unprivileged_copy() { Meta { uid: old.uid, gid, ..meta } } else { meta }
@@ -306,24 +346,40 @@ impl Walk<'_> {
     fn is_untouched(&self, at: &Path, now: &Node) -> bool {
         match self.sides.before {
             Before::Live => false,
-            Before::Copied(snapshot) => snapshot.get(at).and_then(|copied| copied.copy).is_some_and(|copy| copy == *now),
+            Before::Copied { snapshot, .. } => snapshot.get(at).and_then(|copied| copied.copy).is_some_and(|copy| copy == *now),
         }
     }
 
-    /// Whether both sides hold the same, attributes and content.
-    fn is_same(&mut self, at: &Path, now: &Node, old: &Node) -> Result<bool> {
-        if (now.kind, now.size) != (old.kind, old.size) {
-            return Ok(false);
+    /// Whether an unprivileged copy can't be given back to the owner and the group of what it was copied from. What the hook made anew is the
+    /// hook's, as it would be without a stage.
+    fn has_lost_its_owner(&mut self, at: &Path, now: &Node, old: &Node) -> Result<bool> {
+        let Before::Copied { snapshot, begun } = self.sides.before else { return Ok(false) };
+        let Some(copy) = snapshot.get(at).and_then(|copied| copied.copy) else { return Ok(false) };
+        let (dir, name) = self.staged.place(at)?;
+        // A number may have been given anew.
+        let is_anew = copy.ino != now.ino || tree::born(dir, name)?.is_some_and(|born| born >= begun);
+        Ok(!is_anew && (self.is_of_others(old) || (self.is_unprivileged_copy() && copy.gid == now.gid && old.gid != now.gid)))
+    }
+
+    /// How much of both sides is the same, attributes and content.
+    fn likeness(&mut self, at: &Path, now: &Node, old: &Node) -> Result<Likeness> {
+        if (now.kind, now.size, now.mode) != (old.kind, old.size, old.mode) {
+            return Ok(Likeness::None);
         }
         let base = match self.base.handle(at) {
-            Err(error) if tree::is_absent(error) => return Ok(false),
+            Err(error) if tree::is_absent(error) => return Ok(Likeness::None),
             base => base?,
         };
-        if Meta::of(self.staged.handle(at)?, now)? != Meta::of(base, old)? {
-            return Ok(false);
+        let (ours, theirs) = (Meta::of(self.staged.handle(at)?, now)?, Meta::of(base, old)?);
+        if !ours.is_but_for_time(&theirs) || !self.is_same_content(at, now.kind)? {
+            return Ok(Likeness::None);
         }
-        match now.kind {
-            Kind::File => self.is_same_content(at),
+        Ok(if ours == theirs { Likeness::Same } else { Likeness::ButForTime })
+    }
+
+    fn is_same_content(&mut self, at: &Path, kind: Kind) -> Result<bool> {
+        match kind {
+            Kind::File => self.is_same_file(at),
             Kind::Link => {
                 let target = |tree: &mut Tree<'_>| {
                     let (dir, name) = tree.place(at)?;
@@ -335,22 +391,12 @@ impl Walk<'_> {
         }
     }
 
-    fn is_same_content(&self, at: &Path) -> Result<bool> {
-        let open = |root| tree::open_below(root, at, OFlags::RDONLY | OFlags::NONBLOCK).map(File::from);
-        let (mut ours, mut theirs) = match (open(self.sides.staged), open(self.sides.base)) {
+    fn is_same_file(&self, at: &Path) -> Result<bool> {
+        let open = |root| tree::open_below(root, at, OFlags::RDONLY | OFlags::NONBLOCK);
+        match (open(self.sides.staged), open(self.sides.base)) {
             // One that can't be read can't be compared; so it counts as changed.
-            (Err(Errno::ACCESS), _) | (_, Err(Errno::ACCESS)) => return Ok(false),
-            (ours, theirs) => (ours?, theirs?),
-        };
-        let (mut left, mut right) = (vec![0; 64 * 1024], vec![0; 64 * 1024]);
-        loop {
-            let read = ours.read(&mut left).map_err(|_| Errno::IO)?;
-            if read == 0 {
-                return Ok(theirs.read(&mut right).map_err(|_| Errno::IO)? == 0);
-            }
-            if theirs.read_exact(&mut right[..read]).is_err() || left[..read] != right[..read] {
-                return Ok(false);
-            }
+            (Err(Errno::ACCESS), _) | (_, Err(Errno::ACCESS)) => Ok(false),
+            (ours, theirs) => content::is_same(&ours?, &theirs?),
         }
     }
 }

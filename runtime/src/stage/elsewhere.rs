@@ -8,7 +8,7 @@ pub mod backup;
 mod error;
 mod values;
 
-pub use error::{CommitError, Conflict, ConflictKind, StageError, WhyNot};
+pub use error::{CommitError, Conflict, ConflictKind, Forbidden, StageError, WhyNot};
 pub use values::{Backend, Base, Changes, Ending, Ends, Kind, Limits, Request, View};
 
 use std::convert::Infallible;
@@ -29,7 +29,7 @@ impl Stage {
     /// # Errors
     /// [`StageError::NoBackend`], always.
     pub fn open(request: &Request<'_>) -> Result<Self, StageError> {
-        let why = request.backends.iter().map(|backend| WhyNot { backend: *backend, reason: WHY_NOT.to_owned() }).collect();
+        let why = request.backends.iter().map(|backend| WhyNot { index: 0, backend: *backend, reason: WHY_NOT.to_owned() }).collect();
         let base = request.bases.first().map(|base| base.host.clone()).unwrap_or_default();
         Err(StageError::NoBackend { base, why })
     }
@@ -115,7 +115,7 @@ impl Prepared {
     ///
     /// # Errors
     /// None: there is no stage.
-    pub fn apply(&self) -> Result<(), CommitError> {
+    pub fn apply(&mut self) -> Result<(), CommitError> {
         match self.0 {}
     }
 
@@ -134,6 +134,12 @@ impl Applied {
     /// What it changed.
     #[must_use]
     pub fn changes(&self) -> &[Changes] {
+        match self.0 {}
+    }
+
+    /// What was left to somebody else.
+    #[must_use]
+    pub fn left(&self) -> Option<&str> {
         match self.0 {}
     }
 
@@ -173,6 +179,12 @@ impl Recovered {
         std::iter::from_fn(|| -> Option<&Path> { match self.never {} })
     }
 
+    /// What was left to somebody else.
+    #[must_use]
+    pub fn left(&self) -> Option<&str> {
+        match self.never {}
+    }
+
     /// Removes its directories.
     ///
     /// # Errors
@@ -188,6 +200,12 @@ impl Recovered {
 /// None.
 pub fn recover(_bases: &[PathBuf], _scratch: &Path, _disk: &Disk) -> Result<Vec<Recovered>, StageError> {
     Ok(Vec::new())
+}
+
+/// What a crash left decided: nothing, since nothing was ever staged.
+#[must_use]
+pub fn decided(_bases: &[PathBuf], _scratch: &Path) -> Vec<String> {
+    Vec::new()
 }
 
 /// Which point of a disk fails: none can be asked for.

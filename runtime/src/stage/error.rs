@@ -98,6 +98,8 @@ pub enum StageError {
 /// Why one back end isn't used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WhyNot {
+    /// Which directory of the request it wasn't used for.
+    pub index: usize,
     /// The back end.
     pub backend: Backend,
     /// What the system said, or the rule.
@@ -115,8 +117,12 @@ fn list(why: &[WhyNot]) -> String {
 }
 
 fn way_out(why: &[WhyNot]) -> String {
-    let raise = "grant a smaller directory, or raise the limit";
-    if why.is_empty() { raise.to_owned() } else { format!("{raise} (no overlay, {})", list(why)) }
+    let instead = "grant a smaller directory, or this one with the mode write";
+    if why.is_empty() {
+        instead.to_owned()
+    } else {
+        format!("{instead}, or mend what keeps it from being staged without a copy ({})", list(why))
+    }
 }
 
 /// Why a stage wasn't committed.
@@ -133,7 +139,7 @@ pub enum CommitError {
         conflicts: Vec<Conflict>,
     },
     /// The hook made something that a stage doesn't carry over. Nothing was committed.
-    #[error("not committed: {} is a {}, and a stage holds files, directories, links and pipes; let the hook remove it, or grant the directory with mode write", path.display(), word(*kind))]
+    #[error("not committed: {} is a {}, and a stage holds files, directories, links and pipes; let the hook remove it, or grant the directory with mode write", path.display(), kind)]
     NotStageable {
         /// Its path on the host.
         path: PathBuf,
@@ -141,16 +147,22 @@ pub enum CommitError {
         kind: Kind,
     },
     /// The hook changed something that belongs to somebody else, and this user can't give it back to them. Nothing was committed.
-    #[error("not committed: {} belongs to user {owner} and group {group}, and the hook's version would belong to user {user}; run as that user or as root, or grant the directory with mode write", path.display())]
+    #[error("not committed: {} belongs to {}, and the hook's version would belong to {}; run as {} or as root, or grant the directory with mode write", path.display(), whose(*old, *new), whose(*new, *old), whose(*old, *new))]
     OthersFile {
         /// Its path on the host.
         path: PathBuf,
-        /// Whose it is.
-        owner: u32,
-        /// Its group.
-        group: u32,
-        /// Who commits.
-        user: u32,
+        /// Whose it is: user and group.
+        old: (u32, u32),
+        /// Whose it would be.
+        new: (u32, u32),
+    },
+    /// The file system won't let this user do what the hook did. Nothing was committed.
+    #[error("not committed: {} {forbidden}", path.display())]
+    Forbidden {
+        /// Its path on the host.
+        path: PathBuf,
+        /// How.
+        forbidden: Forbidden,
     },
     /// The hook changed, through the staged directory, what another grant makes live. Nothing was committed.
     #[error("not committed: {} belongs to the live grant {}, and was changed through the staged one around it; go through the live one", path.display(), nested.display())]
@@ -176,14 +188,52 @@ pub enum CommitError {
     },
 }
 
-fn word(kind: Kind) -> &'static str {
-    match kind {
-        Kind::File => "file",
-        Kind::Dir => "directory",
-        Kind::Link => "link",
-        Kind::Pipe => "pipe",
-        Kind::Socket => "socket",
-        Kind::Device => "device",
+/// The user, or the group where only that differs.
+fn whose((user, group): (u32, u32), other: (u32, u32)) -> String {
+    if user == other.0 { format!("group {group}") } else { format!("user {user}") }
+}
+
+/// What a file system forbids.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Forbidden {
+    /// Every change of it (`chattr +i`).
+    Immutable,
+    /// Every change but adding to it (`chattr +a`).
+    AppendOnly,
+    /// This user may not add and remove entries of it.
+    Directory {
+        /// Who commits.
+        user: u32,
+    },
+    /// It stands in a directory in which only its owner may remove it (`chmod +t`).
+    Sticky {
+        /// Who commits.
+        user: u32,
+        /// Whose it is.
+        owner: u32,
+    },
+}
+
+impl fmt::Display for Forbidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Immutable => f.write_str("is immutable, so that no hook could change it live either; `chattr -i` takes that away"),
+            Self::AppendOnly => f.write_str(
+                "may only be added to, and a commit would replace it; `chattr -a` takes that away, or grant the directory with mode write",
+            ),
+            Self::Directory { user } => {
+                write!(
+                    f,
+                    "is a directory in which user {user} may neither add nor remove anything; run as its owner or as root, or change its mode"
+                )
+            }
+            Self::Sticky { user, owner } => {
+                write!(
+                    f,
+                    "belongs to user {owner}, and in that directory (chmod +t) user {user} may not replace it; run as user {owner} or as root"
+                )
+            }
+        }
     }
 }
 
@@ -194,9 +244,11 @@ pub struct Conflict {
     pub path: PathBuf,
     /// How it was changed by somebody else.
     pub how: ConflictKind,
+    /// How the hook changed it.
+    pub by_hook: ConflictKind,
 }
 
-/// How something was changed by somebody else.
+/// How something was changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ConflictKind {
     /// It wasn't there when the hook began.
@@ -209,12 +261,22 @@ pub enum ConflictKind {
 
 impl fmt::Display for Conflict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let how = match self.how {
-            ConflictKind::Created => "created",
-            ConflictKind::Modified => "modified",
-            ConflictKind::Deleted => "deleted",
-        };
-        write!(f, "{} ({how})", self.path.display())
+        let Self { path, how, by_hook } = self;
+        if how == by_hook {
+            write!(f, "{} ({how} by both)", path.display())
+        } else {
+            write!(f, "{} ({how}; the hook {by_hook} it)", path.display())
+        }
+    }
+}
+
+impl fmt::Display for ConflictKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Created => "created",
+            Self::Modified => "modified",
+            Self::Deleted => "deleted",
+        })
     }
 }
 

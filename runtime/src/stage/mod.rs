@@ -11,16 +11,19 @@
 //!      tree/      (copy) the whole tree
 //!      commit     (home only) the redo log: the decision
 //!      done       (home only) the same, once all of it is done
-//!      kept       (home only) why it was kept for somebody to look at
+//!      kept       (home only) why it was kept for somebody to look at: it was refused, or some of it was left to who was there later
 //! ```
 
+mod allowed;
 pub mod backup;
 mod commit;
+mod content;
 mod copy;
 mod decided;
 mod diff;
 mod disk;
 mod error;
+mod left;
 mod log;
 mod open;
 mod overlay;
@@ -35,7 +38,7 @@ mod values;
 pub use commit::{Applied, NotPrepared, Prepared};
 pub use decided::decided;
 pub use disk::{Disk, Fault, FaultPlan};
-pub use error::{CommitError, Conflict, ConflictKind, StageError, WhyNot};
+pub use error::{CommitError, Conflict, ConflictKind, Forbidden, StageError, WhyNot};
 pub use recover::{Recovered, recover};
 pub use values::{Backend, Base, Changes, Ending, Ends, Kind, Limits, Request, View};
 
@@ -83,7 +86,7 @@ struct Part {
 #[derive(Debug)]
 enum Staged {
     Overlay { layers: Layers, mounted: overlay::Mounted, owner: overlay::Owner, begun: Time },
-    Copy { snapshot: Snapshot },
+    Copy { snapshot: Snapshot, begun: Time },
 }
 
 impl Stage {
@@ -179,7 +182,7 @@ impl Stage {
         if let Some(home) = self.parts.first().map(|part| &part.place) {
             commit::write_durably(&self.disk, home, "kept", why.as_bytes()).at("keep", &home.path)?;
         }
-        Ok(self.into_places().map(|place| place.path.clone()).collect())
+        Ok(self.into_places().map(Place::stay).collect())
     }
 
     /// Its home first: without it the others are rubbish.
@@ -217,9 +220,16 @@ impl Part {
         let staged = self.staged()?;
         let before = match &self.tree {
             Staged::Overlay { .. } => Before::Live,
-            Staged::Copy { snapshot } => Before::Copied(snapshot),
+            Staged::Copy { snapshot, begun } => Before::Copied { snapshot, begun: *begun },
         };
-        let sides = Sides { base: self.root.as_fd(), staged: staged.as_fd(), before, root: &self.meta, nested: &self.nested };
+        let sides = Sides {
+            base: self.root.as_fd(),
+            staged: staged.as_fd(),
+            before,
+            root: &self.meta,
+            nested: &self.nested,
+            is_root: rustix::process::geteuid().is_root(),
+        };
         diff::diff(&sides).map_err(|(at, errno)| StageError::Io { doing: "compare", path: self.base.join(at), source: errno.into() })
     }
 

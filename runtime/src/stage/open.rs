@@ -166,7 +166,7 @@ fn stage_all(request: &Request<'_>, begun: &[Begun], why_not: &mut Vec<WhyNot>) 
         for (index, made) in left.into_iter().zip(made) {
             match made? {
                 Ok(tree) => trees[index] = Some(tree),
-                Err(reason) => why_not.push(WhyNot { backend: *backend, reason }),
+                Err(reason) => why_not.push(WhyNot { index, backend: *backend, reason }),
             }
         }
     }
@@ -246,8 +246,8 @@ fn copied(request: &Request<'_>, begun: &Begun, why: &[WhyNot]) -> Made {
     match copy::copy(&begun.base, begun.root.as_fd(), to.as_fd(), &begun.nested, request.limits) {
         Ok(snapshot) => {
             // From here on, whatever changes in the copy has another time.
-            begun.place.moment().at("stage", &begun.base)?;
-            Ok(Ok((Staged::Copy { snapshot }, meta)))
+            let moment = begun.place.moment().at("stage", &begun.base)?;
+            Ok(Ok((Staged::Copy { snapshot, begun: moment }, meta)))
         }
         Err(copy::Failure::TooMuch(limit)) => Err(StageError::TooLarge { base: begun.base.clone(), limit, why: why.to_vec() }),
         Err(copy::Failure::Stage(error)) => Err(error),

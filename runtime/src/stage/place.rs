@@ -21,8 +21,9 @@ const STAGE: &str = ".wasmhook-stage-";
 const GONE: &str = ".wasmhook-gone-";
 const OWNER: &str = "owner";
 /// What can lie in them. The kernel's and the landed files have numbers behind.
-const PARTS: [&str; 8] = [OWNER, "upper", "tree", "commit", "commit.new", "done", "kept", "kept.new"];
-const NUMBERED: [&str; 2] = ["work", "new"];
+const PARTS: [&str; 9] = [OWNER, "upper", "tree", "commit", "commit.new", "done", "done.new", "kept", "kept.new"];
+const WORK: &str = "work";
+const NUMBERED: [&str; 2] = [WORK, "new"];
 /// Old kernels tell times by a clock that ticks each 1 to 10 ms.
 const TICK: Duration = Duration::from_millis(50);
 
@@ -119,6 +120,15 @@ impl Place {
         disk.sync(&self.owner)?;
         disk.sync(&self.dir)?;
         disk.sync(&self.parent)
+    }
+
+    /// Leaves it to a person, who needs nothing of the kernel's in it; and tells its path.
+    pub(super) fn stay(self) -> PathBuf {
+        for name in tree::names(&self.dir).unwrap_or_default().iter().filter(|name| name.as_bytes().starts_with(WORK.as_bytes())) {
+            // What can't be removed disturbs nobody.
+            let _ = remove(&self.dir, name);
+        }
+        self.path
     }
 
     /// Removes it. From the first step on nothing in it counts, so that a removal that is interrupted leaves only rubbish.

@@ -7,6 +7,7 @@ use super::Ending;
 use super::commit;
 use super::disk::Disk;
 use super::error::{At, StageError};
+use super::left::{self, Told};
 use super::log::{Log, Part};
 use super::place::{self, Place};
 use super::tree;
@@ -23,6 +24,7 @@ pub struct Recovered {
     pub label: String,
     /// How it ended.
     pub ending: Ending,
+    left: Option<Told>,
     disk: Disk,
     places: Vec<Place>,
 }
@@ -33,12 +35,19 @@ impl Recovered {
         self.places.iter().map(|place| place.path.as_path())
     }
 
-    /// Removes its directories. Only after its ending was recorded: until then each [`recover`] tells of it again.
+    /// Of a commit: what was left as it was, since somebody else was there after the decision. A sentence for a person, who finds the hook's
+    /// version in the stage. None: nothing was.
+    #[must_use]
+    pub fn left(&self) -> Option<&str> {
+        self.left.as_ref().map(|left| left.text.as_str())
+    }
+
+    /// Removes its directories, but for what was left. Only after its ending was recorded: until then each [`recover`] tells of it again.
     ///
     /// # Errors
     /// What the system says; the next [`recover`] removes what is left.
     pub fn forget(self) -> Result<(), StageError> {
-        self.places.into_iter().try_for_each(|place| place.vanish(&self.disk))
+        commit::forget(&self.disk, self.places, self.left.as_ref())
     }
 }
 
@@ -97,19 +106,40 @@ fn settle(home: &Path, mut places: Vec<Place>, bases: &BTreeSet<PathBuf>, disk: 
     let Some(place) = places.first() else { return Ok(None) };
     let owner = place.record().at("read", home)?;
     let Some(owner) = owner.filter(|owner| owner.home == home) else { return Ok(None) };
-    let ending = if let Some(text) = read(place, "commit")? {
-        let log = understood(&text, place)?;
-        log.parts.iter().try_for_each(|part| vouched(part, &places, bases, home))?;
-        commit::apply(disk, &log, Some(place))?;
-        Ending::Committed(log.parts.iter().map(Part::changes).collect())
-    } else if let Some(text) = read(place, "done")? {
-        Ending::Committed(understood(&text, place)?.parts.iter().map(Part::changes).collect())
-    } else if let Some(why) = read(place, "kept")? {
-        Ending::Kept(String::from_utf8_lossy(&why).into_owned())
-    } else {
-        Ending::Dropped
-    };
-    Ok(Some(Recovered { label: owner.label, ending, disk: disk.clone(), places }))
+    let (ending, left) = end(place, &places, bases, disk)?;
+    Ok(Some(Recovered { label: owner.label, ending, left, disk: disk.clone(), places }))
+}
+
+/// How a stage of a dead owner ends, after its commit was finished; and what of that was left to others.
+fn end(home: &Place, places: &[Place], bases: &BTreeSet<PathBuf>, disk: &Disk) -> Result<(Ending, Option<Told>), StageError> {
+    let committed = |log: &Log| (Ending::Committed(log.parts.iter().map(Part::changes).collect()), left::told(&log.left));
+    if let Some(text) = read(home, "commit")? {
+        let mut log = understood(&text, home)?;
+        log.parts.iter().try_for_each(|part| vouched(part, places, bases, &home.path))?;
+        if let Some(why) = nothing_left(&log)? {
+            commit::keep_done(disk, home, &why).at("keep", &home.path)?;
+            return Ok((Ending::Kept(why), None));
+        }
+        commit::apply(disk, &mut log, Some(home))?;
+        return Ok(committed(&log));
+    }
+    if let Some(text) = read(home, "done")? {
+        return Ok(committed(&understood(&text, home)?));
+    }
+    let kept = read(home, "kept")?.map(|why| Ending::Kept(String::from_utf8_lossy(&why).into_owned()));
+    Ok((kept.unwrap_or(Ending::Dropped), None))
+}
+
+/// Why there is nothing to commit to: none of the directories that were staged is there any more. So nothing counts as done.
+fn nothing_left(log: &Log) -> Result<Option<String>, StageError> {
+    let mut all = Vec::new();
+    for part in log.parts.iter().filter(|part| !part.steps.is_empty()) {
+        if part.is_there()? {
+            return Ok(None);
+        }
+        all.push(part.all_left());
+    }
+    Ok(left::told(&all).map(|told| told.text))
 }
 
 /// A file of a stage's home; none if it isn't there.
@@ -132,7 +162,9 @@ fn understood(text: &[u8], home: &Place) -> Result<Log, StageError> {
 fn vouched(part: &Part, places: &[Place], bases: &BTreeSet<PathBuf>, home: &Path) -> Result<(), StageError> {
     let lies_well = part.place.parent() == part.base.parent() || part.place.parent() == Some(&part.base);
     let is_claimed = places.iter().any(|place| place.path == part.place);
-    if part.steps.is_empty() || (bases.contains(&part.base) && lies_well && is_claimed) {
+    // Where nothing stands, nothing is changed.
+    let is_granted = bases.contains(&part.base) || !part.base.exists();
+    if part.steps.is_empty() || (is_granted && lies_well && is_claimed) {
         return Ok(());
     }
     Err(StageError::Stranger { path: home.to_owned(), base: part.base.clone() })

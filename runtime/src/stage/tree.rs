@@ -2,7 +2,7 @@
 
 use super::Kind;
 use super::disk::own_path;
-use rustix::fs::{AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags, ResolveFlags, Stat, Timespec, Timestamps, Uid, XattrFlags};
+use rustix::fs::{AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags, ResolveFlags, Stat, StatxFlags, Timespec, Timestamps, Uid, XattrFlags};
 use rustix::io::{Errno, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -165,6 +165,10 @@ impl<'a> Tree<'a> {
 
     /// The open directory at a path; it can't be read.
     pub(super) fn dir(&mut self, at: &Path) -> Result<BorrowedFd<'_>> {
+        // Also where nobody may look for `.` in it.
+        if at.as_os_str().is_empty() {
+            return Ok(self.root);
+        }
         if self.last.as_ref().is_none_or(|(path, _)| path != at) {
             self.last = None;
             let dir = open_below(self.root, at, OFlags::PATH | OFlags::DIRECTORY)?;
@@ -183,6 +187,9 @@ impl<'a> Tree<'a> {
 
     /// What stands at a path; none if nothing does, or if no directory leads there.
     pub(super) fn node(&mut self, at: &Path) -> Result<Option<Node>> {
+        if at.as_os_str().is_empty() {
+            return Node::open(self.root).map(Some);
+        }
         match self.place(at) {
             Ok((dir, name)) => Node::at(dir, name),
             Err(error) if is_absent(error) => Ok(None),
@@ -197,6 +204,9 @@ impl<'a> Tree<'a> {
 
     /// A handle, without the right to read, of whatever stands at a path: of a link, the link itself.
     pub(super) fn handle(&mut self, at: &Path) -> Result<OwnedFd> {
+        if at.as_os_str().is_empty() {
+            return rustix::io::fcntl_dupfd_cloexec(self.root, 0);
+        }
         let (dir, name) = self.place(at)?;
         rustix::fs::openat(dir, name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
     }
@@ -243,7 +253,7 @@ impl Meta {
         }
         // After the owner and the access lists, since both change it.
         if node.kind != Kind::Link {
-            rustix::fs::chmodat(CWD, &path, Mode::from_raw_mode(self.mode), AtFlags::empty())?;
+            set_mode(&file, self.mode)?;
         }
         set_mtime(file, self.mtime)
     }
@@ -252,6 +262,18 @@ impl Meta {
     pub(super) fn is_but_for_time(&self, other: &Self) -> bool {
         (self.mode, self.uid, self.gid, &self.xattrs) == (other.mode, other.uid, other.gid, &other.xattrs)
     }
+}
+
+/// Sets the mode of an open entry that is no link (a handle without rights is enough).
+pub(super) fn set_mode(file: impl AsFd, mode: u32) -> Result<()> {
+    rustix::fs::chmodat(CWD, own_path(&file), Mode::from_raw_mode(mode), AtFlags::empty())
+}
+
+/// When what stands at a path was made, where the file system says.
+pub(super) fn born(dir: impl AsFd, name: &OsStr) -> Result<Option<Time>> {
+    let stat = rustix::fs::statx(dir, name, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::BTIME)?;
+    let is_known = stat.stx_mask & StatxFlags::BTIME.bits() != 0;
+    Ok(is_known.then(|| (stat.stx_btime.tv_sec, stat.stx_btime.tv_nsec.into())))
 }
 
 /// Sets the time of the last change of an open entry (of a link, the link's own), and leaves that of the last access.

@@ -142,6 +142,27 @@ pub enum Kind {
     Device,
 }
 
+impl Kind {
+    /// The word that stands for it in messages.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Dir => "directory",
+            Self::Link => "link",
+            Self::Pipe => "pipe",
+            Self::Socket => "socket",
+            Self::Device => "device",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
+}
+
 /// How a stage ended whose owner died.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ending {

@@ -5,6 +5,7 @@
 
 mod find;
 mod lay;
+mod own;
 mod plan;
 mod read;
 mod run;

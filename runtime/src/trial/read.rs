@@ -1,6 +1,7 @@
 //! A case's file with everything it names: the module or script that will run, and the files that are copied. What isn't there is said
 //! at the place that names it, before any case runs.
 
+use super::own;
 use crate::diagnostic::{Diagnostic, Location, Source, codes, has_errors};
 use crate::document::{MAX_BYTES, quote};
 use crate::engine::Blobs;
@@ -12,7 +13,6 @@ use crate::testcase::{self, Case, GivenFile, SUFFIX, guest_beside};
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use std::collections::BTreeMap;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -42,7 +42,7 @@ pub struct CaseFile {
 /// Everything that is wrong with the case, warnings included, in the order of its text.
 pub fn read(path: &Path) -> Result<(CaseFile, Vec<Diagnostic>), Vec<Diagnostic>> {
     let shown = path.display().to_string();
-    let text = text(path).map_err(|why| vec![Diagnostic::error(codes::BAD_VALUE, format!("cannot read {}: {why}", quote(&shown)))])?;
+    let text = text(path).map_err(|why| vec![Diagnostic::error(codes::UNREADABLE, format!("cannot read {}: {why}", quote(&shown)))])?;
     let (case, mut found) = testcase::parse(&shown, &text);
     let Some(case) = case.filter(|_| !has_errors(&found)) else { return Err(found) };
     let file = complete(path, case, &mut found);
@@ -68,10 +68,9 @@ pub(super) fn guest_file(case: &Path) -> Option<PathBuf> {
 }
 
 fn text(path: &Path) -> Result<String, String> {
-    let mut bytes = Vec::new();
-    let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
+    let name = path.file_name().map_or(path, Path::new);
     // One byte more than a person writes: `parse` says that it is too large.
-    file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    let bytes = own::read(folder(path), name, MAX_BYTES as u64 + 1).map_err(|error| error.to_string())?;
     String::from_utf8(bytes).map_err(|error| format!("it is not UTF-8 text (byte {})", error.utf8_error().valid_up_to()))
 }
 
@@ -113,7 +112,7 @@ impl CaseFile {
             GuestDecl::Wasm { path } => {
                 let max = self.case.hook.limits.module.as_ref().map_or(0, |at| at.value).max(Limits::default().module_bytes);
                 // One byte more than a module may have: the executor says that it is too large.
-                match bytes(&self.dir.join(&path), max.saturating_add(1)) {
+                match own::read(&self.dir, Path::new(&path), max.saturating_add(1)) {
                     Ok(bytes) => self.keep(path, bytes),
                     Err(error) => found.push(no_module(&self.dir.join(&path), &error, at.unwrap_or_else(|| whole(case)))),
                 }
@@ -123,7 +122,7 @@ impl CaseFile {
             GuestDecl::Native { argv, .. } => {
                 for word in argv.into_iter().filter(|word| may_be_path(word)) {
                     // Not every word that looks like a path is one: whether the program can start is the preflight's question.
-                    if let Ok(bytes) = bytes(&self.dir.join(&word), MAX_SCRIPT) {
+                    if let Ok(bytes) = own::read(&self.dir, Path::new(&word), MAX_SCRIPT) {
                         self.keep(word, bytes);
                     }
                 }
@@ -172,10 +171,4 @@ fn whole(case: &Path) -> Location {
 
 fn may_be_path(word: &str) -> bool {
     !word.starts_with('-') && !word.starts_with('/') && (word.contains('/') || word.contains('.'))
-}
-
-fn bytes(path: &Path, max: u64) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)?.take(max).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }

@@ -166,7 +166,7 @@ impl Trials {
         };
         let executor = if matches!(job.guest, Guest::Wasm(_)) { &self.wasm } else { &self.native };
         let lines = Arc::new(Lines::default());
-        let around = Surroundings::new(lines.clone(), self.cancel.clone());
+        let around = Surroundings::new(lines.clone(), self.cancel.clone()).auditing(true);
         let execution = keep::carry_out_alone(&**executor, &job, around, &Stages::new(&self.scratch)).await?;
         let output = std::mem::take(&mut *lines.0.lock().unwrap_or_else(PoisonError::into_inner));
         Ok(as_written(tree, execution, output))

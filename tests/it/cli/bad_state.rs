@@ -135,7 +135,7 @@ fn a_granted_directory_that_this_user_may_not_read() {
     let ran = nobody.arg(program).args(["run", "--state", "s", "--cache", "c"]).current_dir(project.path()).output().unwrap();
     let said = String::from_utf8_lossy(&[ran.stdout, ran.stderr].concat()).split_whitespace().collect::<Vec<_>>().join(" ");
     assert_eq!(ran.status.code(), Some(1), "folders are the preflight's, just before the phase: {said}");
-    assert!(said.contains("closed") && said.contains("may not be read"), "{said}");
+    assert!(said.contains("closed") && said.contains("may not be read") && said.contains("[preflight]"), "{said}");
 }
 
 /// A file system with room for `size` at `path`, for as long as it lives.
@@ -170,7 +170,7 @@ fn a_full_disk() {
     while std::io::Write::write_all(&mut file, &filler).is_ok() {}
     drop(file);
     let ran = place.args(["run", "--tag", "v1"]).current_dir(project.path()).run().exits(3);
-    assert!(ran.said().contains("error["), "{}", ran.stderr);
+    assert!(ran.said().contains("error[ledger]") && ran.said().contains("No space left on device"), "{}", ran.stderr);
     assert!(!project.has("ran"), "what can't be recorded doesn't happen");
 }
 

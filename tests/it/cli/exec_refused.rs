@@ -3,6 +3,7 @@
 use std::fs;
 use std::fs::File;
 use wasmhook_tests::programs::{self, Target};
+use wasmhook_tests::project::hook;
 use wasmhook_tests::{Place, Project};
 
 fn echo() -> String {
@@ -18,6 +19,32 @@ fn what_cannot_be_read_is_a_mistake_on_the_command_line() {
         let ran = Place::new().args(["exec", file]).current_dir(project.path()).run().exits(2);
         assert!(ran.said().contains(&format!("error[unreadable]: cannot read {file}: {words}")), "{}", ran.stderr);
     }
+}
+
+#[test]
+fn a_pipe_that_nobody_writes_to_is_not_waited_for_and_one_with_a_writer_is_read() {
+    let project = Project::new(&hook("a", "pre-deploy", "run = [\"true\"]"));
+    rustix::fs::mknodat(rustix::fs::CWD, project.path().join("pipe"), rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0).unwrap();
+    for (args, thing) in [
+        (&["exec", "pipe"][..], "cannot read pipe: "),
+        (&["run", "--policy", "pipe"], "cannot read the policy pipe: "),
+        (&["run", "--env-file", "pipe"], "cannot read the environment file pipe: "),
+        (&["run", "--manifest", "pipe"], "`pipe` is a pipe"),
+        (&["run", "--profile", "./pipe"], "`./pipe` is a pipe"),
+        (&["explain", "./pipe"], "`./pipe` is a pipe"),
+        (&["test", "pipe"], "neither a test case"),
+    ] {
+        let ran = Place::new().args(args).current_dir(project.path()).run();
+        assert!([2, 3].contains(&ran.code) && ran.said().contains(thing) && ran.said().contains("pipe"), "{args:?}: {}", ran.stderr);
+    }
+    let bash = |line: &str| {
+        let line = line.replace("wasmhook", &wasmhook_tests::harness::program().display().to_string());
+        let mut call = std::process::Command::new("bash");
+        call.args(["-c", &line]).current_dir(project.path()).env("HOME", project.path()).output().unwrap().status.code()
+    };
+    assert_eq!(bash(&format!("wasmhook exec <(sleep 0.2; cat '{}')", echo())), Some(0));
+    assert_eq!(bash("wasmhook run --env-file <(sleep 0.2; echo A=1) --policy <(printf 'schema = 1\\n[policy]\\n')"), Some(0));
+    assert_eq!(bash("wasmhook run --env-file <(true)"), Some(0), "nothing is something to read");
 }
 
 #[test]

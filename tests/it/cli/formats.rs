@@ -91,3 +91,83 @@ fn json_of_a_run_that_is_refused_says_so() {
     let report = ran.report();
     assert_eq!((report["status"].as_str(), report["notices"][0]["code"].as_str()), (Some("refused"), Some("refused-grant")), "{report}");
 }
+
+/// Fields that every answer has which says why there is no other.
+fn assert_refused(said: &Value, status: &str, code: &str) {
+    let first = &said["problems"][0];
+    assert_eq!((said["schema"].as_u64(), said["status"].as_str(), first["code"].as_str()), (Some(1), Some(status), Some(code)), "{said}");
+    assert!(first["severity"] == "error" && !first["message"].as_str().unwrap().is_empty(), "{said}");
+    for field in ["app", "environment"] {
+        assert!(said.as_object().unwrap().contains_key(field), "{field} in {said}");
+    }
+}
+
+#[test]
+fn whatever_is_refused_is_refused_in_the_same_json() {
+    let (good, bad, place) = (project(), Project::new("[[hook]]\nid = \"h\"\nphse = \"x\"\nrun = \"true\""), Place::new());
+    for command in ["run", "watch --once", "plan", "check", "list", "status", "resolve h --retry"] {
+        let call = |project: &Project, more: &[&str], format: &str| {
+            let args = [&command.split(' ').collect::<Vec<_>>(), more, &["--format", format]].concat();
+            let ran = place.args(args).current_dir(project.path()).run().exits(2);
+            assert!(!ran.stderr.is_empty(), "people are told, too");
+            ran.stdout
+        };
+        let named = serde_json::from_str(&call(&good, &["--env-name", "a b"], "json")).unwrap();
+        assert_refused(&named, "refused", "bad-name");
+        let read: Value = serde_json::from_str(&call(&bad, &[], "json")).unwrap();
+        assert_refused(&read, "refused", "unknown-key");
+        let place = (&read["environment"], &read["problems"][0]["file"], &read["problems"][0]["line"], &read["problems"][0]["help"]);
+        let expected = ("default".into(), "wasmhook.toml".into(), 5.into(), "did you mean `phase`?".into());
+        assert_eq!(place, (&expected.0, &expected.1, &expected.2, &expected.3), "{command}");
+        let lines = call(&bad, &[], "jsonl");
+        let line: Value = serde_json::from_str(lines.trim_end()).unwrap();
+        assert_refused(if command.starts_with("watch") { &line["report"] } else { &line }, "refused", "unknown-key");
+    }
+    let app = place.args(["plan", "--tag", "a b", "--format", "json"]).current_dir(good.path()).run().exits(2).json();
+    assert_eq!((app["app"].as_str(), app["environment"].as_str()), (Some("shop"), Some("default")), "{app}");
+    assert_refused(&place.args(["show", "nothing", "--format", "json"]).run().exits(2).json(), "refused", "no-run");
+    assert_refused(&place.args(["cache", "--cache", "/dev/null", "--format", "json"]).run().exits(3).json(), "refused", "cache");
+    for format in ["json", "jsonl"] {
+        let ran = place.args(["run", "--resume", "--format", format]).current_dir(good.path()).run().exits(3);
+        assert_refused(&ran.json(), "refused", "nothing-to-resume");
+    }
+}
+
+#[test]
+fn every_line_of_json_says_its_version() {
+    let (project, place) = (project(), Place::new());
+    for command in ["run", "list", "plan", "check", "status", "show", "cache", "cache --clear"] {
+        let args = [&command.split(' ').collect::<Vec<_>>()[..], &["--format", "jsonl"]].concat();
+        let lines = place.args(args).current_dir(project.path()).run().exits(0).stdout;
+        assert!(!lines.is_empty() && lines.lines().all(|line| line.starts_with("{\"schema\":1,")), "{command}: {lines}");
+    }
+}
+
+#[test]
+fn a_run_that_breaks_off_since_the_disk_is_full_says_how_far_it_came() {
+    let project = project();
+    let call = |place: &Place, fault: &str, format: &str, count: &std::path::Path| {
+        let mut call = place.args(["run", "--format", format]).current_dir(project.path()).command();
+        call.env("WASMHOOK_FAULT", fault).env("WASMHOOK_FAULT_COUNT", count).output().unwrap()
+    };
+    let count = project.path().join("count");
+    let _ = call(&Place::new(), "100000:enospc", "json", &count);
+    let points: usize = project.read("count").parse().unwrap();
+    let mut broke_off = 0;
+    for point in 0..points {
+        let ran = call(&Place::new(), &format!("{point}:enospc"), "json", &count);
+        let report: Value = serde_json::from_slice(&ran.stdout).unwrap_or_else(|error| panic!("point {point}: {error}: {ran:?}"));
+        if ran.status.code() != Some(70) {
+            continue;
+        }
+        let lines = call(&Place::new(), &format!("{point}:enospc"), "jsonl", &count);
+        let last: Value = String::from_utf8(lines.stdout).unwrap().lines().last().map(|line| serde_json::from_str(line).unwrap()).unwrap();
+        for said in [&report, &last] {
+            assert_refused(said, if said["run_id"].is_null() { "failed" } else { "interrupted" }, "ledger");
+        }
+        broke_off += usize::from(report["run_id"].is_string());
+        let people = String::from_utf8(ran.stderr).unwrap();
+        assert!(report["run_id"].is_null() || people.contains("wasmhook run --resume"), "the way on is said: {people}");
+    }
+    assert!(broke_off > 0, "of {points} points");
+}

@@ -61,3 +61,19 @@ fn commands_after_a_refusal_work_too_and_its_reason_has_the_sign_of_a_failure() 
     let (code, said) = pasted(&call().command(), &commands[0]);
     assert!(code == Some(3) && said.contains("error[hook-changed]"), "{}: {code:?} {said}", commands[0]);
 }
+
+#[test]
+fn commands_of_a_status_work_where_there_is_no_manifest() {
+    let there = Project::empty()
+        .file("my app/wasmhook.toml", format!("schema = 1\napp = \"shop\"\n{}", hook("h", "pre-deploy", "run = \"./h.sh\"")))
+        .file("my app/h.sh", "#!/bin/sh\nexit 1\n");
+    let place = Place::new();
+    let _ = place.args(["run", "-C", "my app", "--tag", "v1"]).current_dir(there.path()).run().exits(1);
+    for args in [&["status"][..], &["status", "--app", "shop"]] {
+        let call = || place.args(args).current_dir(there.path());
+        let status = call().run().exits(0).stdout.replace("\\\n", "");
+        let command = status.lines().find(|line| line.contains("wasmhook run --resume")).unwrap_or_else(|| panic!("{status}"));
+        let (code, said) = pasted(&call().command(), command);
+        assert!(code == Some(1) && said.contains("h.sh") && !said.contains("no-manifest"), "{command}: {code:?} {said}");
+    }
+}

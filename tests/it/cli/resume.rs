@@ -28,6 +28,11 @@ fn killed(place: &Place, project: &Project) {
     project.write("go", "");
 }
 
+/// What the hooks may write to.
+fn touched(project: &Project) -> serde_json::Value {
+    serde_json::json!({ "live": [project.path()], "staged": [], "unconfined": false })
+}
+
 fn call(place: &Place, project: &Project, args: &[&str]) -> Ran {
     place.args(args).current_dir(project.path()).run()
 }
@@ -45,6 +50,7 @@ fn a_killed_run_is_resolved_and_resumed() {
         let open = &status["unresolved"][0];
         assert_eq!((open["place"].as_str(), open["waits"].as_bool()), (Some("pre-deploy/slow"), Some(true)), "{status}");
         assert_eq!(status["resumable"], status["runs"][0]["run_id"], "{status}");
+        assert_eq!(open["may_have_touched"], touched(&project), "{status}");
         let human = call(&place, &project, &["status", "--cache", "a cache"]).exits(0).stdout.replace("\\\n", "");
         let typed = |line: &str| human.lines().any(|shown| shown.split_whitespace().collect::<Vec<_>>().join(" ").starts_with(line));
         for word in ["--retry", "--mark-done", "--mark-not-run"] {
@@ -52,6 +58,12 @@ fn a_killed_run_is_resolved_and_resumed() {
             assert!(typed(&line), "{line}: {human}");
         }
         assert!(typed("wasmhook run --resume --env-name default --cache 'a cache'"), "{human}");
+        let wrote = format!(": it may have changed files in {}", project.path().display());
+        assert!(human.replace("\n  ", " ").contains(&wrote), "{wrote}: {human}");
+        let shown = call(&place, &project, &["show", "--format", "json"]).exits(0).json();
+        let unknown = shown["hooks"].as_array().unwrap().iter().find(|hook| hook["outcome"] == "unknown").unwrap();
+        assert_eq!(unknown["may_have_touched"], touched(&project), "{shown}");
+        assert!(shown["hooks"][0]["may_have_touched"].is_null(), "it is known how that ended: {shown}");
 
         let stopped = call(&place, &project, &["run", "--resume", "--format", "json"]).exits(1);
         assert!(stopped.said().contains("wasmhook resolve pre-deploy/slow --mark-done --tag v1"), "{}", stopped.stderr);

@@ -59,7 +59,9 @@ fn a_second_signal_ends_the_process_at_once_and_the_next_run_knows() {
     run.signal(Signal::INT);
     std::thread::sleep(std::time::Duration::from_millis(300));
     run.signal(Signal::INT);
-    assert_eq!(run.wait().code, 137, "as if it had been killed");
+    let ran = run.wait();
+    assert_eq!(ran.code, 137, "as if it had been killed");
+    assert!(ran.stderr.contains("\nstopped at once: "), "{}", ran.stderr);
     let status = place.args(["status", "--format", "json"]).current_dir(project.path()).run().exits(0).json();
     assert_eq!((status["locked"].as_bool(), status["runs"][0]["state"].as_str()), (Some(false), Some("died")), "{status}");
 }

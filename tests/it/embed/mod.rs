@@ -3,6 +3,7 @@
 mod dropped;
 mod endpoint;
 mod own;
+mod panics;
 mod refused;
 mod runtimes;
 mod stopped;

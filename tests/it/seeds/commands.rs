@@ -1,5 +1,6 @@
 //! Each example is started by one command, and its files are the documents' own.
 
+use std::path::Path;
 use std::process::Command;
 use wasmhook_tests::programs::root;
 use wasmhook_tests::{example, harness};
@@ -7,20 +8,43 @@ use wasmhook_tests::{example, harness};
 /// What each says when native commands and modules did the same and left the same.
 const AGREED: &str = "natively and as modules: the same sequence, the same files";
 
+/// Runs the one command of an example, with the program and the compiled guests of these tests.
+fn started(example: &str) -> String {
+    let mut run = Command::new(example::all().join(example).join("run.sh"));
+    run.env("WASMHOOK", harness::program()).env("CARGO_TARGET_DIR", example::target());
+    for variable in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER"] {
+        run.env_remove(variable);
+    }
+    let ran = run.output().unwrap();
+    let (out, err) = (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
+    assert!(ran.status.success(), "{example}: {out}\n{err}");
+    out.into_owned()
+}
+
 #[test]
 fn each_example_runs_by_its_one_command() {
     let _ = example::ported();
     for (name, deployments) in [("blueking", 3), ("divio", 2), ("commit-sync", 11), ("pagoda", 1)] {
-        let mut run = Command::new(example::all().join(name).join("run.sh"));
-        run.env("WASMHOOK", harness::program()).env("CARGO_TARGET_DIR", example::target());
-        for variable in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER"] {
-            run.env_remove(variable);
-        }
-        let ran = run.output().unwrap();
-        let (out, err) = (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
-        assert!(ran.status.success(), "{name}: {out}\n{err}");
+        let out = started(name);
         assert_eq!(out.matches(AGREED).count(), deployments, "{name}: {out}");
     }
+}
+
+#[test]
+fn the_upgrade_of_a_tenant_runs_by_its_one_command_and_leaves_nothing() {
+    let _ = example::hooks();
+    let out = started("tenant-upgrade");
+    let after = |heading: &str| out.split_once(heading).unwrap_or_else(|| panic!("{heading} in {out}")).1.to_owned();
+    let (first, second) = (after("== Its upgrade"), after("== The same command again"));
+    assert!(first.contains("succeeded with 1 warning: cbapp/testsite v0.3.27 → v0.4.0"), "{out}");
+    let outcome = after("== What came of it");
+    assert!(outcome.contains("\"version\": \"v0.4.0\"") && outcome.contains("version:    v0.4.0"), "{out}");
+    assert!(second.contains("- all 5 hooks skipped: already done in run "), "{out}");
+    assert_eq!(out.matches("The new version is live.").count(), 2, "{out}");
+    assert!(out.trim_end().ends_with("== Done: the service is stopped, and nothing is left behind"), "{out}");
+    let said = out.split_once("Backup: ").unwrap().1;
+    let tenant = Path::new(said.split_once("/tenant/").unwrap().0);
+    assert!(!tenant.exists(), "{} is left behind", tenant.display());
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::{assert_nothing_left, project, tree};
 use std::net::TcpListener;
+use wasmhook_tests::programs::{self, Target};
 use wasmhook_tests::project::hook;
 use wasmhook_tests::{Place, Project};
 
@@ -48,11 +49,15 @@ fn people_see_the_changes_the_texts_on_demand_and_last_what_was_not_tried() {
     let place = Place::new();
     let shown = |more: &[&str]| {
         let args = [&["run", "-C", "app", "--tag", "v1", "--dry-run"], more].concat();
-        place.args(args).current_dir(project.path()).run().exits(0).stdout
+        place.args(args).current_dir(project.path()).run().exits(0)
     };
+    let said = shown(&[]).stderr;
+    assert_eq!(said.matches("⚠ after skipped step deploy: what it did may depend on that\n").count(), 1, "{said}");
+    let shown = |more: &[&str]| shown(more).stdout;
     let plain = shown(&[]);
     assert!(plain.contains("It would change 2 paths:\n  + x\n  - old.txt\n") && !plain.contains("@@"), "{plain}");
     assert!(plain.ends_with("\n1 thing was not tried: deploy.\n"), "{plain}");
+    assert!(plain.contains("⚠ post-deploy/late after skipped step deploy: what it did may depend on that.\n"), "{plain}");
     let diffs = shown(&["--diff"]);
     assert!(diffs.contains("@@ -0,0 +1,2 @@\n+1\n+2\n") && diffs.contains("-old\n"), "{diffs}");
     let _ = place.args(["run", "-C", "app", "--diff"]).current_dir(project.path()).run().exits(2);
@@ -107,6 +112,79 @@ fn what_an_aborted_dry_run_did_not_come_to_was_not_tried() {
     let report = call(&["--format", "json"]).report();
     assert_eq!(report["would_change"]["not_tried"], serde_json::json!(["deploy", "post-deploy/t"]));
 }
+
+/// A hook that reads a file of its grant, and one outside of it, where it ends.
+fn curious(target: Target) -> Project {
+    let hook = hook(
+        "curious",
+        "pre-deploy",
+        "wasm = \"curious.wasm\"\nargs = [\"read\", \"/d/old.txt\", \"read\", \"/etc/hostname\"]\ndirs = [{ path = \"data\", guest = \"/d\" }]\nallow_failure = true",
+    );
+    project(&hook).guest("app/curious.wasm", programs::wasm("files", target))
+}
+
+const LOOKED: &str = "path /etc/hostname, which lies outside every grant";
+const ALLOW: &str = "add { path = \"/etc\", mode = \"read\" } to the hook's dirs";
+
+#[test]
+fn a_dry_run_and_an_audited_one_see_what_hooks_look_for_outside_their_grants() {
+    for target in Target::ALL {
+        let project = curious(target);
+        for how in ["--dry-run", "--audit"] {
+            let call = |more: &[&str]| {
+                let args = [&["run", "-C", "app", "--tag", "v1", how], more].concat();
+                Place::new().args(args).current_dir(project.path()).run().exits(0)
+            };
+            let report = call(&["--format", "json"]).report();
+            assert_eq!(report["outside_path_attempts"], "observed");
+            let hook = &report["hooks"][0];
+            assert_eq!(hook["cause"]["kind"], "exit", "{target}: the guest itself finds nothing there: {hook}");
+            let denials = hook["denials"].as_array().unwrap();
+            assert_eq!(denials.len(), 1, "{target}, {how}: {denials:?}");
+            assert_eq!((&denials[0]["what"], &denials[0]["allow"]), (&LOOKED.into(), &ALLOW.into()), "{target}");
+            let people = call(&[]);
+            assert!(people.stderr.contains(&format!("refused: {LOOKED}; to allow it: {ALLOW}\n")), "{}", people.stderr);
+            assert!(!people.stdout.contains("not observed"), "{}", people.stdout);
+        }
+        assert_nothing_left(&project);
+    }
+}
+
+#[test]
+fn any_other_run_says_that_nobody_looked() {
+    for target in Target::ALL {
+        let project = curious(target);
+        let call = |more: &[&str]| {
+            let args = [&["run", "-C", "app", "--tag", "v1"], more].concat();
+            Place::new().args(args).current_dir(project.path()).run().exits(0)
+        };
+        let report = call(&["--format", "json"]).report();
+        assert_eq!(report["outside_path_attempts"], "not-observed");
+        assert_eq!(
+            (&report["hooks"][0]["outcome"], &report["hooks"][0]["denials"]),
+            (&"failed".into(), &serde_json::json!([])),
+            "{target}"
+        );
+        let shown = call(&[]).stdout;
+        assert!(shown.contains("  outside-path attempts not observed (with --audit they are)\n"), "{target}: {shown}");
+    }
+}
+
+#[test]
+fn people_read_what_a_hook_that_ended_well_was_refused() {
+    let lines = hook("kind", "pre-deploy", "wasm = \"kind.wat\"");
+    let project = project(&lines).file("app/kind.wat", LOOKS_AND_ENDS_WELL);
+    let ran = Place::new().args(["run", "-C", "app", "--tag", "v1", "--dry-run"]).current_dir(project.path()).run().exits(0);
+    let unfolded = ran.stdout.replace("\n  ", " ");
+    assert!(unfolded.contains(&format!("pre-deploy/kind was refused {LOOKED}; to allow it: {ALLOW}\n")), "{}", ran.stdout);
+}
+
+/// Asks about a path below the first directory that was opened, whatever that is, and ends well.
+const LOOKS_AND_ENDS_WELL: &str = r#"(module
+  (import "wasi_snapshot_preview1" "path_filestat_get" (func $stat (param i32 i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 1024) "etc/hostname")
+  (func (export "_start") (drop (call $stat (i32.const 3) (i32.const 1) (i32.const 1024) (i32.const 12) (i32.const 2048)))))"#;
 
 #[test]
 fn a_native_hook_reaches_nothing_but_its_stages() {

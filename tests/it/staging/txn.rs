@@ -121,9 +121,14 @@ fn a_change_by_somebody_else_meanwhile_is_a_conflict_and_what_the_hook_wrote_is_
         std::fs::read_to_string(format!("{kept}/upper/old.txt")).or_else(|_| std::fs::read_to_string(format!("{kept}/tree/old.txt")));
     assert_eq!(written.unwrap(), "mine\n", "it is kept for somebody to look at");
 
+    let status = || place.args(["status", "-C", "app"]).current_dir(project.path()).run().exits(0).said();
+    let words = format!("could not be committed, and lies in {kept}: look at it, then remove it");
+    assert!(status().contains(&words), "{}", status());
     let next = call().run().exits(0);
+    assert!(status().contains(&words), "as long as it lies there: {}", status());
     assert!(next.stderr.contains("[stage-kept]") && next.stderr.contains("then remove it"), "no run leaves it unsaid: {}", next.stderr);
     std::fs::remove_dir_all(kept).unwrap();
+    assert!(!status().contains("could not be committed"), "{}", status());
     assert!(!call().run().exits(0).stderr.contains("stage-kept"));
     assert_nothing_left(&project);
 }
@@ -141,4 +146,41 @@ fn a_live_grant_inside_a_staged_one_stays_live() {
     assert_eq!(project.read("app/data/live.txt"), "live\n", "as its mode says");
     assert!(!project.has("app/staged.txt"));
     assert_nothing_left(&project);
+}
+
+#[test]
+fn how_each_directory_was_staged_is_reported_and_people_read_once_why_it_was_copied() {
+    let writes = "run = \"sh -c 'echo x > data/x; echo y > volume/y'\"\ndirs = [{ path = \"data\" }, { path = \"volume\" }]";
+    let project = project(&[hook("one", "pre-deploy", writes), hook("two", "pre-deploy", writes)].concat()).file("app/volume/.keep", "");
+    let volume = project.path().join("app/volume");
+    let run =
+        |more: &[&str]| Place::new().args([&["run", "-C", "app"], more].concat()).current_dir(project.path()).run_with_a_mount(&volume);
+    let Some(ran) = run(&["--tag", "v1", "--format", "json"]) else { return };
+    let report = ran.exits(0).report();
+    for hook in report["hooks"].as_array().unwrap() {
+        let [data, volume] = &hook["stages"].as_array().unwrap()[..] else { panic!("{hook}") };
+        for (stage, name) in [(data, "data"), (volume, "volume")] {
+            assert_eq!(stage["dir"], project.path().join("app").join(name).display().to_string());
+        }
+        let why = |stage: &serde_json::Value| stage["why"].to_string();
+        assert_eq!(volume["how"], "copy", "{volume}");
+        assert!(why(volume).contains("overlay: its parent directory isn't writable, or on another file system"), "{volume}");
+        assert!(!why(data).contains("on another file system"), "each for itself: {data}");
+    }
+    let Some(ran) = run(&["--tag", "v2"]) else { return };
+    let copied = format!("{} is staged by copying it: no overlay can be made of it here (overlay: ", volume.display());
+    assert_eq!((ran.stderr.matches(&copied).count(), ran.code), (1, 0), "{}", ran.stderr);
+}
+
+#[test]
+fn what_is_copied_by_choice_is_reported_and_no_news() {
+    let project = project(&hook("h", "pre-deploy", &grant(&works("well")[2], "")));
+    let call = |tag: &str, format: &str| {
+        let call = Place::new().args(["run", "-C", "app", "--tag", tag, "--dry-run", "--format", format]);
+        call.env("WASMHOOK_STAGE", "copy").current_dir(project.path()).run().exits(0)
+    };
+    let dir = project.path().join("app/data").display().to_string();
+    assert_eq!(call("v1", "json").report()["hooks"][0]["stages"], serde_json::json!([{ "dir": dir, "how": "copy" }]));
+    let people = call("v2", "human");
+    assert!(!people.said().contains("by copying"), "{}", people.said());
 }

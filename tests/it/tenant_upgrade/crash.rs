@@ -32,7 +32,11 @@ fn killed(files: &[(&str, &str)]) -> Tenant {
 fn after_a_kill_services_come_up_first_and_the_hook_runs_again() {
     let tenant = killed(&[("release/v0.5.0.sh", HANGS_ONCE)]);
     assert_eq!(tenant.live(), "", "nobody brought services up yet");
+    assert_eq!(tenant.owed(), ["start-services"]);
+    let shown = tenant.ask(&["status", "--app", "cbapp", "--env-name", "testsite"]).stdout;
+    assert!(shown.contains("The next run first runs what the dead one owes: start-services."), "{shown}");
     let upgrade = tenant.upgrade();
+    assert_eq!(tenant.owed(), [""; 0], "and then nothing is owed any more");
     assert_eq!((upgrade.code, &upgrade.report["status"]), (Some(0), &"success".into()), "{upgrade:#?}");
     assert_eq!(tenant.read("done"), "done\n");
     assert_eq!(upgrade.hook("v0.5.0.sh")["attempt"], 2);

@@ -190,6 +190,13 @@ impl Tenant {
         self.wasmhook.command().args(args).output().unwrap().into()
     }
 
+    /// The `always` steps that `status` says a dead run owes.
+    pub fn owed(&self) -> Vec<String> {
+        let status = self.ask(&["status", "--app", "cbapp", "--env-name", &self.environment, "--format", "json"]);
+        let status: Value = serde_json::from_str(&status.stdout).unwrap_or_else(|error| panic!("{error}: {status:?}"));
+        serde_json::from_value(status["owed"].clone()).unwrap_or_else(|error| panic!("{error}: {status}"))
+    }
+
     /// What the service says of itself; `None` if it doesn't answer.
     pub fn service(&self) -> Option<Value> {
         let port = fs::read_to_string(self.root().join("run/port")).unwrap().trim().parse().unwrap();

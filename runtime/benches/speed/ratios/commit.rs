@@ -46,7 +46,7 @@ fn staged(backend: Backend) -> Duration {
         let view = stage.view(0, Path::new("")).unwrap();
         (0..FILES).for_each(|file| drop(write(&through(&view), file)));
         drop(view);
-        let prepared = stage.prepare().unwrap();
+        let mut prepared = stage.prepare().unwrap();
         prepared.apply().unwrap();
         prepared.applied().forget().unwrap();
     };

@@ -51,6 +51,7 @@ impl Bench {
             plan_digest: Digest::of(b""),
             dry_run: false,
             partial: false,
+            audit: false,
             resumes: None,
             earlier: Earlier::default(),
             trigger: None,

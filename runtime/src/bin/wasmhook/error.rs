@@ -13,6 +13,7 @@ use wasmhook::ledger::{LedgerError, Refusal};
 use wasmhook::load::LoadError;
 use wasmhook::model::grant::Capability;
 use wasmhook::model::id::NameError;
+use wasmhook::report::Problem;
 
 /// Why a command ended early.
 #[derive(Debug)]
@@ -21,6 +22,8 @@ pub struct CliError {
     pub exit: Exit,
     /// What went wrong: at least one finding, each with its code.
     pub diagnostics: Vec<Diagnostic>,
+    /// Whether they stand on standard output already, where programs read them.
+    pub answered: bool,
 }
 
 impl CliError {
@@ -36,7 +39,7 @@ impl CliError {
 
     /// One finding that stands nowhere in a file.
     pub fn finding(exit: Exit, code: &'static str, message: impl Into<String>) -> Self {
-        Self { exit, diagnostics: vec![Diagnostic::error(code, message)] }
+        Self { exit, ..Self::diagnostics(vec![Diagnostic::error(code, message)]) }
     }
 
     /// The same with a way out.
@@ -52,10 +55,20 @@ impl CliError {
             ErrorKind::IsADirectory => "name a file, not the directory that holds it",
             ErrorKind::NotADirectory => "name a directory: -C DIR is where wasmhook.toml lies, --manifest FILE the file itself",
             ErrorKind::AlreadyExists => "name a file that isn't there yet, or remove this one",
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "make room on that disk, and call again",
             ErrorKind::PermissionDenied => "run as a user who may, or change its permissions",
             _ => return self,
         };
         self.help(help)
+    }
+
+    /// What is wrong with the ledger, with what can be done about it.
+    fn ledger(exit: Exit, code: &'static str, error: &LedgerError) -> Self {
+        let found = Self::finding(exit, code, error.to_string());
+        match error.way_out() {
+            Some(help) => found.help(help),
+            None => found,
+        }
     }
 
     /// What should not have happened, with all its causes.
@@ -73,7 +86,18 @@ impl CliError {
 
     /// Findings in what was written.
     pub fn diagnostics(diagnostics: Vec<Diagnostic>) -> Self {
-        Self { exit: Exit::Usage, diagnostics }
+        Self { exit: Exit::Usage, diagnostics, answered: false }
+    }
+
+    /// The same, told to programs.
+    pub const fn answered(mut self) -> Self {
+        self.answered = true;
+        self
+    }
+
+    /// What went wrong, for programs.
+    pub fn problems(&self) -> Vec<Problem> {
+        self.diagnostics.iter().map(Problem::from).collect()
     }
 }
 
@@ -87,20 +111,26 @@ impl From<LedgerError> for CliError {
     fn from(error: LedgerError) -> Self {
         match error {
             error @ LedgerError::NoSuchRun { .. } => Self::finding(Exit::Usage, codes::NO_RUN, error.to_string()),
-            error => Self::finding(Exit::Refused, codes::LEDGER, error.to_string()),
+            error => Self::ledger(Exit::Refused, codes::LEDGER, &error),
         }
     }
 }
 
 impl From<LockError> for CliError {
     fn from(error: LockError) -> Self {
-        Self::finding(Exit::Refused, codes::LEDGER, error.to_string())
+        let found = Self::finding(Exit::Refused, codes::LEDGER, error.to_string());
+        match &error {
+            LockError::Io { source, .. } if source.kind() == ErrorKind::StorageFull => found.with_way_out(source),
+            _ => found,
+        }
     }
 }
 
 impl From<std::io::Error> for CliError {
     fn from(error: std::io::Error) -> Self {
-        Self::internal(error)
+        let is_full = error.kind() == ErrorKind::StorageFull;
+        let found = Self::internal(error);
+        if is_full { found.with_way_out(&ErrorKind::StorageFull.into()) } else { found }
     }
 }
 
@@ -121,7 +151,11 @@ impl From<LoadError> for CliError {
                 });
                 Self { exit: Exit::Refused, ..Self::diagnostics(found.collect()) }
             }
-            error @ LoadError::NoManifest(_) => Self::finding(Exit::Usage, codes::NO_MANIFEST, error.to_string()),
+            error @ LoadError::NoManifest(_) => {
+                let help = "a manifest begins with `schema = 1` and `app = \"NAME\"`, and has a `[[hook]]` for each hook; `wasmhook import` writes one \
+                            from the files of other platforms";
+                Self::finding(Exit::Usage, codes::NO_MANIFEST, error.to_string()).help(help)
+            }
             LoadError::Io { doing, path, source } => {
                 let message = format!("cannot {doing} {}: {source}", path.display());
                 Self::finding(Exit::Usage, codes::UNREADABLE, message).with_way_out(&source)
@@ -197,7 +231,7 @@ impl From<wasmhook::Error> for CliError {
             // Something ran, and what became of it can't be recorded.
             wasmhook::Error::Run(RunError::Drive(DriveError::Ledger(error))) => {
                 let taken_away = matches!(error, LedgerError::Refused { refusal: Refusal::TakenAway, .. });
-                Self::finding(Exit::Software, if taken_away { codes::UNLOCKED } else { codes::LEDGER }, error.to_string())
+                Self::ledger(Exit::Software, if taken_away { codes::UNLOCKED } else { codes::LEDGER }, &error)
             }
             error => Self::internal(error),
         }

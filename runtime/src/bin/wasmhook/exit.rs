@@ -41,6 +41,17 @@ impl Exit {
         u8::try_from(code & 0xff).unwrap_or(1)
     }
 
+    /// The word for a call that ended like this and has no other answer.
+    pub const fn status(self) -> Status {
+        match self {
+            Self::Done => Status::Success,
+            Self::Usage | Self::Refused => Status::Refused,
+            Self::Locked => Status::Locked,
+            Self::Interrupted(_) => Status::Interrupted,
+            Self::HookFailed | Self::Software | Self::Guest(_) => Status::Failed,
+        }
+    }
+
     /// The exit of a run that ended like this; `signal` is what interrupted it.
     pub fn of(status: Status, signal: Option<i32>) -> Self {
         match status {

@@ -27,10 +27,7 @@ fn main() -> ExitCode {
     };
     let ui = Ui::standard(look(&cli, &settings));
     log_to_stderr(&settings);
-    let exit = commands::run(cli.command, &settings, &ui).unwrap_or_else(|failed| {
-        ui.diagnostics(&failed.diagnostics);
-        failed.exit
-    });
+    let exit = commands::run(&cli.command, &settings, &ui).unwrap_or_else(|failed| commands::failed(&failed, &cli.command, &ui));
     settings.tell_points();
     ExitCode::from(exit.code())
 }

@@ -89,8 +89,7 @@ impl Settings {
     /// # Errors
     /// [`CliError`] for names that break their rule.
     pub fn request(&self, selectors: &Selectors) -> Result<Request, CliError> {
-        let environment = EnvironmentName::new(selectors.env_name.as_deref().unwrap_or("default"))?;
-        let mut request = Request::new(&selectors.dir, environment);
+        let mut request = Request::new(&selectors.dir, environment(selectors)?);
         request.manifests.clone_from(&selectors.manifests);
         request.import_as = kind(&selectors.foreign)?;
         request.module.clone_from(&selectors.foreign.module);
@@ -117,6 +116,14 @@ impl Settings {
 
 /// How long a remote may take to answer `git fetch`.
 pub const FETCH_DEADLINE: Duration = Duration::from_mins(1);
+
+/// The environment that is meant.
+///
+/// # Errors
+/// [`CliError`] for a name that breaks its rule.
+pub fn environment(selectors: &Selectors) -> Result<EnvironmentName, CliError> {
+    Ok(EnvironmentName::new(selectors.env_name.as_deref().unwrap_or("default"))?)
+}
 
 /// The format that `--as` names.
 ///

@@ -10,6 +10,7 @@ use crate::render::line::text;
 use crate::render::look::{Charset, Colour, Look};
 use crate::render::{error, figures, json, jsonl};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
 use std::error::Error;
 use std::io::{self, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -19,7 +20,7 @@ use wasmhook::diagnostic::{self, Diagnostic};
 use wasmhook::exec::OutputSink;
 use wasmhook::model::event::Event;
 use wasmhook::model::job::Stream;
-use wasmhook::report::Report;
+use wasmhook::report::{Notice, Report};
 
 /// How the program shows itself; nothing is looked up later.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,6 +103,10 @@ struct State {
     /// Speaks in the place of the lines for people.
     dialect: Option<Dialect>,
     bar: ProgressBar,
+    /// What a watch told people since its last report.
+    untold: Vec<Notice>,
+    /// Whether standard output could not be written.
+    is_cut: bool,
     /// The first line of JSON that couldn't be written: events don't stop for it, but the run's end tells.
     lost: Option<io::Error>,
 }
@@ -116,7 +121,9 @@ impl Ui {
     pub fn new(settings: UiSettings, out: Box<dyn Write + Send>, err: Box<dyn Write + Send>) -> Self {
         let live = Live::new(settings.stderr);
         let bar = progress_bar(&settings);
-        Self { settings, state: Mutex::new(State { out, err, live, watched: Watched::default(), dialect: None, bar, lost: None }) }
+        let state =
+            State { out, err, live, watched: Watched::default(), dialect: None, bar, untold: Vec::new(), is_cut: false, lost: None };
+        Self { settings, state: Mutex::new(state) }
     }
 
     /// From now on a run is told in a platform's own lines: on standard output, or, where something else is asked for there, on standard error.
@@ -144,22 +151,28 @@ impl Ui {
     /// # Errors
     /// If standard output can't be written, other than because nobody reads it any more.
     pub fn summary(&self, report: &Report) -> io::Result<()> {
+        self.ended(report, report)
+    }
+
+    /// Shows people `report`, and programs all that is known.
+    fn ended(&self, report: &Report, whole: &Report) -> io::Result<()> {
         let mut state = self.state();
         state.bar.finish_and_clear();
         if state.dialect.is_some() {
-            return state.answer(report, self.settings.format);
+            return state.answer(whole, self.settings.format);
         }
         if self.settings.format == Format::Human {
             return state.out(&("\n".to_owned() + &summary::render(self.settings.stdout, report, &self.settings.given)));
         }
         let _ = state.err(&("\n".to_owned() + &summary::render(self.settings.stderr, report, &self.settings.given)));
         match self.settings.format {
-            Format::Json => state.out(&json::pretty(report).map_err(io::Error::other)?),
+            Format::Json => state.out(&json::pretty(whole).map_err(io::Error::other)?),
             Format::Human | Format::Jsonl => state.lost.take().map_or(Ok(()), Err),
         }
     }
 
     /// Shows what happens between the runs of a watch, and the end of each as [`Self::summary`] does. That nothing changed is nothing to people.
+    /// What programs read of what is broken is [`Self::broken`]'s.
     ///
     /// # Errors
     /// As [`Self::summary`].
@@ -170,16 +183,29 @@ impl Ui {
             Some(lines) => state.say(&lines, self.settings.format),
             None => _ = state.err(&lines),
         }
-        if self.settings.format == Format::Jsonl {
+        if self.settings.format == Format::Jsonl && !matches!(told, Told::Broken { .. }) {
             state.out(&jsonl::told(told).map_err(io::Error::other)?)?;
         }
         let has_words = state.dialect.is_some();
+        let Told::Ran { report } = told else {
+            state.untold.extend(watch::notice(told));
+            return Ok(());
+        };
+        let whole = state.with_untold(report);
         drop(state);
-        match told {
-            Told::Ran { report } if watch::is_idle(report) && !has_words => self.report(report),
-            Told::Ran { report } => self.summary(report),
-            _ => Ok(()),
+        if watch::is_idle(report) && !has_words { self.report(&whole) } else { self.ended(report, &whole) }
+    }
+
+    /// Writes the report of a run of a watch that could not be carried out, for `error`.
+    ///
+    /// # Errors
+    /// As [`Self::summary`].
+    pub fn broken(&self, error: &str, report: &Report) -> io::Result<()> {
+        if self.settings.format == Format::Jsonl {
+            return self.state().out(&jsonl::broken(error, report).map_err(io::Error::other)?);
         }
+        let whole = self.state().with_untold(report);
+        self.report(&whole)
     }
 
     /// Writes a report where one was asked for (`--format json`), and shows people nothing.
@@ -191,6 +217,29 @@ impl Ui {
             Format::Json => self.state().out(&json::pretty(report).map_err(io::Error::other)?),
             Format::Human if self.state().dialect.as_ref().is_some_and(Dialect::answers) => self.state().answer(report, Format::Human),
             Format::Human | Format::Jsonl => Ok(()),
+        }
+    }
+
+    /// Writes a line of JSON where lines are asked for: what no event tells of.
+    ///
+    /// # Errors
+    /// As [`Self::summary`].
+    pub fn line<T: Serialize>(&self, value: &T) -> io::Result<()> {
+        match self.settings.format {
+            Format::Jsonl => self.state().out(&json::line(value).map_err(io::Error::other)?),
+            Format::Human | Format::Json => Ok(()),
+        }
+    }
+
+    /// Writes an answer for programs, where one was asked for: one value, or one line.
+    ///
+    /// # Errors
+    /// As [`Self::summary`].
+    pub fn answer<T: Serialize>(&self, value: &T) -> io::Result<()> {
+        match self.settings.format {
+            Format::Human => Ok(()),
+            Format::Json => self.state().out(&json::pretty(value).map_err(io::Error::other)?),
+            Format::Jsonl => self.line(value),
         }
     }
 
@@ -231,14 +280,26 @@ impl Ui {
 }
 
 impl State {
+    /// Writes to standard output, unless a part of what went there before is missing: whoever wrote that was told.
     fn out(&mut self, text: &str) -> io::Result<()> {
-        let Self { out, bar, .. } = self;
-        bar.suspend(|| write(out.as_mut(), text.as_bytes())).map_err(|error| unwritten(&error))
+        let Self { out, bar, is_cut, .. } = self;
+        if *is_cut {
+            return Ok(());
+        }
+        let written = bar.suspend(|| write(out.as_mut(), text.as_bytes())).map_err(|error| unwritten(&error));
+        *is_cut = written.is_err();
+        written
     }
 
     fn err(&mut self, text: &str) -> io::Result<()> {
         let Self { err, bar, .. } = self;
         bar.suspend(|| write(err.as_mut(), text.as_bytes()))
+    }
+
+    /// The report with what a watch told before it: people and readers of lines heard of that where it happened.
+    fn with_untold(&mut self, report: &Report) -> Report {
+        let notices = [std::mem::take(&mut self.untold), report.notices.clone()].concat();
+        Report { notices, ..report.clone() }
     }
 
     /// Lines of a dialect, where they belong.
@@ -282,6 +343,23 @@ impl State {
 impl Drop for State {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
+    }
+}
+
+/// How long a terminal that takes nothing any more may keep the process.
+const PATIENCE: Duration = Duration::from_millis(200);
+
+/// Says something on standard error just before the process ends, whatever else is being written there.
+pub fn last_words(text: &str) {
+    let line = format!("\n{text}\n");
+    let (said, is_said) = std::sync::mpsc::channel();
+    let writing = std::thread::Builder::new().spawn(move || {
+        let _ = write(&mut io::stderr(), line.as_bytes());
+        // Nobody waits for it if it took too long.
+        let _ = said.send(());
+    });
+    if writing.is_ok() {
+        let _ = is_said.recv_timeout(PATIENCE);
     }
 }
 

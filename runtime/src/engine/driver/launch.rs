@@ -64,7 +64,8 @@ impl Driver<'_, '_> {
         let start_by = self.start_by.remove(&at).unwrap_or_else(|| StartBy::of(self.setting.plan, at));
         let news = self.news.clone();
         let around = Surroundings::new(Arc::new(Forward { place: place.clone(), news: news.clone() }), cancel.clone())
-            .holding(self.setting.hold.clone());
+            .holding(self.setting.hold.clone())
+            .auditing(self.setting.audit);
         let around = if self.setting.keep.is_dry() { around.dry() } else { around };
         let span = tracing::info_span!("attempt", place = %place, attempt, outcome = tracing::field::Empty);
         let task = async move {

@@ -57,6 +57,8 @@ pub struct Setting<'a> {
     pub stop: &'a Stop,
     /// What stays until nothing of any execution is left.
     pub hold: &'a Hold,
+    /// Whether attempts outside every grant are looked at.
+    pub audit: bool,
     /// Where staged directories are kept until it is known how their hooks ended.
     pub keep: &'a mut Keep,
     /// What to do when the last phase is over and everything in it succeeded.
@@ -119,6 +121,13 @@ pub async fn drive(machine: Machine, setting: Setting<'_>, journal: &mut Journal
                 Some(Input::Cancel { signal })
             }
             Some(news) = inbox.recv() => driver.take(news)?,
+            Some(ended) = driver.tasks.join_next() => {
+                // What an embedder's code does in a task of its own it does to whoever called: nobody else would ever hear of it.
+                if let Some(panic) = ended.err().and_then(|error| error.try_into_panic().ok()) {
+                    std::panic::resume_unwind(panic);
+                }
+                None
+            }
         };
         inputs.extend(input);
     }
@@ -194,7 +203,7 @@ impl Driver<'_, '_> {
             News::Committed(step, done) => {
                 let done = (*done)?;
                 let outcome = done.execution.outcome.clone();
-                self.held.keep(done.applied);
+                self.keep(done.applied)?;
                 self.held.phase_ended(step, &outcome, self.journal)?;
                 Ok(Some(Input::Committed { step, outcome }))
             }

@@ -11,6 +11,7 @@ use crate::model::event::{Finished, Place, Status, What};
 use crate::model::job::Execution;
 use crate::model::outcome::{Outcome, SkipReason, Verdict};
 use crate::plan::PlanStepKind;
+use crate::stage::Applied;
 
 impl Driver<'_, '_> {
     pub(super) fn record(&mut self, record: Record) -> Result<(), LedgerError> {
@@ -55,9 +56,9 @@ impl Driver<'_, '_> {
 
     fn outcome(&mut self, at: At, outcome: Outcome, verdict: Verdict) -> Result<(), LedgerError> {
         let done = self.executions.remove(&at).unwrap_or_else(|| Done::of(Execution::not_started(outcome.clone())));
-        let Done { execution, files, backend, applied } = done;
+        let Done { execution, files, stages, applied } = done;
         let committed = applied.is_some();
-        self.held.keep(applied);
+        self.keep(applied)?;
         // What a phase commits as one whole is done when that is.
         let holds_back = outcome == Outcome::Succeeded && keep::is_committed_as_one(self.setting.plan, at);
         let detail = self.hook_line(at, &outcome, verdict);
@@ -75,7 +76,7 @@ impl Driver<'_, '_> {
             outputs: execution.outputs,
             detail,
             files,
-            staged: backend.map(|backend| backend.word().to_owned()),
+            stages,
             after_skipped: self.setting.keep.skipped_before(self.setting.plan, self.setting.decisions, at),
             ..Finished::of(outcome, verdict)
         };
@@ -91,6 +92,15 @@ impl Driver<'_, '_> {
         if holds_back {
             self.held.hold_back(at.step, key, digest);
         }
+        Ok(())
+    }
+
+    /// Keeps a commit until the next durable record; what it left to others is said.
+    pub(super) fn keep(&mut self, applied: Option<Applied>) -> Result<(), LedgerError> {
+        if let Some(left) = applied.as_ref().and_then(Applied::left) {
+            self.journal.record(keep::left_to_others(left), None, Durability::Later)?;
+        }
+        self.held.keep(applied);
         Ok(())
     }
 

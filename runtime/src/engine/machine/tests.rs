@@ -111,33 +111,63 @@ fn timeout_row() {
     }
 }
 
+/// How many launches a life has in which all succeeds, and how many of them were under way at once at most. Each ends when the machine has
+/// nothing else to do.
+fn launches(machine: &mut Machine) -> (usize, usize) {
+    let (mut launched, mut most) = (0, 0);
+    let mut running = std::collections::VecDeque::new();
+    let mut inputs = vec![Input::Start(LockState::Held)];
+    loop {
+        let ended = || running.pop_front().map(|at| Input::Ended { at, outcome: Outcome::Succeeded });
+        let Some(input) = inputs.pop().or_else(ended) else { return (launched, most) };
+        for effect in machine.handle(input) {
+            match effect {
+                Effect::Preflight { step } => inputs.push(Input::Preflighted { step, findings: vec![] }),
+                Effect::CommitStage { step } => inputs.push(Input::Committed { step, outcome: Outcome::Succeeded }),
+                Effect::Launch(at) => running.push_back(at),
+                _ => continue,
+            }
+            launched += usize::from(matches!(effect, Effect::Launch(_)));
+        }
+        most = most.max(running.len());
+    }
+}
+
 #[test]
 fn concurrency_row() {
     for (on_locked, status) in [(OnLocked::Skip, Status::Skipped), (OnLocked::Fail, Status::Locked), (OnLocked::Wait, Status::Locked)] {
         let mut machine = Machine::new(Lifecycle { on_locked, ..lifecycle(vec![step(vec![run()])]) });
         assert_eq!(machine.handle(Input::Start(LockState::Busy)), [Effect::Finish(status)], "nothing recorded, nothing launched");
     }
-    for (name, ..) in columns() {
-        let mut machine = Machine::new(lifecycle(vec![step(vec![run(), run()])]));
-        let _ = machine.handle(Input::Start(LockState::Held));
-        let effects = machine.handle(Input::Preflighted { step: 0, findings: vec![] });
-        let launches = effects.iter().filter(|effect| matches!(effect, Effect::Launch(_))).count();
-        assert_eq!(launches, 1, "{name}: hooks of a list run one after the other");
+    for (name, phase, after) in columns() {
+        let steps = [vec![phase], after].concat();
+        let (launched, at_once) = launches(&mut Machine::new(lifecycle(steps.clone())));
+        let slots: usize = steps.iter().map(|step| step.slots.len()).sum();
+        assert_eq!((launched, at_once), (slots, 1), "{name}: one after the other, and the next step after the last of them");
     }
+    // What this is told from.
+    let background = StepSpec { background: true, ..step(vec![run()]) };
+    assert_eq!(launches(&mut Machine::new(lifecycle(vec![background, step(vec![run()])]))), (2, 2));
 }
 
 #[test]
 fn skip_row() {
     let reasons = [
-        ("S3", SkipReason::Marker { path: ".release-v1-done".into() }),
-        ("S3", SkipReason::AlreadyDone { run: "r1".into() }),
-        ("S4", SkipReason::CommitUnchanged),
-        ("S4", SkipReason::NotConfigured),
+        SkipReason::Marker { path: ".release-v1-done".into() },
+        SkipReason::AlreadyDone { run: "r1".into() },
+        SkipReason::CommitUnchanged,
+        SkipReason::NotConfigured,
     ];
-    for (name, reason) in reasons {
-        let skipped = SlotSpec { decision: Decision::Skip(reason), ..run() };
-        let life = life(vec![step(vec![skipped, run()])], |_| Outcome::Succeeded);
-        assert_eq!((life.launched, life.status), (vec![(0, 1)], Status::Success), "{name}: a skip counts as success");
+    for reason in reasons {
+        for (name, mut phase, after) in columns() {
+            phase.slots[0].decision = Decision::Skip(reason.clone());
+            let steps = [vec![phase], after].concat();
+            let mut others: Vec<_> = (0..steps.len()).flat_map(|at| (0..steps[at].slots.len()).map(move |slot| (at, slot))).collect();
+            others.remove(0);
+            let life = life(steps, |_| Outcome::Succeeded);
+            assert_eq!((life.launched, life.status), (others, Status::Success), "{name}, {reason}: a skip counts as success");
+            assert!(life.verdicts.iter().all(|verdict| *verdict == Verdict::Proceed), "{name}, {reason}: and warns of nothing");
+        }
     }
 }
 

@@ -30,7 +30,7 @@ use landlock::{
 use rustix::process::{Resource, Rlimit};
 use rustix::thread::CapabilitySet;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 /// Where programs, libraries and their configuration lie on any Linux system. `/opt`, `/srv`, `/var` and home directories are granted by name.
@@ -99,6 +99,11 @@ pub(super) enum Unconfined {
 }
 
 impl Rights {
+    /// The open ruleset, if there is one.
+    pub(super) fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        self.ruleset.as_ref().map(AsFd::as_fd)
+    }
+
     /// The operator's own rights, with the operator's own limits, for a host step.
     pub(super) fn of_operator(limits: &Limits) -> Self {
         let rlimits = cpu_limit(limits).into_iter().collect();

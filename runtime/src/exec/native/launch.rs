@@ -8,7 +8,7 @@ use super::wire::{Failure, Stage};
 use rustix::process::{Pid, Signal};
 use std::ffi::CString;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::Arc;
 
 /// Everything that is needed to start a program, prepared.
@@ -25,6 +25,20 @@ pub(super) struct Launch {
     pub control: OwnedFd,
     /// Whether processes that it leaves behind may outlive it.
     pub leftovers: Leftovers,
+}
+
+impl Launch {
+    /// Every descriptor that the new processes use, in order.
+    pub(super) fn descriptors(&self) -> Vec<u32> {
+        let Streams { stdin, stdout, stderr } = &self.streams;
+        let own = [stdin, stdout, stderr, &self.control].map(AsFd::as_fd);
+        let mounts = self.mounts.iter().flat_map(|mounts| mounts.descriptors());
+        let all = own.into_iter().chain(mounts).chain(self.rights.descriptor());
+        let mut numbers: Vec<u32> = all.filter_map(|fd| fd.as_raw_fd().try_into().ok()).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers
+    }
 }
 
 /// What is executed, in the kernel's form.
@@ -63,7 +77,6 @@ pub(super) struct Streams {
 /// # Errors
 /// What `fcntl` says.
 pub(super) fn above_streams(fd: OwnedFd) -> io::Result<OwnedFd> {
-    use std::os::fd::AsRawFd;
     if fd.as_raw_fd() > 2 { Ok(fd) } else { Ok(rustix::io::fcntl_dupfd_cloexec(&fd, 3)?) }
 }
 

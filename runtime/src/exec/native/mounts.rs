@@ -16,7 +16,7 @@ use rustix::mount::{MountPropagationFlags, MoveMountFlags, OpenTreeFlags};
 use rustix::thread::{CapabilitySet, LinkNameSpaceType};
 use std::ffi::CString;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -87,6 +87,13 @@ impl Mounts {
     /// How many directories are put in place.
     pub(super) fn len(&self) -> usize {
         self.trees.len()
+    }
+
+    /// The open directories and namespaces that it takes.
+    pub(super) fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        let owner = if let Owner::Views(namespace) = &self.owner { Some(namespace.as_fd()) } else { None };
+        let views = self.trees.iter().filter_map(|tree| if let Source::Detached(view) = &tree.source { Some(view.as_fd()) } else { None });
+        owner.into_iter().chain(views)
     }
 
     /// Moves the calling process into the namespace. All directories are taken before the first is put in place: what lies under another is then out

@@ -7,7 +7,7 @@ use super::mounts::Mounts;
 use super::places::{self, Place};
 use super::private::Private;
 use super::process::{self, Run, Setup};
-use super::wire::{Failure, Stage};
+use super::wire::Failure;
 use super::{NativeExecutor, NotRun, program, streams};
 use crate::exec::dirs::Handle;
 use crate::exec::{ExecError, Surroundings, lease};
@@ -20,12 +20,6 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
-
-/// How often, and after which pause, an executable file is tried again that is still open for writing in a process which is about to close it:
-/// another fork of this program, made while the file was written.
-const BUSY_TRIES: u32 = 20;
-const BUSY_PAUSE: Duration = Duration::from_millis(10);
 
 /// A job that is ready to run.
 pub(super) struct Prepared {
@@ -179,15 +173,7 @@ impl Prepared {
     /// # Errors
     /// [`ExecError`] if the machinery failed.
     pub(super) async fn run(&self, limits: &Limits, around: &Surroundings) -> Result<Run, ExecError> {
-        let mut tries = 1;
-        loop {
-            let run = process::run(self.setup()?, limits, around).await?;
-            match run {
-                Run::Failed(Failure { stage: Stage::Exec, errno: libc::ETXTBSY, .. }) if tries < BUSY_TRIES => tries += 1,
-                run => return Ok(run),
-            }
-            tokio::time::sleep(BUSY_PAUSE).await;
-        }
+        process::run(self.setup()?, limits, around).await
     }
 
     fn setup(&self) -> Result<Setup, ExecError> {

@@ -20,7 +20,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 /// The supervisor's life, from fork to exit. Returns its exit code: 0 if everything was said and everybody is gone.
 pub(super) fn run(image: &mut Image<'_>) -> i32 {
     let leftovers = image.launch().leftovers;
-    let started = prepare().and_then(|signals| Ok((signals, sys::clone_hook(image)?)));
+    let started = prepare(image).and_then(|signals| Ok((signals, sys::clone_hook(image)?)));
     let (signals, main) = match started {
         Ok(started) => started,
         Err(failure) => {
@@ -40,8 +40,8 @@ pub(super) fn run(image: &mut Image<'_>) -> i32 {
 /// Where the connection lies once everything else is closed: in the place of standard input.
 const CONTROL: BorrowedFd<'static> = rustix::stdio::stdin();
 
-fn prepare() -> Result<OwnedFd, Failure> {
-    adopt().map_err(|error| Failure::at(Stage::Supervise, &error))
+fn prepare(image: &Image<'_>) -> Result<OwnedFd, Failure> {
+    image.close_others().and_then(|()| adopt()).map_err(|error| Failure::at(Stage::Supervise, &error))
 }
 
 /// Its own process group, so that a terminal's Ctrl-C reaches wasmhook alone; and every orphan below becomes its child.

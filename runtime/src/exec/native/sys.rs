@@ -10,7 +10,7 @@ use super::supervisor;
 use super::wire::{Ended, Ending, Failure, Stage};
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::process::Pid;
-use rustix::thread::UnshareFlags;
+use rustix::thread::{Timespec, UnshareFlags};
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -19,11 +19,18 @@ use std::time::Duration;
 /// The stack of the hook's process until its own image is in place, in bytes.
 const STACK: usize = 128 * 1024;
 
+/// How often, and after which pause, an executable file is tried again that is still open for writing in a process which is about to close it:
+/// another fork of this program, made while the file was written.
+const BUSY_TRIES: u32 = 20;
+const BUSY_PAUSE: Timespec = Timespec { tv_sec: 0, tv_nsec: 10_000_000 };
+
 /// Everything the two new processes need, laid out before the fork: nothing is allocated after it.
 pub(super) struct Image<'a> {
     launch: &'a Launch,
     argv: Vec<*const c_char>,
     env: Vec<*const c_char>,
+    /// The descriptors that they need, in order.
+    kept: Vec<u32>,
     stack: Vec<u8>,
     /// Room for the mounts of the launch. They are open in the hook's process alone, and never dropped here.
     trees: Vec<OwnedFd>,
@@ -34,6 +41,15 @@ impl Image<'_> {
     /// What is to be started.
     pub(super) fn launch(&self) -> &Launch {
         self.launch
+    }
+
+    /// Closes what the supervisor has by chance, as a fork of a program with threads: a file that one of them was just writing, which may be the very
+    /// program to be executed.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(super) fn close_others(&self) -> io::Result<()> {
+        close_all_but(&self.kept)
     }
 }
 
@@ -50,6 +66,7 @@ pub(super) fn fork_supervisor(launch: &Launch) -> io::Result<Pid> {
         launch,
         argv: pointers(&launch.command.argv),
         env: pointers(&launch.command.env),
+        kept: launch.descriptors(),
         stack: vec![0; STACK],
         trees: Vec::with_capacity(launch.mounts.as_ref().map_or(0, |mounts| mounts.len())),
         failure: None,
@@ -108,9 +125,22 @@ fn become_hook(image: &mut Image<'_>) -> Failure {
         return failure;
     }
     reset_signals();
+    for _ in 1..BUSY_TRIES {
+        let error = execute(image);
+        if error.raw_os_error() != Some(libc::ETXTBSY) {
+            return Failure::at(Stage::Exec, &error);
+        }
+        // Not in another process: its mounts are in place here, and before Linux 6.15 a view can be given a place only once.
+        let _ = rustix::thread::nanosleep(&BUSY_PAUSE);
+    }
+    Failure::at(Stage::Exec, &execute(image))
+}
+
+/// Comes back only if it failed.
+fn execute(image: &Image<'_>) -> io::Error {
     // SAFETY: both arrays hold pointers into strings of the borrowed launch, and end with null.
     unsafe { libc::execve(image.launch.command.program.as_ptr(), image.argv.as_ptr(), image.env.as_ptr()) };
-    Failure::at(Stage::Exec, &io::Error::last_os_error())
+    io::Error::last_os_error()
 }
 
 /// A child that ended, or why there is none.
@@ -232,8 +262,27 @@ pub(super) fn close_from(first: u32, how: Descriptors) -> io::Result<()> {
         Descriptors::Close => 0,
         Descriptors::CloseOnExec => libc::CLOSE_RANGE_CLOEXEC,
     };
+    close_range(first, u32::MAX, flags)
+}
+
+/// Closes every descriptor but the standard streams and those that are kept, in order.
+///
+/// # Errors
+/// What the system says: `ENOSYS` before Linux 5.9.
+pub(super) fn close_all_but(kept: &[u32]) -> io::Result<()> {
+    let mut first = 3;
+    for kept in kept.iter().filter(|kept| **kept >= 3) {
+        if *kept > first {
+            close_range(first, *kept - 1, 0)?;
+        }
+        first = *kept + 1;
+    }
+    close_range(first, u32::MAX, 0)
+}
+
+fn close_range(first: u32, last: u32, flags: u32) -> io::Result<()> {
     // SAFETY: the new processes own their copies of the descriptor table, and leave them by `_exit` or `execve`: no destructor closes one twice.
-    match unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, flags) } {
+    match unsafe { libc::syscall(libc::SYS_close_range, first, last, flags) } {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
     }

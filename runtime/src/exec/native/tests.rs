@@ -6,6 +6,7 @@ mod descendants;
 mod dry;
 mod moved;
 mod nested;
+mod overrun;
 mod running;
 mod staged;
 mod unprivileged;

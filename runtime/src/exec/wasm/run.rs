@@ -47,7 +47,7 @@ pub(super) struct Request<'a> {
 struct Prepared {
     store: Store<State>,
     outputs: Option<Leased>,
-    _scratch: Vec<Leased>,
+    _private: Vec<Leased>,
 }
 
 impl Core {
@@ -90,29 +90,32 @@ impl Core {
         facility::random::prepare(&mut context);
         facility::stdio::prepare(&mut context, leash);
         facility::env::prepare(&mut context, job, guest);
-        let scratch = facility::fs::prepare(&mut context, &job.dirs, dirs, around, &self.scratch_root).map_err(unprepared)?;
+        let mut private = facility::fs::prepare(&mut context, &job.dirs, dirs, around, &self.scratch_root).map_err(unprepared)?;
         let outputs = if job.collect_outputs {
             context.env(outputs::VARIABLE, format!("{OUTPUT_DIR}/{}", outputs::FILE));
             Some(facility::fs::private(&mut context, OUTPUT_DIR, &self.scratch_root).map_err(unprepared)?)
         } else {
             None
         };
-        if outputs.is_some() || !scratch.is_empty() {
+        let opened = job.dirs.len() + usize::from(outputs.is_some());
+        let outside = if around.audit {
+            facility::fs::record_outside(&mut context, &job.dirs, &self.scratch_root).map_err(unprepared)?
+        } else {
+            None
+        };
+        let sight = Sight::new(&job.dirs).outside(outside.as_ref().map(|_| opened));
+        private.extend(outside);
+        if outputs.is_some() || !private.is_empty() {
             self.swept.call_once(|| lease::sweep_meanwhile(&self.scratch_root));
         }
-        let store = self.store(context, job, leash).map_err(|error| machinery("setting up a store", &error))?;
-        Ok(Prepared { store, outputs, _scratch: scratch })
+        let store = self.store(context, sight, request).map_err(|error| machinery("setting up a store", &error))?;
+        Ok(Prepared { store, outputs, _private: private })
     }
 
-    fn store(&self, mut context: WasiCtxBuilder, job: &Job, leash: &Arc<Leash>) -> wasmtime::Result<Store<State>> {
+    fn store(&self, mut context: WasiCtxBuilder, sight: Sight, request: Request<'_>) -> wasmtime::Result<Store<State>> {
+        let Request { job, leash, .. } = request;
         let meter = Meter::new(&job.limits, Arc::clone(leash));
-        let state = State {
-            wasi: context.build_p1(),
-            meter,
-            leash: Arc::clone(leash),
-            sight: Sight::new(&job.dirs),
-            listings: Listings::default(),
-        };
+        let state = State { wasi: context.build_p1(), meter, leash: Arc::clone(leash), sight, listings: Listings::default() };
         let mut store = Store::new(self.loader.engine(), state);
         store.data_mut().ctx().table.set_max_capacity(usize::try_from(job.limits.handles).unwrap_or(usize::MAX));
         store.limiter(|state| &mut state.meter);
@@ -146,7 +149,7 @@ impl Core {
         if let Some(alarm) = alarm {
             self.watch.clear(alarm);
         }
-        finish(prepared, hook, job, ended, pulled)
+        finish(prepared, job, ended, pulled)
     }
 }
 
@@ -168,7 +171,7 @@ async fn call(hook: &Hook, store: &mut Store<State>) -> wasmtime::Result<()> {
 }
 
 /// Puts together what the execution was.
-fn finish(mut prepared: Prepared, hook: &Hook, job: &Job, ended: Ending, pulled: Option<Pull>) -> Result<Execution, ExecError> {
+fn finish(mut prepared: Prepared, job: &Job, ended: Ending, pulled: Option<Pull>) -> Result<Execution, ExecError> {
     let leash = Arc::clone(&prepared.store.data().leash);
     let exit_code = match &ended {
         Ending::Exit(code) => Some(*code),
@@ -186,11 +189,7 @@ fn finish(mut prepared: Prepared, hook: &Hook, job: &Job, ended: Ending, pulled:
         (Some(dir), Outcome::Succeeded) => outputs::collect(&dir.path().join(outputs::FILE)),
         _ => Reported::default(),
     };
-    let denials = match hook {
-        Hook::Module(_) => Some(prepared.store.data_mut().sight.denials()),
-        // Nothing looks at what a component's calls answer.
-        Hook::Component(_) => None,
-    };
+    let denials = Some(prepared.store.data_mut().sight.denials());
     Ok(Execution { outcome, exit_code, usage, denials, unenforced: Vec::new(), tail, outputs, dropped_outputs })
 }
 

@@ -3,6 +3,7 @@
 use super::Place;
 use crate::model::id::{AppName, Commit, Digest, EnvironmentName, RunId, StepName, Tag};
 use crate::model::limits::Limits;
+use crate::model::reach::Reach;
 use crate::model::source::HookSource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -30,6 +31,9 @@ pub struct RunHeader {
     /// Whether only some of its hooks or phases were selected: such a run doesn't stand for its commit.
     #[serde(default)]
     pub partial: bool,
+    /// Whether attempts of wasm hooks at paths outside every grant are looked at: in a dry run, or where it was asked for.
+    #[serde(default)]
+    pub audit: bool,
     /// The run that this one goes on with (`--resume`).
     #[serde(default)]
     pub resumes: Option<RunId>,
@@ -84,7 +88,7 @@ impl fmt::Display for Trigger {
             Self::CommitChanged { from } => write!(f, "the commit changed from {from:.12}"),
             Self::Retry { run } => write!(f, "run {run} of the same commit did not succeed"),
             Self::CommitUnchanged => f.write_str("it was asked for, with the commit of the last success"),
-            Self::UnknownRevision => f.write_str("no commit is known"),
+            Self::UnknownRevision => f.write_str("it was asked for, and no commit is known to compare"),
         }
     }
 }
@@ -142,6 +146,9 @@ pub struct PlannedHook {
     pub enabled: bool,
     /// What it may use.
     pub limits: Limits,
+    /// How far its rights go; nothing in journals that are older than the question.
+    #[serde(default)]
+    pub reach: Option<Reach>,
     /// What takes it back, if anything does.
     #[serde(default)]
     pub revert: Option<PlannedSibling>,

@@ -78,6 +78,39 @@ fn staged_directories_in_one_another_end_in_the_same_way() {
 }
 
 #[test]
+fn staged_directories_of_a_phase_that_is_committed_as_one_whole_end_in_the_same_way() {
+    let two = |outer: &str, inner: &str, path: &str, more: &str| {
+        let hook = |id: &str, path: &str, mode: &str| {
+            format!(
+                "[[hook]]\nid = \"{id}\"\nphase = \"pre-deploy\"\nwasm = \"h.wasm\"\ndirs = [{{ path = \"{path}\", mode = \"{mode}\" }}]\n"
+            )
+        };
+        let mut world = world(&format!("{}{}{more}", hook("first", "data", outer), hook("second", path, inner)));
+        for step in &mut world.profile.steps {
+            if let crate::profile::ProfileStepKind::Phase(policy) = &mut step.kind {
+                policy.files = crate::model::policy::Files::Commit;
+            }
+        }
+        world
+    };
+    for (outer, inner) in [("txn", "discard"), ("discard", "txn"), ("discard", "write")] {
+        for path in ["data", "data/db"] {
+            let world = two(outer, inner, path, "");
+            assert_eq!(invalid(&world), ["impossible-grant"], "{inner} in {outer}");
+            let Err(PlanError::Invalid(found)) = world.plan() else { unreachable!() };
+            let place = if path == "data" { "is the directory /srv/shop/data" } else { "lies in the directory /srv/shop/data" };
+            for part in ["hooks ", "first", "second", place, "both the mode `txn`, or both `discard`"] {
+                assert!(found[0].message.contains(part), "{part}: {}", found[0].message);
+            }
+        }
+        assert!(two(outer, inner, "data-2", "").plan().is_ok(), "beside it");
+        assert!(two(outer, inner, "data", "enabled = false\n").plan().is_ok(), "one that doesn't run ends in no way");
+    }
+    assert!(two("txn", "write", "data", "").plan().is_ok(), "under this ceiling it is committed, too");
+    assert!(two("discard", "discard", "data", "").plan().is_ok());
+}
+
+#[test]
 fn a_lowered_limit_is_said() {
     let plan = world(&format!("{HOOK}timeout = \"1h\"")).policy("[policy]\ntimeout = \"1m\"").plan().unwrap();
     assert_eq!(

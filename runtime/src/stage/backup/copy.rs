@@ -4,6 +4,7 @@ use super::Contents;
 use super::database::{self, COMPANIONS, MAGIC};
 use super::error::{BackupError, Doing};
 use crate::stage::Kind;
+use crate::stage::content;
 use crate::stage::copy::{Clones, copy_meta};
 use crate::stage::disk::Disk;
 use crate::stage::place;
@@ -117,6 +118,7 @@ impl<'a> Copier<'a> {
         let (mut from, mut to) = (Tree::new(sides.from), Tree::new(sides.to));
         let Some(node) = from.node(at)? else { return Ok(None) };
         let (dir, name) = to.place(at)?;
+        let mut bytes = 0;
         match node.kind {
             Kind::File => {
                 let original = match tree::open_below(sides.from, at, OFlags::RDONLY | OFlags::NONBLOCK) {
@@ -124,7 +126,9 @@ impl<'a> Copier<'a> {
                     original => original?,
                 };
                 let new = rustix::fs::openat(dir, name, OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC, Mode::RWXU)?;
-                self.clones.content(&original, new)?;
+                let data = content::data(original.as_fd())?;
+                self.clones.content(&original, &new, &data)?;
+                bytes = content::amount(&data);
             }
             Kind::Link => {
                 let (dir_from, name_from) = from.place(at)?;
@@ -141,7 +145,7 @@ impl<'a> Copier<'a> {
         if node.kind != Kind::Dir {
             copy_meta(&from.handle(at)?, &to.handle(at)?, &node)?;
         }
-        self.count(if node.kind == Kind::File { node.size } else { 0 });
+        self.count(bytes);
         Ok(Some(node.kind))
     }
 

@@ -85,6 +85,16 @@ fn s3_32_a_backup_holds_files_links_and_what_belongs_to_them() {
     assert_eq!(std::fs::metadata(bench.home.path().join("backups")).unwrap().permissions().mode() & 0o777, 0o700);
 }
 
+#[test]
+fn holes_are_neither_counted_nor_filled() {
+    let bench = Bench::new();
+    std::fs::File::create(bench.data.join("hole")).unwrap().set_len(10 << 30).unwrap();
+    let taken = taken(&bench.request("run-1"));
+    assert_eq!(taken.contents, Contents { files: 1, bytes: 0, databases: 0 });
+    let copy = std::fs::metadata(taken.path.join("data/hole")).unwrap();
+    assert!(copy.len() == 10 << 30 && std::os::unix::fs::MetadataExt::blocks(&copy) < 4_096, "{copy:?}");
+}
+
 const DATABASE: &str = "WASMHOOK_TEST_DATABASE";
 const JOURNAL: &str = "WASMHOOK_TEST_JOURNAL";
 

@@ -178,7 +178,7 @@ fn several_directories_are_committed_together_and_discarded_ones_are_not() {
             in_view(&stage, index, |dir| fs::write(dir.join(name), "new").unwrap());
         }
         assert_eq!(stage.changes().unwrap().len(), 3, "{backend}: also what is dropped is told");
-        let prepared = stage.prepare().unwrap();
+        let mut prepared = stage.prepare().unwrap();
         prepared.apply().unwrap();
         let applied = prepared.applied();
         assert_eq!(applied.changes().len(), 2, "{backend}");
@@ -234,4 +234,59 @@ fn what_is_changed_below_a_live_grant_through_the_staged_one_is_refused() {
     assert!(matches!(&refused.error, CommitError::InLiveGrant { .. }), "{}", refused.error);
     refused.stage.unwrap().discard().unwrap();
     assert_eq!(fs::read_to_string(house.app().join("data/db")).unwrap(), "1");
+}
+
+#[test]
+fn what_is_written_again_as_it_was_is_no_change_and_its_time_comes_over() {
+    for backend in backends() {
+        let house = House::new().with(&[("again", "same"), ("anew", "same"), ("other", "1234"), ("mode", "same"), ("d/in", "same")]);
+        symlink("again", house.app().join("link")).unwrap();
+        let later = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(2_000_000_000);
+        let stage = house.open(backend);
+        in_view(&stage, 0, |app| {
+            fs::write(app.join("again"), "same").unwrap();
+            fs::File::open(app.join("again")).unwrap().set_modified(later).unwrap();
+            fs::remove_file(app.join("anew")).unwrap();
+            fs::write(app.join("anew"), "same").unwrap();
+            fs::write(app.join("other"), "1235").unwrap();
+            chmod(&app.join("mode"), 0o600);
+            fs::remove_file(app.join("link")).unwrap();
+            symlink("again", app.join("link")).unwrap();
+            fs::remove_dir_all(app.join("d")).unwrap();
+            write(&app.join("d/in"), "same");
+        });
+        let changes = commit(stage).unwrap();
+        assert_eq!(changes[0].modified, paths(&["mode", "other"]), "{backend}");
+        assert!(changes[0].created.is_empty() && changes[0].deleted.is_empty(), "{backend}: {changes:?}");
+        assert_eq!(fs::metadata(house.app().join("again")).unwrap().modified().unwrap(), later, "{backend}: as live");
+    }
+}
+
+/// A file that holds nothing but its ends, and more than may be copied.
+fn sparse(at: &Path) {
+    use std::os::unix::fs::FileExt;
+    let file = fs::File::create(at).unwrap();
+    file.set_len(10 << 30).unwrap();
+    file.write_all_at(b"end", (10 << 30) - 3).unwrap();
+}
+
+#[test]
+fn holes_are_neither_counted_nor_filled() {
+    for backend in backends() {
+        for house in [House::new(), House::in_memory()] {
+            sparse(&house.app().join("old"));
+            let stage = house.open(backend);
+            in_view(&stage, 0, |app| {
+                assert_eq!(fs::metadata(app.join("old")).unwrap().len(), 10 << 30);
+                chmod(&app.join("old"), 0o600);
+                sparse(&app.join("new"));
+            });
+            let changes = commit(stage).unwrap();
+            assert_eq!((&changes[0].created, &changes[0].modified), (&paths(&["new"]), &paths(&["old"])), "{backend}");
+            for name in ["old", "new"] {
+                let meta = fs::metadata(house.app().join(name)).unwrap();
+                assert!(meta.len() == 10 << 30 && meta.blocks() * 512 < 4 << 20, "{backend}: {name}: {meta:?}");
+            }
+        }
+    }
 }

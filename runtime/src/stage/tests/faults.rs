@@ -64,7 +64,7 @@ pub(super) fn open(house: &Path, backend: Backend, disk: &Disk) -> Result<Stage,
 fn live(house: &Path, backend: Backend, disk: &Disk) -> Result<(), String> {
     let stage = open(house, backend, disk).map_err(|error| error.to_string())?;
     hook(&stage);
-    let prepared = stage.prepare().map_err(|refused| {
+    let mut prepared = stage.prepare().map_err(|refused| {
         let text = refused.to_string();
         let left = refused.stage.map(Stage::discard);
         format!("{text} {left:?}")

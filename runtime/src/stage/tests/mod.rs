@@ -1,9 +1,11 @@
 //! Every back end under one suite.
 
+mod closed;
 mod commits;
 mod conflicts;
 mod faults;
 mod odd;
+mod overtaken;
 mod power;
 mod properties;
 mod recovers;
@@ -156,7 +158,7 @@ pub(super) fn in_view(stage: &Stage, index: usize, hook: impl FnOnce(&Path)) {
 /// Prepares, applies and forgets, and tells what changed.
 pub(super) fn commit(stage: Stage) -> Result<Vec<Changes>, Box<NotPrepared>> {
     let before = stage.changes().unwrap();
-    let prepared = stage.prepare()?;
+    let mut prepared = stage.prepare()?;
     prepared.apply().unwrap();
     let applied = prepared.applied();
     let changes = applied.changes().to_vec();

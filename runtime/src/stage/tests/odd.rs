@@ -65,6 +65,62 @@ fn devices_of_root_alone_are_left_alone() {
     }
 }
 
+/// A hook that may not be allowed what it does.
+type FailingHook = fn(&Path) -> std::io::Result<()>;
+
+/// Sets or takes a flag of a file (`chattr`); whether the file system has it.
+fn flag(at: &Path, flag: rustix::fs::IFlags, on: bool) -> bool {
+    let file = fs::File::open(at).unwrap();
+    let set = || {
+        let now = rustix::fs::ioctl_getflags(&file)?;
+        rustix::fs::ioctl_setflags(&file, if on { now | flag } else { now - flag })
+    };
+    set().is_ok()
+}
+
+#[test]
+fn what_may_not_be_changed_live_is_refused_by_name_before_anything_is_committed_of_root_alone() {
+    use rustix::fs::IFlags;
+    if !rustix::process::geteuid().is_root() {
+        return println!("not shown here: only root can set these flags");
+    }
+    let hooks: &[(&str, FailingHook)] = &[
+        ("file", |app| fs::write(app.join("file"), "new")),
+        ("file", |app| fs::remove_file(app.join("file"))),
+        ("d", |app| fs::write(app.join("d/new"), "new")),
+        ("d", |app| fs::remove_file(app.join("d/in"))),
+    ];
+    for backend in backends() {
+        for (fixed, hook) in hooks {
+            for kind in [IFlags::IMMUTABLE, IFlags::APPEND] {
+                let house = House::new().with(&[("a", "old"), ("file", "old"), ("d/in", "old")]);
+                let at = house.app().join(fixed);
+                if !flag(&at, kind, true) {
+                    return println!("not shown here: this file system has no such flags");
+                }
+                let live = hook(&house.app());
+                let stage = house.open(backend);
+                let mut staged = Ok(());
+                in_view(&stage, 0, |app| {
+                    fs::write(app.join("a"), "new").unwrap();
+                    staged = hook(app);
+                });
+                let ended = stage.prepare();
+                let what = format!("{backend}: {fixed}, {kind:?}: live {live:?}, staged {staged:?}");
+                let said =
+                    ended.map(|mut prepared| prepared.apply().map(|()| drop(prepared.applied()))).map_err(|refused| refused.to_string());
+                flag(&at, kind, false);
+                match (&live, &staged) {
+                    (Err(_), Ok(())) => assert!(said.as_ref().is_err_and(|said| said.contains("chattr -")), "{what}: {said:?}"),
+                    // Its time can't be set as the hook left it.
+                    (Ok(()), Ok(())) => assert!(said.as_ref().is_err_and(|said| said.contains("chattr -a")), "{what}: {said:?}"),
+                    _ => assert!(matches!(said, Ok(Ok(()))), "{what}: {said:?}"),
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn what_is_only_called_like_a_stage_is_left_alone() {
     for backend in backends() {
@@ -179,9 +235,12 @@ fn on_a_file_system_of_its_own() {
     in_view(&stage, 0, |app| {
         fs::write(app.join("d/a"), "new").unwrap();
         symlink("a", app.join("d/link")).unwrap();
+        fs::File::create(app.join("hole")).unwrap().set_len(10 << 30).unwrap();
     });
     let changes = commit(stage).unwrap();
-    assert_eq!((&changes[0].created, &changes[0].modified), (&paths(&["d/link"]), &paths(&["d/a"])));
+    assert_eq!((&changes[0].created, &changes[0].modified), (&paths(&["d/link", "hole"]), &paths(&["d/a"])));
+    let hole = fs::metadata(house.app().join("hole")).unwrap();
+    assert!(hole.len() == 10 << 30 && hole.blocks() < 4_096, "{hole:?}");
     assert_eq!(fs::read_to_string(house.app().join("d/link")).unwrap(), "new");
     assert_eq!(house.rubbish(), paths(&[]));
 }

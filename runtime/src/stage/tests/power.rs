@@ -93,6 +93,10 @@ fn renumber(house: &House, numbers: &BTreeMap<Id, Id>) {
                     if let Step::Remove { inode, .. } = step {
                         *inode = new((device, *inode)).1;
                     }
+                    // Nor does it have its time.
+                    if let Step::Remove { was, .. } | Step::Put { was, .. } = step {
+                        *was = None;
+                    }
                 });
             }
             fs::write(&path, serde_json::to_vec(&log).unwrap()).unwrap();
@@ -138,7 +142,7 @@ fn committed(house: &House, backend: Backend) -> (Recording, (Trees, Trees), (Tr
     let recorder = Recorder::start(&house.path());
     let stage = open(&house.path(), backend, &recorder.disk()).unwrap();
     hook(&stage);
-    let prepared = stage.prepare().unwrap();
+    let mut prepared = stage.prepare().unwrap();
     recorder.mark("decided");
     prepared.apply().unwrap();
     let applied = prepared.applied();

@@ -72,7 +72,7 @@ fn a_kept_stage_stays_until_it_is_forgotten() {
         house.let_go();
         let found = recovered(&house).pop().unwrap();
         let Ending::Kept(why) = &found.ending else { panic!("{backend}: {:?}", found.ending) };
-        assert!(why.contains("somebody else changed") && why.contains("app/a (modified)"), "{why}");
+        assert!(why.contains("somebody else changed") && why.contains("app/a (modified by both)"), "{why}");
         assert_eq!(found.paths().count(), 1);
         found.forget().unwrap();
         assert_eq!(house.rubbish(), paths(&[]), "{backend}");

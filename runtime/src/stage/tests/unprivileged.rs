@@ -13,6 +13,7 @@ const NOBODY: u32 = 65_534;
 
 /// Somebody else who owns nothing here.
 const SOMEBODY: u32 = 12_345;
+type Hook = fn(&Path);
 const HOUSE: &str = "WASMHOOK_TEST_STAGE_OF_OTHERS";
 
 /// Runs tests of this suite as nobody.
@@ -42,7 +43,14 @@ fn the_suite_holds_for_a_user_without_rights() {
 
 /// A directory that anybody may write to, with files of somebody else's that anybody may write to.
 fn of_somebody_else() -> House {
-    let house = House::new().with(&[("theirs", "old"), ("shared/own", "old")]);
+    let house = House::new().with(&[
+        ("theirs", "old"),
+        ("shared/own", "old"),
+        ("anew", "old"),
+        ("closed/theirs", "old"),
+        ("sticky/theirs", "old"),
+        ("grouped", "old"),
+    ]);
     for (path, owner, mode) in [
         (house.path(), NOBODY, 0o755),
         (house.scratch(), NOBODY, 0o700),
@@ -50,10 +58,19 @@ fn of_somebody_else() -> House {
         (house.app().join("theirs"), SOMEBODY, 0o666),
         (house.app().join("shared"), SOMEBODY, 0o777),
         (house.app().join("shared/own"), NOBODY, 0o644),
+        (house.app().join("anew"), SOMEBODY, 0o644),
+        (house.app().join("closed"), SOMEBODY, 0o755),
+        (house.app().join("closed/theirs"), SOMEBODY, 0o666),
+        (house.app().join("sticky"), SOMEBODY, 0o1777),
+        (house.app().join("sticky/theirs"), SOMEBODY, 0o666),
+        (house.app().join("grouped"), NOBODY, 0o666),
     ] {
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
         chown(&path, Some(owner), Some(owner)).unwrap();
+        // Changing the owner takes some away.
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
     }
+    chown(house.app().join("grouped"), None, Some(SOMEBODY)).unwrap();
     house
 }
 
@@ -66,7 +83,8 @@ fn what_belongs_to_others_keeps_its_owner_or_is_refused_by_name() {
     let ran = as_nobody(&["--exact", "--ignored", "--nocapture", "stage::tests::unprivileged::among_others"], Some(&house.path()));
     assert!(ran.status.success(), "{}{}", String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
     let owner = |path: &str| fs::metadata(house.app().join(path)).unwrap().uid();
-    assert_eq!(["", "theirs", "shared", "shared/own", "shared/new"].map(owner), [SOMEBODY, SOMEBODY, SOMEBODY, NOBODY, NOBODY]);
+    let owners = ["", "theirs", "shared", "shared/own", "shared/new", "anew"].map(owner);
+    assert_eq!(owners, [SOMEBODY, SOMEBODY, SOMEBODY, NOBODY, NOBODY, NOBODY]);
     assert_eq!(fs::read_to_string(house.app().join("shared/own")).unwrap(), "new");
     assert_eq!(house.rubbish(), paths(&[]));
 }
@@ -89,21 +107,46 @@ fn among_others() {
         })
         .unwrap()
     };
-    for hook in [(|app| fs::write(app.join("theirs"), "mine").unwrap()) as fn(&Path), |app| super::chmod(&app.join("shared"), 0o700)] {
+    let refusals: &[(Hook, &str)] = &[
+        (
+            |app| fs::write(app.join("theirs"), "mine").unwrap(),
+            "theirs belongs to user 12345, and the hook's version would belong to user 65534; run as user 12345 or as root",
+        ),
+        (|app| super::chmod(&app.join("shared"), 0o700), "shared belongs to user 12345"),
+        (
+            |app| fs::write(app.join("grouped"), "mine").unwrap(),
+            "grouped belongs to group 12345, and the hook's version would belong to group 65534; run as group 12345",
+        ),
+        (
+            |app| fs::write(app.join("closed/new"), "mine").unwrap(),
+            "closed is a directory in which user 65534 may neither add nor remove anything",
+        ),
+        (|app| fs::remove_file(app.join("closed/theirs")).unwrap(), "closed is a directory in which user 65534"),
+        (
+            |app| fs::remove_file(app.join("sticky/theirs")).unwrap(),
+            "sticky/theirs belongs to user 12345, and in that directory (chmod +t)",
+        ),
+    ];
+    for (hook, said) in refusals {
         let stage = open();
         in_view(&stage, 0, |app| {
             fs::write(app.join("shared/own"), "lost").unwrap();
             hook(app);
         });
         let refused = stage.prepare().unwrap_err();
-        assert!(refused.to_string().contains("belongs to user 12345"), "{refused}");
+        assert!(refused.to_string().contains(said), "{refused}");
         refused.stage.unwrap().discard().unwrap();
     }
     let stage = open();
     in_view(&stage, 0, |app| {
         fs::write(app.join("shared/own"), "new").unwrap();
         fs::write(app.join("shared/new"), "new").unwrap();
+        fs::write(app.join("sticky/new"), "new").unwrap();
+        // Whoever may replace it has it.
+        fs::remove_file(app.join("anew")).unwrap();
+        fs::write(app.join("anew"), "new").unwrap();
     });
     let changes = commit(stage).unwrap();
-    assert_eq!((&changes[0].created, &changes[0].modified), (&paths(&["shared/new"]), &paths(&["shared/own"])));
+    assert_eq!(changes[0].created, paths(&["shared/new", "sticky/new"]));
+    assert_eq!(changes[0].modified, paths(&["anew", "shared/own"]));
 }

@@ -1,5 +1,6 @@
 //! Commands that change what is written or remembered.
 
+use super::selectors::{PLACES, SELECTORS};
 use super::{Foreign, Format, Places, Selectors};
 use clap::{ArgGroup, Args};
 use std::path::PathBuf;
@@ -28,7 +29,10 @@ pub struct ImportArgs {
 
 /// `wasmhook resolve`.
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("word").required(true))]
+#[command(
+    group = ArgGroup::new("word").required(true),
+    override_usage = "wasmhook resolve [OPTIONS] HOOK --retry|--mark-done|--mark-not-run\n       wasmhook resolve [OPTIONS] --deploy-failed RUN"
+)]
 pub struct ResolveArgs {
     /// What it is about: `phase/hook[@instance]`, a host step, or a hook's id if only one has it.
     #[arg(required_unless_present = "deploy_failed", conflicts_with = "deploy_failed")]
@@ -45,11 +49,11 @@ pub struct ResolveArgs {
     /// This run succeeded, and what came after it failed: its effects are kept, and it doesn't count as a success.
     #[arg(long, value_name = "RUN", group = "word")]
     pub deploy_failed: Option<String>,
-    #[command(flatten)]
-    pub selectors: Selectors,
     /// How to write it.
     #[arg(long, value_name = "F", default_value = "human")]
     pub format: Format,
+    #[command(flatten, next_help_heading = SELECTORS)]
+    pub selectors: Selectors,
 }
 
 /// `wasmhook unlock`.
@@ -58,7 +62,7 @@ pub struct UnlockArgs {
     /// Take the lock away, whoever holds it: a run that is still on stops when it next records something.
     #[arg(long)]
     pub force: bool,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = SELECTORS)]
     pub selectors: Selectors,
 }
 
@@ -68,9 +72,9 @@ pub struct CacheArgs {
     /// Remove every entry.
     #[arg(long)]
     pub clear: bool,
-    #[command(flatten)]
-    pub places: Places,
     /// How to write it.
     #[arg(long, value_name = "F", default_value = "human")]
     pub format: Format,
+    #[command(flatten, next_help_heading = PLACES)]
+    pub places: Places,
 }

@@ -1,5 +1,6 @@
 //! Commands that only look.
 
+use super::selectors::SELECTORS;
 use super::{Format, Selectors};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
@@ -7,14 +8,14 @@ use std::path::PathBuf;
 /// `wasmhook plan`.
 #[derive(Debug, Args)]
 pub struct PlanArgs {
-    #[command(flatten)]
-    pub selectors: Selectors,
     /// Don't fetch: use the tags that are there.
     #[arg(long)]
     pub no_fetch: bool,
     /// How to write it.
     #[arg(long, value_name = "F", default_value = "human")]
     pub format: Format,
+    #[command(flatten, next_help_heading = SELECTORS)]
+    pub selectors: Selectors,
 }
 
 /// Files that a JSON Schema describes.
@@ -31,35 +32,35 @@ pub enum SchemaKind {
 /// `wasmhook check`.
 #[derive(Debug, Args)]
 pub struct CheckArgs {
-    #[command(flatten)]
-    pub selectors: Selectors,
     /// Print the JSON Schema of the manifest instead, or of a policy or profile file.
     #[arg(long, value_name = "KIND", num_args = 0..=1, require_equals = true, default_missing_value = "manifest")]
     pub schema: Option<SchemaKind>,
     /// How to write it.
     #[arg(long, value_name = "F", default_value = "human")]
     pub format: Format,
+    #[command(flatten, next_help_heading = SELECTORS)]
+    pub selectors: Selectors,
 }
 
 /// `wasmhook list`.
 #[derive(Debug, Args)]
 pub struct ListArgs {
-    #[command(flatten)]
-    pub selectors: Selectors,
     /// How to write it.
     #[arg(long, value_name = "F", default_value = "human")]
     pub format: Format,
+    #[command(flatten, next_help_heading = SELECTORS)]
+    pub selectors: Selectors,
 }
 
 /// `wasmhook status`.
 #[derive(Debug, Args)]
 pub struct StatusArgs {
-    #[command(flatten)]
-    pub selectors: Selectors,
     /// How to write it. Where neither a manifest nor --app says which application is meant, and the ledger knows several, json is one value
     /// with a list of `targets`.
     #[arg(long, value_name = "F", default_value = "human")]
     pub format: Format,
+    #[command(flatten, next_help_heading = SELECTORS)]
+    pub selectors: Selectors,
 }
 
 /// `wasmhook show`.
@@ -67,11 +68,11 @@ pub struct StatusArgs {
 pub struct ShowArgs {
     /// The run.
     pub run: Option<String>,
-    #[command(flatten)]
-    pub selectors: Selectors,
     /// How to write it.
     #[arg(long, value_name = "F", default_value = "human")]
     pub format: Format,
+    #[command(flatten, next_help_heading = SELECTORS)]
+    pub selectors: Selectors,
 }
 
 /// `wasmhook explain`.

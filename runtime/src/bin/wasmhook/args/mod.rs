@@ -16,9 +16,9 @@ use std::path::PathBuf;
 
 /// Run deploy hooks compiled to WASI in a sandbox: once per release, in the order of a lifecycle.
 #[derive(Debug, Parser)]
-#[command(name = "wasmhook", version, about, max_term_width = 100, disable_help_subcommand = true)]
+#[command(name = "wasmhook", version, about, max_term_width = 100)]
 #[command(after_help = "Exit codes: 0 done, 1 a hook failed and its policy aborts, 2 usage or manifest error, 3 refused before running, \
-    4 locked by another run, 70 a bug in wasmhook, 130/143 interrupted.")]
+    4 locked by another run, 70 a bug in wasmhook, 130/143 interrupted, 137 at once, by a second signal. `exec` passes the guest's own on (134 for a trap or a limit).")]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -29,12 +29,18 @@ pub struct Cli {
 }
 
 impl Cli {
+    /// The command line; what `watch` refuses, since its branch says what runs, stands in no help of it.
+    pub fn described() -> clap::Command {
+        let hidden = |watch: clap::Command, name: &&'static str| watch.mut_arg(name, |arg| arg.hide(true));
+        Self::command().mut_subcommand("watch", |watch| ["tag", "commit", "at_start"].iter().fold(watch, hidden))
+    }
+
     /// Reads the words of a call, the program's name first.
     ///
     /// # Errors
     /// What clap says of a mistake, or help or version that was asked for; in the colours that were asked for, although nothing else was read.
     pub fn read(words: &[OsString]) -> Result<Self, clap::Error> {
-        let mut command = Self::command().color(colour(words));
+        let mut command = Self::described().color(colour(words));
         let matches = command.try_get_matches_from_mut(words)?;
         Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
     }
@@ -178,6 +184,21 @@ pub struct Rest {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn help_begins_with_what_is_a_verbs_own_and_leaves_out_what_it_refuses() {
+        use super::selectors::{PLACES, SELECTORS};
+        let mut command = Cli::described();
+        let mut help = |verb: &str| command.find_subcommand_mut(verb).unwrap().render_long_help().to_string();
+        for (verb, own) in
+            [("run", "--dry-run"), ("watch", "--interval"), ("check", "--schema"), ("resolve", "--retry"), ("show", "--format")]
+        {
+            let text = help(verb);
+            let at = |words: &str| text.find(words).unwrap_or_else(|| panic!("{verb}: {words}"));
+            assert!(at(own) < at(SELECTORS) && at(SELECTORS) < at("--policy <FILE>") && at("--policy <FILE>") < at(PLACES), "{verb}");
+        }
+        assert!(help("run").contains("--tag") && !help("watch").contains("--tag <"), "its branch says what runs");
+    }
 
     #[test]
     fn a_call_that_can_not_be_read_has_the_colour_that_it_asks_for() {

@@ -1,5 +1,6 @@
 //! Commands that run something.
 
+use super::selectors::{PLACES, SELECTORS};
 use super::{Format, Places, Selectors};
 use clap::Args;
 use std::ffi::OsString;
@@ -7,7 +8,10 @@ use std::path::PathBuf;
 
 /// `wasmhook exec`.
 #[derive(Debug, Args)]
-#[command(override_usage = "wasmhook exec [OPTIONS] FILE [ARG]...")]
+#[command(
+    override_usage = "wasmhook exec [OPTIONS] FILE [ARG]...",
+    after_help = "Exit code: the guest's own, 134 if a trap or a limit ended it, 2 or 3 if it was not started, 130/143 if it was interrupted."
+)]
 pub struct ExecArgs {
     /// Grant a directory: HOST[::GUEST][:MODE], MODE one of read, write (the default), txn (what was written counts only if the guest succeeds),
     /// discard (it never counts), scratch (new and empty: `--dir ::GUEST:scratch`).
@@ -28,19 +32,17 @@ pub struct ExecArgs {
     /// (not in this version) Allow connections to an address.
     #[arg(long, value_name = "HOST:PORT", hide = true)]
     pub net: Vec<String>,
-    #[command(flatten)]
-    pub places: Places,
     /// The guest: a .wasm module or component, or .wat text. Everything after it is the guest's, options too.
     // One list, and not two arguments: whatever looks like an option of ours behind FILE must not become one.
     #[arg(value_name = "FILE [ARG]", required = true, num_args = 1.., trailing_var_arg = true)]
     pub guest: Vec<OsString>,
+    #[command(flatten, next_help_heading = PLACES)]
+    pub places: Places,
 }
 
 /// `wasmhook run`.
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    #[command(flatten)]
-    pub selectors: Selectors,
     /// Don't fetch: use the tags that are there.
     #[arg(long)]
     pub no_fetch: bool,
@@ -53,6 +55,10 @@ pub struct RunArgs {
     /// Try it and leave nothing behind: hooks run over directories that are staged and dropped, and host steps are skipped.
     #[arg(long)]
     pub dry_run: bool,
+    /// Look at what wasm hooks attempt at paths outside every grant, and report it as refused. They find an empty directory at `/` then. A dry run
+    /// looks anyway.
+    #[arg(long)]
+    pub audit: bool,
     /// With --dry-run: show how the text of each file would change.
     #[arg(long, requires = "dry_run")]
     pub diff: bool,
@@ -62,6 +68,8 @@ pub struct RunArgs {
     /// Print a platform's exact lines (and its answer, if it has one) instead of the summary.
     #[arg(long, value_name = "PROFILE")]
     pub dialect: Option<String>,
+    #[command(flatten, next_help_heading = SELECTORS)]
+    pub selectors: Selectors,
 }
 
 /// `wasmhook watch`.
@@ -71,8 +79,6 @@ pub struct RunArgs {
     1 if the first run failed, 2 or 3 if its plan was refused; with --once that of the run, 3 if the remote couldn't be read."
 )]
 pub struct WatchArgs {
-    #[command(flatten)]
-    pub selectors: Selectors,
     /// Time between two cycles (`30s`) [default: the profile's, else 30s].
     #[arg(long, value_name = "D")]
     pub interval: Option<String>,
@@ -104,6 +110,8 @@ pub struct WatchArgs {
     /// end of the watch.
     #[arg(last = true, value_name = "CMD")]
     pub application: Vec<OsString>,
+    #[command(flatten, next_help_heading = SELECTORS)]
+    pub selectors: Selectors,
 }
 
 /// `wasmhook test`.
@@ -120,6 +128,6 @@ pub struct TestArgs {
     /// (not in this version) Write the results as JUnit XML.
     #[arg(long, value_name = "FILE", hide = true)]
     pub junit: Option<PathBuf>,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = PLACES)]
     pub places: Places,
 }

@@ -3,6 +3,11 @@
 use clap::Args;
 use std::path::PathBuf;
 
+/// What help calls [`Selectors`]. They come last in their structs: what stands behind them would get the same heading.
+pub const SELECTORS: &str = "Which manifest, release and hooks";
+/// What help calls [`Places`].
+pub const PLACES: &str = "Where state and cache lie";
+
 /// Where state and cache lie.
 #[derive(Debug, Clone, Args)]
 pub struct Places {
@@ -77,7 +82,7 @@ pub struct Selectors {
     /// Take a tag that points to another commit than when it was deployed before.
     #[arg(long)]
     pub accept_moved_tag: bool,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = PLACES)]
     pub places: Places,
 }
 

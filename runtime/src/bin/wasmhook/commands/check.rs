@@ -1,38 +1,33 @@
 //! `wasmhook check`: every problem at once, and no run.
 
-use super::{check_format, counted, runtime};
+use super::{about, check_format, counted, runtime};
 use crate::args::{CheckArgs, Format, SchemaKind};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::render::json;
+use crate::render::refusal::About;
 use crate::settings::Settings;
 use crate::ui::Ui;
 use serde::Serialize;
 use wasmhook::Request;
-use wasmhook::diagnostic::{Diagnostic, Severity, codes, has_errors};
+use wasmhook::diagnostic::{Diagnostic, codes, has_errors};
 use wasmhook::engine::preflight::Foreseen;
 use wasmhook::load::Declared;
+use wasmhook::model::event::Status;
+use wasmhook::model::id::{AppName, EnvironmentName};
 use wasmhook::plan::{Plan, PlanStepKind};
+use wasmhook::report::Problem;
 
 /// What was found, as JSON.
 #[derive(Serialize)]
-struct CheckJson<'a> {
+struct CheckJson {
     schema: u32,
-    app: Option<&'a str>,
-    profile: Option<&'a str>,
+    status: Status,
+    app: Option<AppName>,
+    environment: Option<EnvironmentName>,
+    profile: Option<String>,
     hooks: Option<usize>,
-    problems: Vec<Problem<'a>>,
-}
-
-#[derive(Serialize)]
-struct Problem<'a> {
-    severity: &'static str,
-    code: &'a str,
-    message: &'a str,
-    help: Option<&'a str>,
-    file: Option<&'a str>,
-    line: Option<usize>,
-    column: Option<usize>,
+    problems: Vec<Problem>,
 }
 
 pub fn run(args: &CheckArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliError> {
@@ -50,17 +45,17 @@ pub fn run(args: &CheckArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliEr
     request.fetch = None;
     let declared = match wasmhook::load::declare(&request).map_err(CliError::from) {
         Ok(declared) => declared,
-        Err(failed) => return fail(failed, None, args.format, ui),
+        Err(failed) => return fail(failed, None, args, ui),
     };
     match predicted(&request, args, settings) {
         Ok(mut found) if !has_errors(&found) => {
             found.splice(0..0, declared.warnings.iter().cloned());
-            say(Some(&declared), &found, args.format, ui)?;
+            say(Exit::Done, Some(&declared), &found, args, ui)?;
             ui.diagnostics(&found);
             Ok(Exit::Done)
         }
-        Ok(found) => fail(CliError { exit: Exit::Refused, ..CliError::diagnostics(found) }, Some(&declared), args.format, ui),
-        Err(failed) => fail(failed, Some(&declared), args.format, ui),
+        Ok(found) => fail(CliError { exit: Exit::Refused, ..CliError::diagnostics(found) }, Some(&declared), args, ui),
+        Err(failed) => fail(failed, Some(&declared), args, ui),
     }
 }
 
@@ -88,39 +83,26 @@ fn unusable(plan: &Plan) -> Vec<Diagnostic> {
     found
 }
 
-fn fail(mut failed: CliError, declared: Option<&Declared>, format: Format, ui: &Ui) -> Result<Exit, CliError> {
+fn fail(mut failed: CliError, declared: Option<&Declared>, args: &CheckArgs, ui: &Ui) -> Result<Exit, CliError> {
     failed.diagnostics.extend(declared.into_iter().flat_map(|declared| declared.warnings.clone()));
-    if format != Format::Human {
-        say(declared, &failed.diagnostics, format, ui)?;
+    if args.format == Format::Human {
+        return Err(failed);
     }
-    Err(failed)
+    say(failed.exit, declared, &failed.diagnostics, args, ui)?;
+    Err(failed.answered())
 }
 
-fn say(declared: Option<&Declared>, found: &[Diagnostic], format: Format, ui: &Ui) -> Result<(), CliError> {
+fn say(exit: Exit, declared: Option<&Declared>, found: &[Diagnostic], args: &CheckArgs, ui: &Ui) -> Result<(), CliError> {
     let hooks = declared.map(|declared| declared.manifest.hooks.len());
-    if let (Format::Human, Some(declared)) = (format, declared) {
+    if let (Format::Human, Some(declared)) = (args.format, declared) {
         let (hooks, warnings) = (counted(hooks.unwrap_or_default(), "hook", "hooks"), counted(found.len(), "warning", "warnings"));
         return Ok(ui.stdout_text(&format!("{}: profile {}, {hooks}, {warnings}\n", declared.app, declared.profile.name))?);
     }
-    let value = CheckJson {
-        schema: 1,
-        app: declared.map(|declared| declared.app.as_str()),
-        profile: declared.map(|declared| declared.profile.name.as_str()),
-        hooks,
-        problems: found.iter().map(problem).collect(),
-    };
-    Ok(ui.stdout_text(&if format == Format::Jsonl { json::line(&value)? } else { json::pretty(&value)? })?)
-}
-
-fn problem(found: &Diagnostic) -> Problem<'_> {
-    let position = found.at.as_ref().and_then(|at| at.position());
-    Problem {
-        severity: if found.severity == Severity::Error { "error" } else { "warning" },
-        code: found.code,
-        message: &found.message,
-        help: found.help.as_deref(),
-        file: position.map(|(file, ..)| file),
-        line: position.map(|(_, line, _)| line),
-        column: position.map(|(.., column)| column),
-    }
+    let About { app, environment } = declared.map_or_else(
+        || about(&args.selectors),
+        |declared| About { app: Some(declared.app.clone()), environment: Some(declared.environment.clone()) },
+    );
+    let problems = found.iter().map(Problem::from).collect();
+    let profile = declared.map(|declared| declared.profile.name.clone());
+    Ok(ui.answer(&CheckJson { schema: 1, status: exit.status(), app, environment, profile, hooks, problems })?)
 }

@@ -4,12 +4,11 @@ use crate::args::Cli;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::ui::Ui;
-use clap::CommandFactory as _;
 use std::path::Path;
 
 pub fn run(shell: clap_complete::Shell, ui: &Ui) -> Result<Exit, CliError> {
     let mut text = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "wasmhook", &mut text);
+    clap_complete::generate(shell, &mut Cli::described(), "wasmhook", &mut text);
     ui.stdout_text(&String::from_utf8_lossy(&text))?;
     Ok(Exit::Done)
 }
@@ -18,6 +17,6 @@ pub fn run(shell: clap_complete::Shell, ui: &Ui) -> Result<Exit, CliError> {
 pub fn man(dir: &Path) -> Result<Exit, CliError> {
     let failed = |error: std::io::Error| CliError::usage(format!("cannot write manual pages to {}: {error}", dir.display()));
     std::fs::create_dir_all(dir).map_err(failed)?;
-    clap_mangen::generate_to(Cli::command(), dir).map_err(failed)?;
+    clap_mangen::generate_to(Cli::described(), dir).map_err(failed)?;
     Ok(Exit::Done)
 }

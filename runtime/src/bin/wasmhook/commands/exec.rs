@@ -7,13 +7,12 @@ use crate::exit::Exit;
 use crate::settings::Settings;
 use crate::ui::{PassThrough, Ui};
 use std::ffi::OsString;
-use std::fs::File;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use wasmhook::diagnostic::{Diagnostic, codes};
+use wasmhook::discover::given;
 use wasmhook::embed::STAGES;
 use wasmhook::engine::Stop;
 use wasmhook::engine::staging::{self, Label, NotCommitted, Stages, Staging};
@@ -56,9 +55,9 @@ pub fn run(args: &ExecArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliErr
     cancel_on_signals(&stop, &cancel)?;
     let screen = Arc::new(PassThrough::default());
     let around = Surroundings::new(Arc::clone(&screen) as _, cancel);
-    let execution = match StagedGuest::open(&job.dirs, &settings.state(&args.places)?)? {
+    let execution = match StagedGuest::open(&job.dirs, &settings.state(&args.places)?, ui)? {
         None => executor.run_blocking(&job, &around),
-        Some(staged) => staged.run(&executor, &job, around),
+        Some(staged) => staged.run(&executor, &job, around, ui),
     }
     .map_err(CliError::internal)?;
     // The process ends: taking threads and mappings down one by one first takes as long as a hook.
@@ -74,7 +73,7 @@ struct StagedGuest(Staging);
 
 impl StagedGuest {
     /// What the last guest left in these directories is brought to an end first.
-    fn open(dirs: &[DirGrant], state: &Path) -> Result<Option<Self>, CliError> {
+    fn open(dirs: &[DirGrant], state: &Path, ui: &Ui) -> Result<Option<Self>, CliError> {
         let failed = |error: &dyn std::fmt::Display| CliError::internal(anyhow::anyhow!("{error}"));
         let stages = Stages::new(state.join(STAGES));
         let Some(staging) = Staging::of(dirs, &Label::of_guest(), &stages).map_err(|cause| refused(&cause, &[]))? else { return Ok(None) };
@@ -82,13 +81,14 @@ impl StagedGuest {
         for (label, found) in staging::recover(&staging::bases(dirs), &stages).map_err(|error| failed(&error))? {
             // A run's own next run records what it finds first.
             if label.run.is_none() && !matches!(found.ending, Ending::Kept(_)) {
+                say_left(found.left(), ui);
                 found.forget().map_err(|error| failed(&error))?;
             }
         }
         Ok(Some(Self(staging)))
     }
 
-    fn run(self, executor: &WasmExecutor, job: &Job, around: Surroundings) -> Result<Execution, ExecError> {
+    fn run(self, executor: &WasmExecutor, job: &Job, around: Surroundings, ui: &Ui) -> Result<Execution, ExecError> {
         let views = match self.0.views(&job.dirs) {
             Ok(views) => views,
             Err(cause) => return Ok(Execution::not_started(Outcome::Failed { cause })),
@@ -100,11 +100,21 @@ impl StagedGuest {
             self.0.discard().map(|()| None).map_err(|error| NotCommitted::Broken(error.to_string()))
         };
         match ended {
-            Ok(applied) => applied.map_or(Ok(()), Applied::forget).map_err(|error| ExecError::new("removing a stage", error))?,
+            Ok(applied) => {
+                say_left(applied.as_ref().and_then(Applied::left), ui);
+                applied.map_or(Ok(()), Applied::forget).map_err(|error| ExecError::new("removing a stage", error))?;
+            }
             Err(NotCommitted::Refused(cause)) => execution.outcome = Outcome::Failed { cause },
             Err(NotCommitted::Broken(message)) => return Err(ExecError::new("committing what the guest wrote", message)),
         }
         Ok(execution)
+    }
+}
+
+/// What a commit left to somebody else, who was there meanwhile.
+fn say_left(left: Option<&str>, ui: &Ui) {
+    if let Some(left) = left {
+        ui.diagnostics(&[Diagnostic::warning(codes::STAGE_KEPT, format!("not all of a commit was done: {left}"))]);
     }
 }
 
@@ -154,9 +164,7 @@ fn read(file: &Path, max: u64) -> Result<Vec<u8>, CliError> {
     let failed = |error: std::io::Error| {
         CliError::finding(Exit::Usage, codes::UNREADABLE, format!("cannot read {}: {error}", file.display())).with_way_out(&error)
     };
-    let mut bytes = Vec::new();
-    File::open(file).map_err(failed)?.take(max + 1).read_to_end(&mut bytes).map_err(failed)?;
-    Ok(bytes)
+    given::read(file, max + 1).map_err(failed)
 }
 
 /// `K=V` as it is; `K` with its value here. Names obey the manifest's rules.

@@ -14,6 +14,9 @@ use std::collections::BTreeMap;
 use wasmhook::model::source::HookSource;
 use wasmhook::plan::{Plan, PlanStepKind};
 
+/// The version of the format.
+const SCHEMA: u32 = 1;
+
 /// The hooks as JSON.
 #[derive(Serialize)]
 struct ListJson {
@@ -36,6 +39,14 @@ struct Row {
     fallback: Option<String>,
     verify: Option<String>,
     revert: Option<String>,
+}
+
+/// A hook as a line of JSON.
+#[derive(Serialize)]
+struct RowJson<'a> {
+    schema: u32,
+    #[serde(flatten)]
+    row: &'a Row,
 }
 
 impl Row {
@@ -71,10 +82,10 @@ pub fn run(args: &ListArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliErr
             let empty = || format!("no hooks in {}\n", preview.prepared.plan.app);
             ui.stdout_text(&if rows.is_empty() { empty() } else { text(&lines) })?;
         }
-        Format::Json => ui.stdout_text(&json::pretty(&ListJson { schema: 1, hooks: rows })?)?,
+        Format::Json => ui.stdout_text(&json::pretty(&ListJson { schema: SCHEMA, hooks: rows })?)?,
         Format::Jsonl => {
             for row in &rows {
-                ui.stdout_text(&json::line(row)?)?;
+                ui.line(&RowJson { schema: SCHEMA, row })?;
             }
         }
     }

@@ -6,6 +6,7 @@ mod completions;
 mod exec;
 mod explain;
 mod import;
+mod kept;
 mod list;
 mod pid_one;
 mod plan;
@@ -17,37 +18,83 @@ mod test;
 mod unlock;
 mod watch;
 
-use crate::args::{Command, Format as Asked};
+use crate::args::{Command, Format as Asked, Selectors};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::settings::Settings;
+use crate::render::refusal::{self, About, Refusal};
+use crate::settings::{Settings, environment};
 use crate::ui::{Format, Ui};
+use wasmhook::Request;
 use wasmhook::ledger::lock::{Holder, Life};
-use wasmhook::model::id::{AppName, EnvironmentName};
+use wasmhook::model::id::AppName;
+use wasmhook::report::Report;
 
 /// Runs a command.
 ///
 /// # Errors
 /// [`CliError`] with its exit code.
-pub fn run(command: Command, settings: &Settings, ui: &Ui) -> Result<Exit, CliError> {
+pub fn run(command: &Command, settings: &Settings, ui: &Ui) -> Result<Exit, CliError> {
     match command {
-        Command::Exec(args) => exec::run(&args, settings, ui),
-        Command::Run(args) => run::run(&args, settings, ui),
-        Command::Watch(args) => watch::run(&args, settings, ui),
-        Command::Plan(args) => plan::run(&args, settings, ui),
-        Command::Check(args) => check::run(&args, settings, ui),
-        Command::List(args) => list::run(&args, settings, ui),
-        Command::Status(args) => status::run(&args, settings, ui),
-        Command::Show(args) => show::run(&args, settings, ui),
-        Command::Resolve(args) => resolve::run(&args, settings, ui),
-        Command::Unlock(args) => unlock::run(&args, settings, ui),
-        Command::Explain(args) => explain::run(&args, ui),
-        Command::Import(args) => import::run(&args, settings, ui),
-        Command::Test(args) => test::run(&args, settings, ui),
-        Command::Cache(args) => cache::run(&args, settings, ui),
-        Command::Completions { shell } => completions::run(shell, ui),
-        Command::Man { dir } => completions::man(&dir),
+        Command::Exec(args) => exec::run(args, settings, ui),
+        Command::Run(args) => run::run(args, settings, ui),
+        Command::Watch(args) => watch::run(args, settings, ui),
+        Command::Plan(args) => plan::run(args, settings, ui),
+        Command::Check(args) => check::run(args, settings, ui),
+        Command::List(args) => list::run(args, settings, ui),
+        Command::Status(args) => status::run(args, settings, ui),
+        Command::Show(args) => show::run(args, settings, ui),
+        Command::Resolve(args) => resolve::run(args, settings, ui),
+        Command::Unlock(args) => unlock::run(args, settings, ui),
+        Command::Explain(args) => explain::run(args, ui),
+        Command::Import(args) => import::run(args, settings, ui),
+        Command::Test(args) => test::run(args, settings, ui),
+        Command::Cache(args) => cache::run(args, settings, ui),
+        Command::Completions { shell } => completions::run(*shell, ui),
+        Command::Man { dir } => completions::man(dir),
         Command::Later(later) => Err(CliError::not_available(&format!("`wasmhook {}`", later.name()))),
+    }
+}
+
+/// Tells why a call could not be carried out: people, and programs where they were to be answered.
+pub fn failed(failed: &CliError, command: &Command, ui: &Ui) -> Exit {
+    ui.diagnostics(&failed.diagnostics);
+    let about = || selectors(command).map(about).unwrap_or_default();
+    let told = match command {
+        _ if failed.answered => Ok(()),
+        Command::Run(_) | Command::Watch(_) => ui.answer(&refusal::report(failed, Report::not_started(failed.exit.status()), about())),
+        _ => ui.answer(&Refusal::of(failed, about())),
+    };
+    if let Err(error) = told {
+        ui.diagnostics(&CliError::from(error).diagnostics);
+    }
+    failed.exit
+}
+
+/// Whom a call is about, as far as that can be known: nothing is read for it but the manifest.
+fn about(selectors: &Selectors) -> About {
+    let environment = environment(selectors).ok();
+    let named = selectors.app.as_deref().map(AppName::new);
+    let written = || {
+        let mut request = Request::new(&selectors.dir, environment.clone()?);
+        request.manifests.clone_from(&selectors.manifests);
+        request.profile.clone_from(&selectors.profile);
+        wasmhook::load::declare(&request).ok().map(|declared| declared.app)
+    };
+    About { app: named.map_or_else(written, Result::ok), environment }
+}
+
+/// What a command is about, if its answer may be for programs.
+const fn selectors(command: &Command) -> Option<&Selectors> {
+    match command {
+        Command::Run(args) => Some(&args.selectors),
+        Command::Watch(args) => Some(&args.selectors),
+        Command::Plan(args) => Some(&args.selectors),
+        Command::Check(args) => Some(&args.selectors),
+        Command::List(args) => Some(&args.selectors),
+        Command::Status(args) => Some(&args.selectors),
+        Command::Show(args) => Some(&args.selectors),
+        Command::Resolve(args) => Some(&args.selectors),
+        _ => None,
     }
 }
 
@@ -88,8 +135,8 @@ fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
 }
 
 /// Whose history is meant: as the selectors or the manifest say.
-fn target(selectors: &crate::args::Selectors, settings: &Settings) -> Result<wasmhook::ledger::Target, CliError> {
-    let environment = EnvironmentName::new(selectors.env_name.as_deref().unwrap_or("default"))?;
+fn target(selectors: &Selectors, settings: &Settings) -> Result<wasmhook::ledger::Target, CliError> {
+    let environment = environment(selectors)?;
     let app = match &selectors.app {
         Some(app) => AppName::new(app.as_str())?,
         None => wasmhook::load::declare(&settings.request(selectors)?)?.app,
@@ -98,7 +145,7 @@ fn target(selectors: &crate::args::Selectors, settings: &Settings) -> Result<was
 }
 
 /// Whether one target is meant: by a manifest that is there, whatever it says, or by the name of an application.
-fn names_one(selectors: &crate::args::Selectors) -> bool {
+fn names_one(selectors: &Selectors) -> bool {
     let written = selectors.dir.join("wasmhook.toml");
     selectors.app.is_some() || !selectors.manifests.is_empty() || written.symlink_metadata().is_ok()
 }

@@ -4,7 +4,7 @@ use super::{check_format, runtime};
 use crate::args::{Format, PlanArgs};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::render::{json, plan};
+use crate::render::plan;
 use crate::settings::{FETCH_DEADLINE, Settings};
 use crate::ui::Ui;
 use serde::Serialize;
@@ -12,18 +12,24 @@ use std::collections::BTreeMap;
 use wasmhook::diagnostic::{Diagnostic, codes};
 use wasmhook::engine::machine::Decision;
 use wasmhook::engine::{Readiness, lifecycle};
-use wasmhook::model::event::Place;
+use wasmhook::model::event::{Place, Status};
+use wasmhook::model::id::{AppName, EnvironmentName};
 use wasmhook::model::outcome::Cause;
 use wasmhook::plan::{Notice, Plan};
+use wasmhook::report::Problem;
 
 /// The plan as JSON, with what the gate says of each hook.
 #[derive(Serialize)]
 struct PlanJson<'a> {
     schema: u32,
+    status: Status,
+    app: &'a AppName,
+    environment: &'a EnvironmentName,
     digest: String,
     plan: &'a Plan,
     decisions: Vec<PlannedDecision>,
     refused: Vec<Notice>,
+    problems: Vec<Problem>,
 }
 
 #[derive(Serialize)]
@@ -41,24 +47,37 @@ pub fn run(args: &PlanArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliErr
     let engine = settings.engine(places)?.build()?;
     let preview = runtime()?.block_on(engine.plan(&request))?;
     let plan = &preview.prepared.plan;
-    let (decisions, refused) = match &preview.readiness {
+    let (decisions, reasons) = match &preview.readiness {
         Readiness::Ready(decisions) => (decided(plan, &decisions.by_step), Vec::new()),
         Readiness::Refused(reasons) => (Vec::new(), reasons.clone()),
     };
+    let failed = refused(&reasons);
     if args.format == Format::Human {
         let by_place: BTreeMap<&Place, &PlannedDecision> = decisions.iter().map(|decided| (&decided.place, decided)).collect();
         let say = |place: &Place| by_place.get(place).map_or_else(|| "refused".to_owned(), |decided| say(decided));
         ui.stdout_text(&plan::render(ui.stdout_look(), plan, &say))?;
     } else {
-        let value =
-            PlanJson { schema: wasmhook::plan::SCHEMA, digest: plan.digest().to_string(), plan, decisions, refused: refused.clone() };
-        ui.stdout_text(&if args.format == Format::Json { json::pretty(&value)? } else { json::line(&value)? })?;
+        ui.answer(&PlanJson {
+            schema: wasmhook::plan::SCHEMA,
+            status: failed.as_ref().map_or(Exit::Done, |failed| failed.exit).status(),
+            app: &plan.app,
+            environment: &plan.environment,
+            digest: plan.digest().to_string(),
+            plan,
+            decisions,
+            problems: failed.iter().flat_map(CliError::problems).collect(),
+            refused: reasons,
+        })?;
     }
-    if refused.is_empty() {
-        return Ok(Exit::Done);
-    }
-    let reason = |notice: Notice| Diagnostic::error(codes::known(&notice.code), notice.message).help("a run of this plan would be refused");
-    Err(CliError { exit: Exit::Refused, ..CliError::diagnostics(refused.into_iter().map(reason).collect()) })
+    failed.map_or(Ok(Exit::Done), |failed| Err(failed.answered()))
+}
+
+/// What a run of the plan would be refused for, if it would be.
+fn refused(reasons: &[Notice]) -> Option<CliError> {
+    let reason =
+        |notice: &Notice| Diagnostic::error(codes::known(&notice.code), notice.message.clone()).help("a run of this plan would be refused");
+    let found: Vec<_> = reasons.iter().map(reason).collect();
+    (!found.is_empty()).then(|| CliError { exit: Exit::Refused, ..CliError::diagnostics(found) })
 }
 
 fn decided(plan: &Plan, by_step: &[Vec<Decision>]) -> Vec<PlannedDecision> {

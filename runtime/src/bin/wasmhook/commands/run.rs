@@ -1,20 +1,21 @@
 //! `wasmhook run`: the hooks of a release.
 
-use super::{check_format, runtime};
-use crate::args::{Places, RunArgs};
+use super::{about, check_format, runtime};
+use crate::args::{Places, RunArgs, Selectors};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::render::dialect::Dialect;
+use crate::render::refusal;
 use crate::settings::{FETCH_DEADLINE, Settings};
-use crate::ui::Ui;
+use crate::ui::{self, Ui};
 use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
-use wasmhook::diagnostic::Diagnostic;
 use wasmhook::engine::{Sink, Stop};
-use wasmhook::model::event::{Event, Status};
+use wasmhook::model::event::Event;
 use wasmhook::model::units::parse_duration;
-use wasmhook::report::{Notice, Report};
+use wasmhook::report::{Folder, Report};
 use wasmhook::{Builder, Engine, Request};
 
 /// The signal that gets a hook's thread out of a system call: SIGURG is ignored unless somebody asks for it, so it can hurt nobody. Only Linux can
@@ -25,34 +26,45 @@ pub fn run(args: &RunArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliErro
     check_format(args.format)?;
     let mut request = settings.request(&args.selectors)?;
     request.resume = args.resume;
+    request.audit = args.audit;
     request.fetch = (!args.no_fetch).then_some(FETCH_DEADLINE);
     if let Some(profile) = &args.dialect {
         let profile = wasmhook::load::profile(&request.dir, profile)?;
         ui.speak(Dialect::new(profile, ui.stdout_look().charset));
     }
-    std::thread::scope(|scope| {
+    let (ended, told) = std::thread::scope(|scope| {
         // The screen has a thread of its own: a slow terminal must not slow the run down.
         let (events, shown) = std::sync::mpsc::channel::<Event>();
-        scope.spawn(move || shown.iter().for_each(|event| ui.event(&event)));
-        runtime()?.block_on(drive(&request, args, settings, Arc::new(Screen(events))))
-    })
-    .map_err(|failed| refused(failed, ui))
-    .and_then(|(report, signal)| {
-        ui.summary(&report)?;
-        Ok(Exit::of(report.status, signal))
-    })
+        let screen = scope.spawn(move || show(&shown, ui));
+        let ended = runtime().and_then(|runtime| runtime.block_on(drive(&request, args, settings, Arc::new(Screen(events)))));
+        // A screen that panicked has lost its words, not the run.
+        (ended, screen.join().unwrap_or_default())
+    });
+    let (report, signal) = ended.map_err(|failed| broke_off(failed, told.finish(), &args.selectors, ui))?;
+    ui.summary(&report)?;
+    if report.run_id.is_none() {
+        ui.line(&report)?;
+    }
+    Ok(Exit::of(report.status, signal))
 }
 
-/// A run that was refused before there was one has a report too, for whoever reads reports; people read the findings.
-fn refused(failed: CliError, ui: &Ui) -> CliError {
-    if failed.exit != Exit::Refused {
-        return failed;
+/// Shows every event until there are no more; what they tell.
+fn show(events: &Receiver<Event>, ui: &Ui) -> Folder {
+    let mut told = Folder::new();
+    for event in events {
+        ui.event(&event);
+        told.push(&event);
     }
-    let mut report = Report::not_started(Status::Refused);
-    let notice = |found: &Diagnostic| Notice { code: found.code.to_owned(), message: found.message.clone() };
-    report.notices = failed.diagnostics.iter().map(notice).collect();
-    match ui.report(&report) {
-        Ok(()) => failed,
+    told
+}
+
+/// A run that could not be carried out has a report too: for whoever reads reports, and where it had begun, for people, who read the findings besides.
+fn broke_off(failed: CliError, known: Report, selectors: &Selectors, ui: &Ui) -> CliError {
+    let began = known.run_id.is_some();
+    let report = refusal::report(&failed, known, about(selectors));
+    let shown = if began { ui.summary(&report) } else { ui.report(&report) };
+    match shown.and_then(|()| ui.line(&report)) {
+        Ok(()) => failed.answered(),
         Err(error) => error.into(),
     }
 }
@@ -103,7 +115,8 @@ pub async fn stop_on_signals(stop: Stop) {
     while asked.elapsed() < AT_ONCE {
         next().await;
     }
-    // Nothing is cleaned up: that is what was asked for, and what the journal is made for.
+    ui::last_words("stopped at once: nothing was cleaned up, and the next call makes up for what is left");
+    // That is what was asked for, and what the journal is made for.
     let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
 }
 

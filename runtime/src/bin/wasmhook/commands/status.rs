@@ -1,7 +1,8 @@
 //! `wasmhook status`: the runs of an application, and who holds its lock.
 
+use super::kept::{self, Kept};
 use super::{check_format, names_one, target};
-use crate::args::{Format, StatusArgs};
+use crate::args::{Format, Selectors, StatusArgs};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::render::given::Given;
@@ -13,6 +14,7 @@ use crate::settings::Settings;
 use crate::ui::Ui;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
+use wasmhook::Request;
 use wasmhook::engine::LastCommit;
 use wasmhook::engine::open::Was;
 use wasmhook::engine::pending::{Pending, TakingBack, Unresolved};
@@ -20,6 +22,7 @@ use wasmhook::ledger::lock::{Holder, Lock};
 use wasmhook::ledger::{Key, Ledger, Memory, RunRecord, Target};
 use wasmhook::model::event::{Place, Trigger};
 use wasmhook::model::id::{Commit, RunId, StepName, Tag};
+use wasmhook::model::reach::Reach;
 use wasmhook::report::Report;
 
 /// How many runs are shown.
@@ -52,6 +55,8 @@ struct StatusJson<'a> {
     owed: Vec<StepName>,
     /// The run that `run --resume` would go on with.
     resumable: Option<RunId>,
+    /// What hooks wrote, could not be committed, and still lies there.
+    kept: &'a [Kept],
 }
 
 impl StatusJson<'_> {
@@ -73,6 +78,7 @@ impl StatusJson<'_> {
             taking_back: None,
             owed: Vec::new(),
             resumable: None,
+            kept: &[],
         }
     }
 }
@@ -90,6 +96,8 @@ struct UnresolvedJson {
     release: String,
     run_id: RunId,
     attempts: u32,
+    /// How far its rights went; null if its plan doesn't name it.
+    may_have_touched: Option<Reach>,
     /// Whether nothing runs before a person said what became of it; otherwise it runs again by itself.
     waits: bool,
     /// Whether it had itself ended with success, and its verify was under way.
@@ -137,9 +145,8 @@ pub fn run(args: &StatusArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliE
         (None, false) => Vec::new(),
         (_, true) => vec![target(&args.selectors, settings)?],
     };
-    let known = targets.into_iter().map(|target| Known::of(target, &state, args, settings)).collect::<Result<Vec<_>, _>>()?;
-    let values =
-        || if known.is_empty() { vec![StatusJson::nothing()] } else { known.iter().map(|known| known.value(ui.given())).collect() };
+    let known = targets.into_iter().map(|target| Known::of(target, &state, args, settings, ui.given())).collect::<Result<Vec<_>, _>>()?;
+    let values = || if known.is_empty() { vec![StatusJson::nothing()] } else { known.iter().map(Known::value).collect() };
     match args.format {
         Format::Human | Format::Junit if known.is_empty() => ui.stdout_text("No run yet.\n")?,
         Format::Human | Format::Junit => known.iter().try_for_each(|known| ui.stdout_text(&known.text(ui)))?,
@@ -162,8 +169,11 @@ struct Known {
     runs: Vec<RunRecord>,
     compared: Compared,
     pending: Pending,
+    kept: Vec<Kept>,
     holder: Option<Holder>,
     last_sign: Option<jiff::Timestamp>,
+    /// What commands about it name: where its manifest lies, if this call doesn't say so.
+    given: Given,
 }
 
 /// What the commit of the next run is compared with, and why the last one ran.
@@ -195,18 +205,21 @@ fn compared(
 }
 
 impl Known {
-    fn of(target: Target, state: &Path, args: &StatusArgs, settings: &Settings) -> Result<Self, CliError> {
+    fn of(target: Target, state: &Path, args: &StatusArgs, settings: &Settings, given: &Given) -> Result<Self, CliError> {
         let ledger = wasmhook::history(state)?;
         let runs = ledger.as_ref().map(|ledger| ledger.runs(&target, SHOWN)).transpose()?.unwrap_or_default();
         let holder = Lock::holder(state, &target)?;
         let compared = compared(args, settings, ledger.as_deref(), &target, runs.first())?;
+        let kept = ledger.as_deref().map(|ledger| kept::of(ledger, &runs)).transpose()?.unwrap_or_default();
+        let elsewhere = ledger.as_deref().filter(|_| !finds_manifest(&args.selectors)).and_then(|ledger| manifest(ledger, &target, &runs));
+        let given = elsewhere.map_or_else(|| given.clone(), |dir| given.in_dir(&dir));
         // What a run is doing isn't pending.
         let pending = match ledger.filter(|_| holder.is_none()) {
             Some(ledger) => wasmhook::pending(&*ledger, state, &target)?,
             None => Pending::default(),
         };
         let last_sign = holder.as_ref().map(|_| Lock::last_sign(state, &target)).transpose()?.flatten();
-        Ok(Self { target, runs, compared, pending, holder, last_sign })
+        Ok(Self { target, runs, compared, pending, kept, holder, last_sign, given })
     }
 
     /// How one of its runs stands.
@@ -242,13 +255,14 @@ impl Known {
             Some(Holder::Unknown) | None => None,
         };
         let name = format!("{}/{}", self.target.app, self.target.environment);
-        let pending = shown(&self.target, &self.compared, &self.pending, ui.given());
+        let kept = self.kept.iter().map(|kept| (kept.place.clone(), kept.run_id.to_string(), kept.path.clone())).collect();
+        let pending = status::Pending { kept, ..shown(&self.target, &self.compared, &self.pending, &self.given) };
         render(look, &name, owner.as_ref(), &rows, &pending)
     }
 
-    fn value<'a>(&'a self, given: &Given) -> StatusJson<'a> {
-        let Self { target, compared, pending, .. } = self;
-        let row = |(index, run): (usize, &'a RunRecord)| {
+    fn value(&self) -> StatusJson<'_> {
+        let Self { target, compared, pending, given, .. } = self;
+        let row = |(index, run)| {
             let state = match self.state(index, run) {
                 RunState::Ended(_) => "ended",
                 RunState::Running => "running",
@@ -280,9 +294,22 @@ impl Known {
             }),
             owed: pending.owed.clone(),
             resumable: pending.resumable.clone(),
+            kept: &self.kept,
             ..StatusJson::nothing()
         }
     }
+}
+
+/// Whether commands that name what this call named find a manifest.
+fn finds_manifest(selectors: &Selectors) -> bool {
+    !selectors.manifests.is_empty() || selectors.dir.join("wasmhook.toml").symlink_metadata().is_ok()
+}
+
+/// The directory of the target's manifest, if the root of its newest run holds it.
+fn manifest(ledger: &dyn Ledger, target: &Target, runs: &[RunRecord]) -> Option<PathBuf> {
+    let plan = wasmhook::engine::plan_of(ledger, &runs.first()?.run).ok()?;
+    let declared = wasmhook::load::declare(&Request::new(&plan.app_dir, target.environment.clone())).ok()?;
+    (declared.app == target.app).then(|| plan.app_dir.into())
 }
 
 fn unresolved(target: &Target, open: &Unresolved, given: &Given) -> UnresolvedJson {
@@ -291,6 +318,7 @@ fn unresolved(target: &Target, open: &Unresolved, given: &Given) -> UnresolvedJs
         release: open.key.release.clone(),
         run_id: open.memory.run.clone(),
         attempts: open.memory.attempts,
+        may_have_touched: open.may_have_touched.clone(),
         waits: open.waits,
         verifying: matches!(open.was, Was::Verifying(_)),
         half_taken_back: open.was == Was::HalfTakenBack,
@@ -329,7 +357,8 @@ fn shown(target: &Target, compared: &Compared, pending: &Pending, given: &Given)
             Was::Verifying(_) => "ended with success, and its verify was under way when run {} died",
             Was::HalfTakenBack => "was to be taken back in run {}, and its revert was cut off or failed",
         };
-        Open { was: format!("{} {}", open.key.place, was.replace("{}", open.memory.run.as_str())), then }
+        let touched = open.may_have_touched.as_ref().map(|reach| format!(": {}", reach.sentences().join("; "))).unwrap_or_default();
+        Open { was: format!("{} {}{touched}", open.key.place, was.replace("{}", open.memory.run.as_str())), then }
     });
     let taking_back = pending.taking_back.as_ref().map(|back| {
         let names = back.places.iter().map(Place::to_string).collect::<Vec<_>>().join(", ");
@@ -349,5 +378,6 @@ fn shown(target: &Target, compared: &Compared, pending: &Pending, given: &Given)
         taking_back,
         owed: pending.owed.iter().map(ToString::to_string).collect(),
         resumable: pending.resumable.as_ref().map(resumes),
+        kept: Vec::new(),
     }
 }

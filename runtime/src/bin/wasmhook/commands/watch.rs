@@ -1,11 +1,12 @@
 //! `wasmhook watch`: follows a branch.
 
 use super::run::builder;
-use super::{check_format, pid_one, runtime};
+use super::{about, check_format, pid_one, runtime};
 use crate::args::{Selectors, WatchArgs};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::render::dialect::Dialect;
+use crate::render::refusal;
 use crate::settings::Settings;
 use crate::ui::Ui;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -18,6 +19,7 @@ use wasmhook::engine::Sink;
 use wasmhook::engine::watch::Ending;
 use wasmhook::model::event::Event;
 use wasmhook::model::units::parse_duration;
+use wasmhook::report::Folder;
 use wasmhook::{Told, Watch};
 
 /// The signals that an application may want to hear of.
@@ -36,18 +38,19 @@ pub fn run(args: &WatchArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliEr
         ui.speak(Dialect::new(profile, ui.stdout_look().charset));
     }
     let (screen, shown) = mpsc::channel();
-    std::thread::scope(|scope| {
+    let (ending, last) = std::thread::scope(|scope| {
         // As in `run`: a slow terminal must not slow the watch down. Its last word is the exit of the last run.
-        let last = scope.spawn(move || show(&shown, ui));
-        let ending = runtime()?.block_on(drive(&watch, args, settings, screen))?;
+        let last = scope.spawn(move || show(&shown, &args.selectors, ui));
+        let ending = runtime().and_then(|runtime| runtime.block_on(drive(&watch, args, settings, screen)));
         // A screen that panicked has lost its words, not the watch.
-        let last = last.join().unwrap_or(Ok(Exit::Software))?;
-        Ok(match ending {
-            Ending::LastRun => last,
-            Ending::Unfollowed => Exit::Refused,
-            Ending::Application(code) => Exit::Guest(code),
-            Ending::Stopped(signal) => Exit::Interrupted(signal),
-        })
+        (ending, last.join().unwrap_or(Ok(Exit::Software)))
+    });
+    let (ending, last) = (ending?, last?);
+    Ok(match ending {
+        Ending::LastRun => last,
+        Ending::Unfollowed => Exit::Refused,
+        Ending::Application(code) => Exit::Guest(code),
+        Ending::Stopped(signal) => Exit::Interrupted(signal),
     })
 }
 
@@ -119,28 +122,33 @@ impl Sink for Screen {
 }
 
 /// Shows everything until nobody tells anything any more; how the last run ended.
-fn show(shown: &Receiver<Shown>, ui: &Ui) -> Result<Exit, CliError> {
-    let mut last = Exit::Done;
+fn show(shown: &Receiver<Shown>, selectors: &Selectors, ui: &Ui) -> Result<Exit, CliError> {
+    let (mut last, mut events) = (Exit::Done, Folder::new());
     for shown in shown {
         match shown {
-            Shown::Event(event) => ui.event(&event),
+            Shown::Event(event) => {
+                ui.event(&event);
+                events.push(&event);
+            }
             Shown::Told(told) => {
                 ui.told(&told)?;
-                last = exit(told, last, ui);
+                last = match told {
+                    Told::Ran { report } => Exit::of(report.status, report.signal),
+                    Told::Broken { error } => broken(error, events.clone(), selectors, ui)?,
+                    _ => continue,
+                };
+                events = Folder::new();
             }
         }
     }
     Ok(last)
 }
 
-fn exit(told: Told, before: Exit, ui: &Ui) -> Exit {
-    match told {
-        Told::Ran { report } => Exit::of(report.status, report.signal),
-        Told::Broken { error } => {
-            let failed = CliError::from(error);
-            ui.diagnostics(&failed.diagnostics);
-            failed.exit
-        }
-        _ => before,
-    }
+/// Tells of a run that could not be carried out, and how far it came.
+fn broken(error: wasmhook::Error, events: Folder, selectors: &Selectors, ui: &Ui) -> Result<Exit, CliError> {
+    let said = error.to_string();
+    let failed = CliError::from(error);
+    ui.diagnostics(&failed.diagnostics);
+    ui.broken(&said, &refusal::report(&failed, events.finish(), about(selectors)))?;
+    Ok(failed.exit)
 }

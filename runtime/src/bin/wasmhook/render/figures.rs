@@ -1,6 +1,7 @@
 //! Figures as people read them: used of limit.
 
 use std::time::Duration;
+use wasmhook::model::event::GuestKind;
 use wasmhook::model::limits::Limits;
 use wasmhook::model::units::{show_duration, show_size};
 use wasmhook::report::UsageReport;
@@ -51,12 +52,14 @@ pub fn all(usage: &UsageReport) -> String {
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-/// The limits that most hooks meet first: `5m, fuel 3T, memory 512 MiB`.
-pub fn limits(limits: &Limits) -> String {
+/// The limits that most hooks meet first: `5m, fuel 3T, memory 512 MiB`. The kernel holds the memory of a native command's processes, each by
+/// itself.
+pub fn limits(limits: &Limits, guest: GuestKind) -> String {
     let timeout = limits.timeout_ms.map_or_else(|| "no deadline".to_owned(), millis);
     let fuel = limits.fuel.map(|fuel| format!("fuel {}", count(fuel)));
     let cpu = limits.cpu_time_ms.map(|ms| format!("CPU time {}", millis(ms)));
-    let memory = format!("memory {}", show_size(limits.memory_bytes));
+    let each = if guest == GuestKind::Native { " per process" } else { "" };
+    let memory = format!("memory {}{each}", show_size(limits.memory_bytes));
     [Some(timeout), fuel, cpu, Some(memory)].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
@@ -76,6 +79,8 @@ mod tests {
         let usage = UsageReport { wall_ms: Some(1_200), timeout_ms: Some(300_000), fuel_limit: Some(5), ..UsageReport::default() };
         assert_eq!(all(&usage), "1.2 s of 5m");
         assert_eq!(fuel(&usage), None);
-        assert_eq!(limits(&Limits::default()), "5m, fuel 3T, memory 512 MiB");
+        assert_eq!(limits(&Limits::default(), GuestKind::Wasm), "5m, fuel 3T, memory 512 MiB");
+        let native = Limits { fuel: None, ..Limits::default() };
+        assert_eq!(limits(&native, GuestKind::Native), "5m, memory 512 MiB per process");
     }
 }

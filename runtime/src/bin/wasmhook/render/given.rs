@@ -29,7 +29,7 @@ impl Given {
     pub fn by(command: &Command) -> Self {
         match command {
             Command::Run(args) => {
-                let run = flags(&[(args.no_fetch, "--no-fetch"), (args.dry_run, "--dry-run")]);
+                let run = flags(&[(args.no_fetch, "--no-fetch"), (args.dry_run, "--dry-run"), (args.audit, "--audit")]);
                 Self { run, diffs: args.diff, ..Self::of(&args.selectors) }
             }
             Command::Show(args) => Self::of(&args.selectors),
@@ -48,6 +48,14 @@ impl Given {
         let tag = known("--tag", tag, &self.tag);
         let environment = known("--env-name", environment, &self.environment);
         [verb, self.selectors.clone(), run, tag, environment, self.state.clone(), self.cache.clone()].concat()
+    }
+
+    /// The same about what lies in `dir`, and nowhere else.
+    pub fn in_dir(&self, dir: &Path) -> Self {
+        let named = self.selectors.iter().position(|word| word == "-C").map_or(0..0, |at| at..at + 2);
+        let mut given = self.clone();
+        given.selectors.splice(named, Words::of_path("-C", Some(dir)));
+        given
     }
 
     fn of(selectors: &Selectors) -> Self {
@@ -140,5 +148,18 @@ impl Words {
 
     fn text(&mut self, name: &str, text: Option<&str>) {
         self.0.extend(option(name, text));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lies_elsewhere_is_named_instead_of_where_nothing_lies() {
+        let given = |words: &[&str]| Given { selectors: words.iter().map(|word| (*word).to_owned()).collect(), ..Given::default() };
+        let elsewhere = |words| given(words).in_dir(Path::new("/srv/my app")).selectors;
+        assert_eq!(elsewhere(&[]), ["-C", "'/srv/my app'"]);
+        assert_eq!(elsewhere(&["-C", "nowhere", "--app", "shop"]), ["-C", "'/srv/my app'", "--app", "shop"]);
     }
 }

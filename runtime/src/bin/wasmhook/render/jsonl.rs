@@ -3,6 +3,7 @@
 use serde::Serialize;
 use wasmhook::Told;
 use wasmhook::model::event::{Event, SCHEMA};
+use wasmhook::report::Report;
 
 /// `event` as one line of JSON with its end.
 ///
@@ -24,4 +25,19 @@ pub fn told(told: &Told) -> Result<String, serde_json::Error> {
         told: &'a Told,
     }
     super::json::line(&Line { schema: SCHEMA, told })
+}
+
+/// A run of a watch that could not be carried out, in the same way.
+///
+/// # Errors
+/// As [`event`].
+pub fn broken(error: &str, report: &Report) -> Result<String, serde_json::Error> {
+    #[derive(Serialize)]
+    struct Line<'a> {
+        schema: u32,
+        watch: &'static str,
+        error: &'a str,
+        report: &'a Report,
+    }
+    super::json::line(&Line { schema: SCHEMA, watch: "broken", error, report })
 }

@@ -12,6 +12,7 @@ pub mod jsonl;
 pub mod line;
 pub mod look;
 pub mod plan;
+pub mod refusal;
 pub mod status;
 pub mod table;
 pub mod test;

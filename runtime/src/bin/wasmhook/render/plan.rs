@@ -114,7 +114,7 @@ fn host_command(look: Look, command: &HostCommand) -> Vec<Line> {
     let mut lines = field(look, 5, "run", &shell_words::join(&command.argv));
     lines.extend(field(look, 5, "in", &command.cwd));
     lines.extend(optional(look, "env", &env.join(", ")));
-    lines.extend(field(look, 5, "limits", &figures::limits(&command.limits)));
+    lines.extend(field(look, 5, "limits", &figures::limits(&command.limits, GuestKind::Native)));
     lines.extend(mark(look, "unconfined: it runs with the operator's rights"));
     lines
 }
@@ -134,7 +134,7 @@ fn hook(look: Look, step: &PlanStep, hook: &PlanHook, decide: &Decide<'_>) -> Ve
     let mut lines = head.plain(&format!(": {}", decide(&place))).fold(look.width, 7);
     lines.extend(guest(look, hook));
     lines.extend(grants(look, &hook.grants));
-    lines.extend(field(look, 5, "limits", &figures::limits(&hook.limits)));
+    lines.extend(field(look, 5, "limits", &figures::limits(&hook.limits, hook.guest.kind())));
     lines.extend(hook.wait_for.iter().flat_map(|wait| field(look, 5, "waits", &format!("for {wait}"))));
     lines.extend(hook.backup.iter().flat_map(|backup| field(look, 5, "backup", &backup.dirs.join(", "))));
     lines.extend(hook.is_irreversible().then(|| irreversible(look, hook)).into_iter().flatten());

@@ -60,12 +60,14 @@ pub struct Pending {
     pub owed: Vec<String>,
     /// The run that `run --resume` would go on with.
     pub resumable: Option<Typed>,
+    /// What a hook wrote in a run, could not be committed, and still lies somewhere.
+    pub kept: Vec<(String, String, String)>,
 }
 
 /// Something that was cut off.
 #[derive(Debug)]
 pub struct Open {
-    /// Its name, and what it was in (`deploy/a was running when run 01J… died`).
+    /// Its name, what it was in, and what it may have touched (`deploy/a was running when run 01J… died: it may have changed files in /srv/db`).
     pub was: String,
     /// What becomes of it.
     pub then: Then,
@@ -136,6 +138,10 @@ fn pending_lines(look: Look, pending: &Pending) -> Vec<Line> {
             }
         }
     }
+    for (name, run, path) in &pending.kept {
+        let words = format!("What {name} wrote in run {run} could not be committed, and lies in {path}: look at it, then remove it.");
+        lines.extend(say(Symbol::Warning, &words));
+    }
     if let Some((words, command)) = &pending.taking_back {
         lines.extend(say(Symbol::Failed, words));
         lines.extend(command.lines(look, 4));
@@ -188,7 +194,10 @@ mod tests {
             last_commit: Some(("0123456789abcdef".into(), "the ledger".into())),
             trigger: Some("the commit changed from 0123456789ab".into()),
             unresolved: vec![
-                open("post-pull/a was running when run 01J9 died", Then::Waits(resolve("post-pull/a"))),
+                open(
+                    "post-pull/a was running when run 01J9 died: it may have changed files in /srv/db",
+                    Then::Waits(resolve("post-pull/a")),
+                ),
                 open("post-pull/b was running when run 01J9 died", Then::RunsAgain),
                 open("post-pull/c ended with success, and its verify was under way when run 01J9 died", Then::AsksVerify),
             ],
@@ -199,6 +208,7 @@ mod tests {
             )),
             owed: vec!["start-services".into()],
             resumable: Some(typed("wasmhook run --resume", "goes on with run 01J9")),
+            kept: vec![("post-pull/f".into(), "01JA".into(), "/srv/.wasmhook-stage-1".into())],
         };
         render(look, "shop/prod", Some(&owner), &runs, &pending)
     }
@@ -217,14 +227,16 @@ mod tests {
         ⚠ The next run first runs what the dead one owes: start-services.
         ⚠ The commit of post-pull/e was decided when run 01J9 died: the next run
           finishes it first.
-        ✗ post-pull/a was running when run 01J9 died. Nothing runs until you say what
-          became of it, with one of:
+        ✗ post-pull/a was running when run 01J9 died: it may have changed files in
+          /srv/db. Nothing runs until you say what became of it, with one of:
             wasmhook resolve post-pull/a --retry  # it may run again
             wasmhook resolve post-pull/a --mark-done  # it is done
             wasmhook resolve post-pull/a --mark-not-run  # it did nothing
         ⚠ post-pull/b was running when run 01J9 died; it runs again by itself.
         ⚠ post-pull/c ended with success, and its verify was under way when run 01J9
           died; the next run asks its verify whether it took.
+        ⚠ What post-pull/f wrote in run 01JA could not be committed, and lies in
+          /srv/.wasmhook-stage-1: look at it, then remove it.
         ✗ Of run 01J8, whose deployment failed, still to be taken back: post-pull/d.
             wasmhook resolve --deploy-failed 01J8  # what is left is taken back
         What is missing can still be run:
@@ -248,8 +260,9 @@ mod tests {
           when run 01J9 died: the next run
           finishes it first.
         x post-pull/a was running when run 01J9
-          died. Nothing runs until you say what
-          became of it, with one of:
+          died: it may have changed files in
+          /srv/db. Nothing runs until you say
+          what became of it, with one of:
             # it may run again
             wasmhook resolve post-pull/a \
               --retry
@@ -265,6 +278,10 @@ mod tests {
           its verify was under way when run 01J9
           died; the next run asks its verify
           whether it took.
+        ! What post-pull/f wrote in run 01JA
+          could not be committed, and lies in
+          /srv/.wasmhook-stage-1: look at it,
+          then remove it.
         x Of run 01J8, whose deployment failed,
           still to be taken back: post-pull/d.
             # what is left is taken back

@@ -43,6 +43,7 @@ pub mod journal {
     use wasmhook::model::job::Stream;
     use wasmhook::model::limits::Limits;
     use wasmhook::model::outcome::{Cause, Outcome, SkipReason, TimeLimit, TrapKind, Usage, Verdict};
+    use wasmhook::model::reach::Reach;
 
     /// A step's name.
     pub fn step_name(name: &str) -> StepName {
@@ -65,6 +66,7 @@ pub mod journal {
             unconfined: false,
             enabled: true,
             limits: Limits::default(),
+            reach: Some(Reach { live: vec!["/srv/db".into()], staged: vec!["/srv/static".into()], unconfined: false }),
             revert: None,
             verify: None,
         }
@@ -114,6 +116,7 @@ pub mod journal {
             plan_digest: Digest::of(b"plan"),
             dry_run: false,
             partial: false,
+            audit: false,
             resumes: None,
             earlier: Earlier::default(),
             trigger: None,

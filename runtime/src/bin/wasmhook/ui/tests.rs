@@ -77,6 +77,21 @@ fn json_lines_are_the_events() {
 }
 
 #[test]
+fn what_a_watch_tells_people_stands_in_the_report_of_its_cycle_and_in_no_other() {
+    use wasmhook::diagnostic::codes;
+    let (out, err) = (Kept::default(), Kept::default());
+    let ui = Ui::new(settings(Format::Json), Box::new(out.clone()), Box::new(err.clone()));
+    let ran = || Told::Ran { report: Box::new(Report::fold(&success())) };
+    ui.told(&Told::Warning { code: codes::FETCH_FAILED, message: "nobody answers".to_owned() }).unwrap();
+    ui.told(&ran()).unwrap();
+    ui.told(&ran()).unwrap();
+    let reports: Vec<Report> = serde_json::Deserializer::from_str(&out.text()).into_iter().map(Result::unwrap).collect();
+    assert_eq!(reports[0].notices[0], Notice { code: codes::FETCH_FAILED.to_owned(), message: "nobody answers".to_owned() });
+    assert_eq!(reports[1..], [Report::fold(&success())]);
+    assert_eq!(err.text().matches("nobody answers").count(), 1, "people are told once: {}", err.text());
+}
+
+#[test]
 fn nobody_reading_is_no_error() {
     let broken = || Box::new(Broken(io::ErrorKind::BrokenPipe));
     let ui = Ui::new(settings(Format::Jsonl), broken(), broken());
@@ -93,6 +108,7 @@ fn a_full_disk_is_an_error_where_the_output_was_asked_for() {
     let error = ui.summary(&Report::fold(&failure())).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::StorageFull);
     assert!(error.to_string().starts_with("cannot write standard output: "), "{error}");
+    ui.stdout_text("the rest").unwrap(); // what is cut off stays cut off, and is said once
     let ui = Ui::new(settings(Format::Human), Box::new(Kept::default()), full());
     show(&ui, &failure());
     ui.summary(&Report::fold(&failure())).unwrap();

@@ -33,6 +33,7 @@ pub(super) fn link_modules(linker: &mut Linker<State>) -> Result<()> {
 pub(super) fn link_components(linker: &mut wasmtime::component::Linker<State>) -> Result<()> {
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
     linker.allow_shadowing(true);
+    fs::link_components(linker)?;
     listing::link(linker)?;
     linker.allow_shadowing(false);
     Ok(())

@@ -180,6 +180,67 @@ fn nothing_is_granted_live_in_a_dry_run() {
     assert!(!dir.path().join("new").exists());
 }
 
+fn audited(job: &Job) -> Execution {
+    let (_, around) = surroundings();
+    block_on(executor().execute(job, around.auditing(true))).unwrap()
+}
+
+fn whats(execution: &Execution) -> Vec<&str> {
+    execution.denials.iter().flatten().map(|denial| denial.what.as_str()).collect()
+}
+
+#[test]
+fn an_attempt_outside_every_grant_is_seen_where_somebody_looks() {
+    let dir = tempfile::tempdir().unwrap();
+    // Descriptor 4 is what comes behind the grant.
+    for (create, mode) in [(0, "read"), (1, "write")] {
+        let body = format!("(call $check (call $open (i32.const 4) (i32.const 12) (i32.const {create})))");
+        let job = with_dir(&preview1(r#"(data (i32.const 1024) "etc/hostname")"#, &body), dir.path(), DirMode::Write);
+        let seen = audited(&job);
+        assert_eq!(seen.exit_code, Some(44), "ENOENT, as if nothing were there");
+        let denial = &seen.denials.as_ref().unwrap()[0];
+        assert_eq!(denial.what, "path /etc/hostname, which lies outside every grant");
+        assert_eq!(denial.allow, format!("add {{ path = \"/etc\", mode = \"{mode}\" }} to the hook's dirs"));
+        let real = run(&job);
+        assert_eq!((real.exit_code, real.denials), (Some(8), Some(Vec::new())), "EBADF: a real run opens nothing more");
+    }
+    let unlink =
+        preview1(r#"(data (i32.const 1024) "etc/hostname")"#, "(call $check (call $unlink (i32.const 4) (i32.const 1024) (i32.const 12)))");
+    assert_eq!(audited(&with_dir(&unlink, dir.path(), DirMode::Write)).exit_code, Some(44));
+    assert_eq!(
+        audited(&with_dir(&opening("absent", false), dir.path(), DirMode::Read)).denials,
+        Some(Vec::new()),
+        "what lies in a grant doesn't"
+    );
+}
+
+#[test]
+fn where_attempts_are_recorded_nothing_is_and_nothing_can_be_made() {
+    let root = tempfile::tempdir().unwrap();
+    let executor = WasmExecutor::builder().scratch_root(root.path()).build().unwrap();
+    let ran = |wat: &str| block_on(executor.execute(&job(wat), surroundings().1.auditing(true))).unwrap();
+    for path in [".", "..", "x", "../x"] {
+        for create in [false, true] {
+            assert_eq!(ran(&opening(path, create)).exit_code, Some(44), "{path}");
+        }
+    }
+    // The path's text lies outside the guest's memory: that is an error of its call, and no attempt.
+    let nowhere = ran(&preview1("", "(call $check (call $unlink (i32.const 3) (i32.const -16) (i32.const 8)))"));
+    assert!(nowhere.exit_code != Some(44) && whats(&nowhere).is_empty(), "{nowhere:?}");
+    assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0, "and it is gone afterwards");
+}
+
+#[test]
+fn nothing_lies_outside_a_grant_of_the_root() {
+    let dir = tempfile::tempdir().unwrap();
+    let whole = |fd| {
+        let wat = opening("etc/hostname", false).replace("(call $open (i32.const 3)", &format!("(call $open (i32.const {fd})"));
+        audited(&Job { dirs: vec![grant(dir.path(), "/", DirMode::Read)], ..job(&wat) })
+    };
+    assert_eq!((whole(3).exit_code, whole(3).denials), (Some(44), Some(Vec::new())), "it isn't there, and was granted");
+    assert_eq!(whole(4).exit_code, Some(8), "nothing else is opened");
+}
+
 fn run_staged(job: &Job, view: &Staged) -> Execution {
     block_on(executor().execute(job, surroundings().1.staging(vec![view.clone()]))).unwrap()
 }

@@ -106,3 +106,42 @@ fn a_module_past_its_size_is_refused_before_it_is_read() {
     let execution = run(&limited(&"x".repeat(1_000), |limits| limits.module_bytes = 999));
     assert!(matches!(cause(execution), Cause::TooLarge { limit: 999 }));
 }
+
+/// Takes 200 handles and keeps them.
+const KEEPS: &str = r#"(component
+      (import "wasi:io/poll@0.2.0" (instance $poll (export "pollable" (type (sub resource)))))
+      (alias export $poll "pollable" (type $pollable))
+      (import "wasi:clocks/monotonic-clock@0.2.0" (instance $clock
+        (alias outer 1 $pollable (type $p)) (export "pollable" (type $p2 (eq $p)))
+        (export "subscribe-duration" (func (param "when" u64) (result (own $p2))))))
+      (core func $subscribe (canon lower (func $clock "subscribe-duration")))
+      (core module $main (import "host" "subscribe" (func $subscribe (param i64) (result i32)))
+        (func (export "run") (result i32) (local $n i32)
+          (loop $again (drop (call $subscribe (i64.const 1)))
+            (local.set $n (i32.add (local.get $n) (i32.const 1))) (br_if $again (i32.lt_u (local.get $n) (i32.const 200))))
+          (i32.const 0)))
+      (core instance $main (instantiate $main (with "host" (instance (export "subscribe" (func $subscribe))))))
+      (func $run (result (result)) (canon lift (core func $main "run")))
+      (instance $exported (export "run" (func $run)))
+      (export "wasi:cli/run@0.2.0" (instance $exported)))"#;
+
+/// Fails if its table can't grow.
+const GROWS: &str = r#"(component
+      (core module $main (table $t 1 funcref)
+        (func (export "run") (result i32)
+          (if (i32.eq (table.grow $t (ref.null func) (i32.const 1000)) (i32.const -1)) (then unreachable)) (i32.const 0)))
+      (core instance $main (instantiate $main))
+      (func $run (result (result)) (canon lift (core func $main "run")))
+      (instance $exported (export "run" (func $run)))
+      (export "wasi:cli/run@0.2.0" (instance $exported)))"#;
+
+#[test]
+fn handles_and_tables_of_a_component_are_limited_too() {
+    let Cause::Trap { trap, message, .. } = cause(run(&limited(KEEPS, |limits| limits.handles = 20))) else { panic!() };
+    assert_eq!(trap, TrapKind::HostCall);
+    assert!(message.contains("handles"), "{message}");
+    assert_eq!(run(&job(KEEPS)).outcome, Outcome::Succeeded);
+    let execution = run(&limited(GROWS, |limits| limits.table_elements = 100));
+    assert_eq!(cause(execution), Cause::OutOfMemory { limit: 100, what: "table".to_owned() });
+    assert_eq!(run(&job(GROWS)).outcome, Outcome::Succeeded);
+}

@@ -3,10 +3,14 @@
 mod bombs;
 mod cached;
 mod components;
+mod configurations;
 mod endings;
 #[cfg(target_os = "linux")]
 mod files;
 mod limits;
+mod network;
+#[cfg(target_os = "linux")]
+mod overrun;
 mod refused;
 mod rights;
 mod slices;

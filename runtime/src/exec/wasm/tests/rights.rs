@@ -96,36 +96,3 @@ fn random_numbers_of_one_call_are_bounded() {
     let Cause::Trap { trap, .. } = cause(run(&job(&component.replace("LEN", "2000000")))) else { panic!() };
     assert_eq!(trap, TrapKind::HostCall);
 }
-
-#[test]
-fn net_refuses_sockets_and_names() {
-    // `create-tcp-socket` answers an error, not a socket: the low byte of the result is its discriminant.
-    let component = r#"(component
-      (import "wasi:sockets/network@0.2.0" (instance $network
-        (type $e (enum "unknown" "access-denied" "not-supported" "invalid-argument" "out-of-memory" "timeout"
-          "concurrency-conflict" "not-in-progress" "would-block" "invalid-state" "new-socket-limit" "address-not-bindable" "address-in-use"
-          "remote-unreachable" "connection-refused" "connection-reset" "connection-aborted" "datagram-too-large" "name-unresolvable"
-          "temporary-resolver-failure" "permanent-resolver-failure"))
-        (export "error-code" (type (eq $e)))
-        (type $f (enum "ipv4" "ipv6"))
-        (export "ip-address-family" (type (eq $f)))))
-      (alias export $network "error-code" (type $error))
-      (alias export $network "ip-address-family" (type $family))
-      (import "wasi:sockets/tcp@0.2.0" (instance $tcp (export "tcp-socket" (type (sub resource)))))
-      (alias export $tcp "tcp-socket" (type $socket))
-      (import "wasi:sockets/tcp-create-socket@0.2.0" (instance $create
-        (alias outer 1 $error (type $e)) (alias outer 1 $family (type $f)) (alias outer 1 $socket (type $s))
-        (export "error-code" (type $e2 (eq $e))) (export "ip-address-family" (type $f2 (eq $f))) (export "tcp-socket" (type $s2 (eq $s)))
-        (export "create-tcp-socket" (func (param "address-family" $f2) (result (result (own $s2) (error $e2)))))))
-      (core module $libc (memory (export "memory") 1))
-      (core instance $libc (instantiate $libc))
-      (core func $make (canon lower (func $create "create-tcp-socket") (memory (core memory $libc "memory"))))
-      (core module $main (import "host" "make" (func $make (param i32 i32))) (import "libc" "memory" (memory 1))
-        (func (export "run") (result i32) (call $make (i32.const 0) (i32.const 16)) (i32.load8_u (i32.const 16))))
-      (core instance $main (instantiate $main (with "libc" (instance $libc)) (with "host" (instance (export "make" (func $make))))))
-      (func $run (result (result)) (canon lift (core func $main "run")))
-      (instance $exported (export "run" (func $run)))
-      (export "wasi:cli/run@0.2.0" (instance $exported)))"#;
-    let execution = run(&job(component));
-    assert_eq!(execution.outcome, Outcome::Failed { cause: Cause::Exit { code: 1 } }, "a socket was made");
-}

@@ -8,15 +8,15 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::time::{Duration, Instant};
 
-const DEADLINE: u64 = 100;
+pub(super) const DEADLINE: u64 = 100;
 
 /// Far less than any of these guests would take, far more than a busy machine needs.
 const SOON: Duration = Duration::from_secs(10);
 
-const STOPPED: Outcome = Outcome::TimedOut { limit: TimeLimit::Deadline, abandoned: false };
-const ABANDONED: Outcome = Outcome::TimedOut { limit: TimeLimit::Deadline, abandoned: true };
+pub(super) const STOPPED: Outcome = Outcome::TimedOut { limit: TimeLimit::Deadline, abandoned: false };
+pub(super) const ABANDONED: Outcome = Outcome::TimedOut { limit: TimeLimit::Deadline, abandoned: true };
 
-fn hurried(wat: &str) -> Job {
+pub(super) fn hurried(wat: &str) -> Job {
     let mut job = job(wat);
     job.limits.timeout_ms = Some(DEADLINE);
     job
@@ -31,22 +31,22 @@ fn timed(executor: &WasmExecutor, job: &Job) -> Execution {
     execution
 }
 
-fn interrupting() -> WasmExecutor {
+pub(super) fn interrupting() -> WasmExecutor {
     WasmExecutor::builder().interrupt_signal(libc::SIGURG).build().unwrap()
 }
 
 /// A directory with a pipe `f` that nobody writes to, and a job that may read there.
-fn with_pipe(body: &str) -> (tempfile::TempDir, Job) {
+pub(super) fn with_pipe(body: &str) -> (tempfile::TempDir, Job) {
     let dir = tempfile::tempdir().unwrap();
     mknodat(CWD, dir.path().join("f"), FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
     let job = Job { dirs: vec![grant(dir.path(), "/d", DirMode::Read)], ..hurried(&preview1(r#"(data (i32.const 1024) "f")"#, body)) };
     (dir, job)
 }
 
-const OPEN: &str = "(call $open (i32.const 3) (i32.const 1) (i32.const 0))";
+pub(super) const OPEN: &str = "(call $open (i32.const 3) (i32.const 1) (i32.const 0))";
 
 /// A single subscription to a clock at 1024: `nanoseconds` from now, or at that instant.
-fn polling(nanoseconds: i64, absolute: bool) -> String {
+pub(super) fn polling(nanoseconds: i64, absolute: bool) -> String {
     preview1(
         "",
         &format!(

@@ -1,8 +1,9 @@
 //! What a dry run would have changed, and what it didn't try.
 
 use crate::render::line::Line;
-use crate::render::look::{Look, Style};
-use wasmhook::report::{Report, WouldChange};
+use crate::render::look::{Look, Style, Symbol};
+use wasmhook::model::id::StepName;
+use wasmhook::report::{HookReport, OutcomeWord, Report, WouldChange};
 
 /// How many created and modified paths are listed. What would be deleted is always listed in full.
 const MAX_LISTED: usize = 20;
@@ -42,6 +43,28 @@ fn texts(look: Look, would: &WouldChange) -> Vec<Line> {
     };
     let shown = would.diffs.iter().flat_map(|text| text.diff.lines());
     std::iter::once(Line::new(look)).chain(shown.map(|line| Line::new(look).add(style(line), line))).collect()
+}
+
+/// Which hooks ran though a step before them didn't: each list of steps once.
+pub fn after_skipped(look: Look, report: &Report) -> Vec<Line> {
+    let mut after: Vec<(&[StepName], Vec<String>)> = Vec::new();
+    let ran = |hook: &&HookReport| hook.outcome != OutcomeWord::Skipped && !hook.after_skipped.is_empty();
+    for hook in report.hooks.iter().filter(ran) {
+        match after.iter_mut().find(|(steps, _)| *steps == hook.after_skipped) {
+            Some((_, names)) => names.push(hook.name()),
+            None => after.push((&hook.after_skipped, vec![hook.name()])),
+        }
+    }
+    let told = |(skipped, names): (&[StepName], Vec<String>)| {
+        format!("{} {}: what it did may depend on that.", names.join(", "), after_steps(skipped))
+    };
+    after.into_iter().map(told).flat_map(|text| Line::new(look).symbol(Symbol::Warning).space(1).plain(&text).fold(look.width, 2)).collect()
+}
+
+/// `after skipped step deploy`
+pub fn after_steps(skipped: &[StepName]) -> String {
+    let names = skipped.iter().map(StepName::as_str).collect::<Vec<_>>().join(", ");
+    format!("after skipped step{} {names}", if skipped.len() == 1 { "" } else { "s" })
 }
 
 /// The last line: how much of the release was not tried.

@@ -3,10 +3,12 @@
 use super::hint;
 use crate::render::line::Line;
 use crate::render::look::{Look, Style, Symbol};
-use wasmhook::model::event::{Role, StepKind};
+use wasmhook::diagnostic::codes;
+use wasmhook::model::event::{GuestKind, Role, StepKind};
 use wasmhook::model::grant::Denial;
 use wasmhook::model::outcome::{Cause, Verdict};
-use wasmhook::report::{End, Failure, HookReport, OutcomeWord, StepReport, UsageReport, Why};
+use wasmhook::model::reach::Reach;
+use wasmhook::report::{End, Failure, HookReport, OutcomeWord, OutsidePaths, Report, StepReport, UsageReport, Why};
 
 /// How many denials are shown; the report holds them all.
 const MAX_DENIALS: usize = 5;
@@ -20,13 +22,17 @@ struct Failed<'a> {
     cause: &'a Failure,
     usage: UsageReport,
     denials: &'a [Denial],
+    /// Whether it may have failed for something that it looked for where nobody looks.
+    unobserved: bool,
     tail: &'a [String],
+    /// What it may have changed, if nobody knows how it ended.
+    touched: Option<Reach>,
     /// What became of it, where the cause doesn't say it.
     instead: Option<&'static str>,
 }
 
-/// The text about a failed hook; nothing if it didn't fail.
-pub fn hook(look: Look, hook: &HookReport) -> Vec<Line> {
+/// The text about a failed hook of `report`; nothing if it didn't fail.
+pub fn hook(look: Look, report: &Report, hook: &HookReport) -> Vec<Line> {
     let Some(cause) = &hook.cause else { return Vec::new() };
     let twin = hook.fallback.as_ref().map_or("", |_| ", its fallback");
     block(
@@ -39,10 +45,18 @@ pub fn hook(look: Look, hook: &HookReport) -> Vec<Line> {
             cause,
             usage: hook.usage.clone(),
             denials: hook.denials.as_deref().unwrap_or_default(),
+            unobserved: is_unobserved(report, hook),
             tail: last_words(hook),
+            touched: hook.may_have_touched.clone(),
             instead: instead(hook),
         },
     )
+}
+
+/// Whether it is a wasm hook that ended itself badly, and nobody saw what it looked for outside its grants.
+fn is_unobserved(report: &Report, hook: &HookReport) -> bool {
+    let ended_itself = hook.cause.as_ref().is_some_and(|cause| matches!(cause.why, Why::Cause(Cause::Exit { .. } | Cause::Trap { .. })));
+    ended_itself && hook.guest == Some(GuestKind::Wasm) && report.outside_path_attempts == Some(OutsidePaths::NotObserved)
 }
 
 fn instead(hook: &HookReport) -> Option<&'static str> {
@@ -79,7 +93,9 @@ pub fn step(look: Look, step: &StepReport) -> Vec<Line> {
             cause,
             usage: step.usage.clone().unwrap_or_default(),
             denials: &[],
+            unobserved: false,
             tail: &step.tail,
+            touched: (step.kind == StepKind::Host && outcome == OutcomeWord::Unknown).then(Reach::unconfined),
             instead: None,
         },
     )
@@ -88,9 +104,10 @@ pub fn step(look: Look, step: &StepReport) -> Vec<Line> {
 fn block(look: Look, failed: &Failed<'_>) -> Vec<Line> {
     let mut lines = heading(look, failed);
     if let Some(text) = failed.instead {
-        return [lines, paragraph(look, text)].concat();
+        return [lines, paragraph(look, text), touched(look, failed)].concat();
     }
     lines.extend(paragraph(look, &sentence(failed.cause)));
+    lines.extend(touched(look, failed));
     if let Why::Cause(Cause::Trap { message, backtrace, .. }) = &failed.cause.why {
         lines.extend(message.lines().flat_map(|line| quoted(look, line)));
         lines.extend(list(look, "in, innermost first:", backtrace));
@@ -101,12 +118,19 @@ fn block(look: Look, failed: &Failed<'_>) -> Vec<Line> {
     if failed.denials.len() > MAX_DENIALS {
         lines.extend(paragraph(look, &format!("and {} more denials", failed.denials.len() - MAX_DENIALS)));
     }
+    if failed.unobserved {
+        lines.extend(paragraph(look, "outside-path attempts not observed (with --audit they are)"));
+    }
     lines.extend(last_lines(look, failed));
     for advice in hint::advice(failed.cause, &failed.usage) {
         let line = Line::new(look).space(2).symbol(Symbol::Arrow).space(1).plain(&advice);
         lines.extend(line.fold(look.width, 4));
     }
     lines
+}
+
+fn touched(look: Look, failed: &Failed<'_>) -> Vec<Line> {
+    failed.touched.iter().flat_map(Reach::sentences).flat_map(|sentence| paragraph(look, &sentence)).collect()
 }
 
 fn last_lines(look: Look, failed: &Failed<'_>) -> Vec<Line> {
@@ -147,6 +171,8 @@ fn heading(look: Look, failed: &Failed<'_>) -> Vec<Line> {
 fn sentence(cause: &Failure) -> String {
     match &cause.why {
         Why::Cause(Cause::Denied { denial }) => format!("denied: {}", denial.what),
+        // It is of what was given, not of what a hook did: `explain` knows it as it knows the other mistakes.
+        Why::Cause(Cause::Preflight { .. }) => format!("{} [{}]", cause.text, codes::PREFLIGHT),
         _ => cause.text.clone(),
     }
 }

@@ -6,18 +6,24 @@ use crate::render::given::Given;
 use crate::render::line::{Line, text};
 use crate::render::look::{Look, Style, Symbol};
 use crate::render::table::Table;
+use std::collections::BTreeSet;
 use wasmhook::model::event::Status;
 use wasmhook::model::id::{Commit, RunId};
 use wasmhook::model::outcome::Verdict;
-use wasmhook::report::{HookReport, OutcomeWord, Report, UsageReport};
+use wasmhook::report::{HookReport, OutcomeWord, OutsidePaths, Report, StagedDir, UsageReport};
+
+/// How many refusals of hooks that didn't fail are listed.
+const MAX_REFUSED: usize = 20;
 
 /// The summary of `report`, as text with line ends; the commands it ends with name again what this call was `given`.
 pub fn render(look: Look, report: &Report, given: &Given) -> String {
     let mut sections = vec![head(look, report), hooks(look, report)];
-    sections.extend(report.hooks.iter().map(|hook| failure::hook(look, hook)));
+    sections.extend(report.hooks.iter().map(|hook| failure::hook(look, report, hook)));
     sections.extend(report.steps.iter().map(|step| failure::step(look, step)));
     sections.push(notices(look, report));
+    sections.push(refused(look, report));
     sections.push(dry::changes(look, report, given.diffs));
+    sections.push(dry::after_skipped(look, report));
     sections.push(state(look, report));
     sections.push(next(look, report, given));
     sections.push(dry::not_tried(look, report));
@@ -142,7 +148,31 @@ fn notices(look: Look, report: &Report) -> Vec<Line> {
         hook.unenforced.iter().filter(|lost| *lost != "unconfined").map(|lost| format!("{}: not enforced: {lost}", hook.name()))
     });
     let said = report.notices.iter().map(|notice| format!("{} [{}]", notice.message, notice.code));
-    said.chain(unenforced).flat_map(|text| mark(&text)).collect()
+    // Each hook that has a directory would say the same of it.
+    let copied: BTreeSet<String> =
+        report.hooks.iter().flat_map(|hook| hook.stages.iter().flatten()).filter_map(StagedDir::copied).collect();
+    said.chain(unenforced).chain(copied).flat_map(|text| mark(&text)).collect()
+}
+
+/// What hooks were refused that didn't fail of it, where somebody looked for all of it: another machine may not be as kind.
+fn refused(look: Look, report: &Report) -> Vec<Line> {
+    if report.outside_path_attempts != Some(OutsidePaths::Observed) {
+        return Vec::new();
+    }
+    let told = report.hooks.iter().filter(|hook| hook.cause.is_none());
+    let denials: Vec<_> = told.flat_map(|hook| hook.denials.iter().flatten().map(|denial| (hook.name(), denial))).collect();
+    let mut lines: Vec<Line> = denials
+        .iter()
+        .take(MAX_REFUSED)
+        .map(|(name, denial)| format!("{name} was refused {}; to allow it: {}", denial.what, denial.allow))
+        .flat_map(|text| Line::new(look).symbol(Symbol::Warning).space(1).plain(&text).fold(look.width, 2))
+        .collect();
+    if denials.len() > MAX_REFUSED {
+        lines.push(
+            Line::new(look).space(2).add(Style::Dim, &format!("and {} more; the JSON report has them all", denials.len() - MAX_REFUSED)),
+        );
+    }
+    lines
 }
 
 /// What the run left behind, and what it didn't come to.

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use wasmhook::model::event::{Event, Role, Status, Verified, What};
 use wasmhook::model::job::Stream;
 use wasmhook::model::outcome::{Cause, Outcome, Usage, Verdict};
-use wasmhook::report::Report;
+use wasmhook::report::{Report, StagedDir};
 
 fn live(look: Look, events: &[Event]) -> String {
     let mut live = Live::new(look);
@@ -90,6 +90,26 @@ fn live_lines_of_a_failure_in_a_log_file() {
 }
 
 #[test]
+fn what_is_copied_for_want_of_an_overlay_is_said_once() {
+    let mut events = success();
+    for event in &mut events {
+        if let What::Finished { result, .. } = &mut event.what {
+            let staged = |how: &str, why: &[&str]| StagedDir {
+                dir: format!("/srv/{how}"),
+                how: how.to_owned(),
+                why: why.iter().map(|why| (*why).to_owned()).collect(),
+            };
+            result.stages = Some(vec![staged("copy", &["overlay: Operation not permitted", "user-overlay: none"]), staged("overlay", &[])]);
+        }
+    }
+    let said =
+        "/srv/copy is staged by copying it: no overlay can be made of it here (overlay: Operation not permitted; user-overlay: none)\n";
+    for text in [live(wide(ASCII, 200), &events), summary(wide(ASCII, 200), &events)] {
+        assert_eq!((text.matches(said).count(), text.contains("/srv/overlay")), (1, false), "{text}");
+    }
+}
+
+#[test]
 fn summary_of_a_success_at_80_columns() {
     insta::assert_snapshot!(summary(UNICODE, &success()), @r#"
     ⚠ succeeded with 1 warning: shop/testsite v0.3.28 → v0.4.0 (abc123), run
@@ -129,6 +149,7 @@ fn summary_of_a_failure_at_80_columns() {
         core::panicking::panic
         migrate::main
       it was refused write /srv/other; to allow it: dirs = [{ path = "/srv/other" }]
+      outside-path attempts not observed (with --audit they are)
       its last lines:
         │ reading data
         │ thread 'main' panicked at src/main.rs:3
@@ -160,6 +181,7 @@ fn summary_of_a_failure_at_200_columns() {
         core::panicking::panic
         migrate::main
       it was refused write /srv/other; to allow it: dirs = [{ path = "/srv/other" }]
+      outside-path attempts not observed (with --audit they are)
       its last lines:
         | reading data
         | thread 'main' panicked at src/main.rs:3
@@ -197,6 +219,8 @@ fn summary_of_a_failure_at_40_columns() {
       it was refused write /srv/other; to
         allow it: dirs = [{ path =
         "/srv/other" }]
+      outside-path attempts not observed
+        (with --audit they are)
       its last lines:
         │ reading data
         │ thread 'main' panicked at src/main
@@ -242,6 +266,8 @@ fn a_run_that_died_asks_what_became_of_its_hook() {
 
     ✗ post-pull/v0.4.0 (release/v0.4.0.wasm) unknown
       it was cut off, and nobody has said what became of it
+      it may have changed files in /srv/db
+      what it wrote to /srv/static was staged, and is dropped
       its last lines:
         │ === Release hook: v0.4.0 ===
       → find out what it did, and say so with one of the commands below: nothing of
@@ -428,4 +454,23 @@ proptest! {
         assert_fits(&summary(wide(UNICODE, width), &events), width);
         prop_assert!(summary(ASCII, &events).is_ascii() && live(ASCII, &events).is_ascii());
     }
+}
+
+#[test]
+fn what_could_not_be_enforced_is_named_when_its_hook_ends_and_at_the_end() {
+    let mut events = success();
+    for event in &mut events {
+        if let What::Finished { place, result } = &mut event.what
+            && place.to_string() == "post-pull/v0.4.0"
+        {
+            result.unenforced = vec!["TCP ports".to_owned(), "devices".to_owned()];
+        }
+    }
+    let (live, summary) = (live(wide(UNICODE, 200), &events), summary(wide(UNICODE, 200), &events));
+    for lost in ["TCP ports", "devices"] {
+        assert_eq!(live.matches(&format!("not enforced: {lost}")).count(), 1, "{live}");
+        assert_eq!(summary.matches(&format!("post-pull/v0.4.0: not enforced: {lost}")).count(), 1, "{summary}");
+    }
+    let ends = live.find("post-pull/v0.4.0 succeeded").unwrap();
+    assert!(live.find("not enforced").unwrap() > ends, "{live}");
 }

@@ -8,7 +8,7 @@ use wasmhook::Told;
 use wasmhook::diagnostic::codes;
 use wasmhook::model::event::Status;
 use wasmhook::model::units::show_duration;
-use wasmhook::report::Report;
+use wasmhook::report::{Notice, Report};
 
 /// A watch, as far as its next lines depend on what it told before.
 #[derive(Debug, Default)]
@@ -28,6 +28,16 @@ impl Watched {
         let again = std::mem::take(&mut self.failed).then(|| format!("trying again in {pause}"));
         again.iter().flat_map(|words| line(look, Symbol::Arrow, words)).collect()
     }
+}
+
+/// What people are told with a code, and no report says by itself.
+pub fn notice(told: &Told) -> Option<Notice> {
+    let (code, message) = match told {
+        Told::Warning { code, message } => (*code, message),
+        Told::ApplicationNotStarted { message } => (codes::APPLICATION, message),
+        _ => return None,
+    };
+    Some(Notice { code: code.to_owned(), message: message.clone() })
 }
 
 fn fails(told: &Told) -> bool {

@@ -175,7 +175,7 @@ fn a_plan_says_what_runs_with_which_rights_and_why_not() {
          dir     read /srv/shop/db as /db
          dir     scratch /tmp
          env     DATABASE_URL, DEPLOY_TAG
-         limits  5m, fuel 3T, memory 512 MiB
+         limits  5m, fuel 3T, memory 512 MiB per process
          ⚠ can't run: release/legacy.sh
 
      4 start-services: host step, on failure abort, resume rerun, always, makes the
@@ -184,7 +184,7 @@ fn a_plan_says_what_runs_with_which_rights_and_why_not() {
          run     systemctl start 'shop web'
          in      /srv/shop
          env     XDG_RUNTIME_DIR, LANG
-         limits  5m, memory 512 MiB
+         limits  5m, memory 512 MiB per process
          ⚠ unconfined: it runs with the operator's rights
 
     → one file holds both the asking and the granting [one-file]
