@@ -100,6 +100,24 @@ impl Call {
         Ran::new(code, ran.stdout, &ran.stderr)
     }
 
+    /// Runs it to its end in a mount namespace of its own, in which `mount` is a file system of its own. `None` where this machine has none for us.
+    ///
+    /// # Panics
+    /// As [`run`](Self::run), or if there is no `unshare`.
+    #[must_use]
+    pub fn run_with_a_mount(self, mount: &Path) -> Option<Ran> {
+        const NO_MOUNT: i32 = 111;
+        let mut unshare = Command::new("unshare");
+        unshare.args(["--user", "--map-root-user", "--mount", "--propagation", "private", "sh", "-c"]);
+        unshare.arg(format!("mount -t tmpfs none \"$1\" || exit {NO_MOUNT}; shift; exec \"$@\"")).arg("sh").arg(mount);
+        unshare.arg(self.command.get_program()).args(self.command.get_args());
+        unshare.env_clear().envs(self.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        unshare.current_dir(self.command.get_current_dir().unwrap_or(Path::new(".")));
+        let ran = Self { command: unshare }.run();
+        let refused = ran.stderr.contains("unshare failed") || ran.code == NO_MOUNT;
+        if refused { None } else { Some(ran) }
+    }
+
     /// Starts it; its standard error can be watched meanwhile.
     ///
     /// # Panics

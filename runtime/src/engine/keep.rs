@@ -10,16 +10,16 @@ use crate::diagnostic::codes;
 use crate::exec::{ExecError, Executor, Surroundings};
 use crate::ledger::{Durability, Key, LedgerError, Target};
 use crate::model::event::{Place, Resolution, What};
-use crate::model::files::FileChanges;
+use crate::model::files::{FileChanges, StagedDir};
 use crate::model::grant::{DirGrant, DirMode};
 use crate::model::id::{Digest, RunId, StepName};
 use crate::model::job::{Execution, Job};
 use crate::model::outcome::{Cause, Outcome, SkipReason};
 use crate::model::policy::Files;
 use crate::plan::{Plan, PlanStepKind};
-use crate::stage::{Applied, Backend, StageError};
+use crate::stage::{Applied, StageError};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The stages of one run.
@@ -56,8 +56,8 @@ pub struct Done {
     pub execution: Execution,
     /// What it changed; `None` if nothing of it was staged.
     pub files: Option<FileChanges>,
-    /// How its directories were staged.
-    pub backend: Option<Backend>,
+    /// How each of its directories was staged; `None` if none was.
+    pub stages: Option<Vec<StagedDir>>,
     /// Its commit, which is to be forgotten once the outcome is durable.
     pub applied: Option<Applied>,
 }
@@ -66,7 +66,15 @@ impl Done {
     /// An execution of which nothing was staged.
     #[must_use]
     pub fn of(execution: Execution) -> Self {
-        Self { execution, files: None, backend: None, applied: None }
+        Self { execution, files: None, stages: None, applied: None }
+    }
+
+    /// Without what is said of directories that others have staged in the same run.
+    fn only_of(self, dirs: &[DirGrant]) -> Self {
+        let hosts: Vec<&Path> = dirs.iter().filter_map(|dir| dir.host.as_deref()).map(Path::new).collect();
+        let is_its_own = |stage: &StagedDir| hosts.iter().any(|host| host.starts_with(&stage.dir));
+        let stages: Option<Vec<_>> = self.stages.map(|stages| stages.into_iter().filter(is_its_own).collect());
+        Self { stages: stages.filter(|stages| !stages.is_empty()), ..self }
     }
 }
 
@@ -313,7 +321,7 @@ pub async fn carry_out(
     let execution = verified(executor, job, around.staging(views), verify).await?;
     let succeeded = execution.said_outcome().is_ok();
     let ended = blocking("ending a stage", move || end(&uses, succeeded)).await?;
-    settle(execution, ended)
+    Ok(settle(execution, ended)?.only_of(&job.dirs))
 }
 
 /// Runs `job` over stages of its own, outside of any run.
@@ -352,9 +360,10 @@ fn settle(mut execution: Execution, (observed, end): Ended) -> Result<Done, Exec
         }
         Err(NotCommitted::Broken(message)) => return Err(ExecError::new("committing what a hook wrote", message)),
     };
-    let backend = observed.iter().find_map(|observed| observed.backend);
+    let stages: Vec<StagedDir> = observed.iter().flat_map(|observed| observed.stages.clone()).collect();
+    let stages = (!stages.is_empty()).then_some(stages);
     let files = observed.into_iter().map(|observed| observed.files).reduce(FileChanges::and);
-    Ok(Done { execution, files, backend, applied })
+    Ok(Done { execution, files, stages, applied })
 }
 
 /// What was changed, and the end of what is the job's own.

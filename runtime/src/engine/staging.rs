@@ -4,7 +4,7 @@
 use crate::exec::Staged;
 use crate::ledger::Target;
 use crate::model::event::Place;
-use crate::model::files::FileChanges;
+use crate::model::files::{FileChanges, StagedDir};
 use crate::model::grant::{DirGrant, DirMode};
 use crate::model::id::{AppName, EnvironmentName, RunId, StepName};
 use crate::model::outcome::Cause;
@@ -133,8 +133,8 @@ type Stamp = (u64, i64, i64);
 pub struct Observed {
     /// What it changed.
     pub files: FileChanges,
-    /// How its directories were staged: `overlay`, `user-overlay`, `copy`.
-    pub backend: Option<Backend>,
+    /// How each of its directories is staged.
+    pub stages: Vec<StagedDir>,
 }
 
 impl Staging {
@@ -199,7 +199,19 @@ impl Staging {
                 undone.remove(path);
             }
         }
-        Ok(Observed { files: self.shown(by_this), backend: stage.backend(0) })
+        Ok(Observed { files: self.shown(by_this), stages: self.stages(stage) })
+    }
+
+    fn stages(&self, stage: &Stage) -> Vec<StagedDir> {
+        let of = |area: &Area| {
+            let tried = stage.why_not().iter().filter(|why| why.index == area.index);
+            Some(StagedDir {
+                dir: area.base.host.display().to_string(),
+                how: stage.backend(area.index)?.word().to_owned(),
+                why: tried.map(ToString::to_string).collect(),
+            })
+        };
+        self.areas.iter().filter_map(of).collect()
     }
 
     /// Everything that the stage changes so far. Blocks.

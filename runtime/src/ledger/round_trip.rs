@@ -7,7 +7,7 @@ use crate::model::event::{
     Earlier, Event, Finished, GuestKind, Place, PlannedHook, PlannedSibling, PlannedStep, Resolution, Role, RunHeader, SCHEMA, Status,
     StepKind, Trigger, Verified, What,
 };
-use crate::model::files::{FileChanges, TextDiff};
+use crate::model::files::{FileChanges, StagedDir, TextDiff};
 use crate::model::grant::{Capability, Denial};
 use crate::model::id::{Commit, Digest, HookId, NameError, RunId, StepName};
 use crate::model::job::Stream;
@@ -181,8 +181,8 @@ fn usage() -> impl Strategy<Value = Usage> {
 
 fn result() -> impl Strategy<Value = Finished> {
     let lists = (of(vec(denial(), 0..3)), vec(text(), 0..3), vec(text(), 0..3), vec((text(), text()), 0..3), vec(name(), 0..3));
-    (outcome(), verdict(), of(any::<i32>()), usage(), lists, (of(files()), of(text())), of(text())).prop_map(
-        |(outcome, verdict, exit_code, usage, (denials, unenforced, tail, outputs, after_skipped), (files, staged), detail)| Finished {
+    (outcome(), verdict(), of(any::<i32>()), usage(), lists, (of(files()), of(vec(staged_dir(), 0..2))), of(text())).prop_map(
+        |(outcome, verdict, exit_code, usage, (denials, unenforced, tail, outputs, after_skipped), (files, stages), detail)| Finished {
             outcome,
             verdict,
             exit_code,
@@ -192,11 +192,15 @@ fn result() -> impl Strategy<Value = Finished> {
             tail,
             outputs,
             files,
-            staged,
+            stages,
             after_skipped,
             detail,
         },
     )
+}
+
+fn staged_dir() -> impl Strategy<Value = StagedDir> {
+    (text(), text(), vec(text(), 0..3)).prop_map(|(dir, how, why)| StagedDir { dir, how, why })
 }
 
 fn verified(finished: Finished) -> Verified {

@@ -110,6 +110,8 @@ pub(super) fn complete(
     }
     let data_dir = place(&dir, request.data_dir.as_deref(), manifest.data_dir.as_ref())?.unwrap_or_else(|| app_dir.clone());
     if !one_file {
+        let own = manifest.profile.as_ref().filter(|named| profile::builtin(&named.value).is_none());
+        found.extend(own.and_then(|named| reach::commit_file(named, &profile, request, &dir)));
         let places = Places { dir: &dir, app_dir: &app_dir, data_dir: &data_dir };
         found.extend(reach::roots(&manifest, request, &policy, &places));
         if has_errors(&found) {

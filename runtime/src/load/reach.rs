@@ -1,10 +1,11 @@
 //! How far a repository's manifest reaches where the operator's policy is a file of its own: `$APP_DIR` and `$DATA_DIR` of that policy, and what
-//! its host steps are told, must be no choice of the repository's, and no file of the operator's is read aloud to it.
+//! its host steps are told, must be no choice of the repository's, and no file of the operator's is read aloud to it or replaced for it.
 
 use super::Request;
 use crate::diagnostic::{Diagnostic, Located, Location, codes};
 use crate::document::{error_at, quote};
 use crate::manifest::{Manifest, PolicyDecl};
+use crate::profile::Profile;
 use std::path::{Component, Path, PathBuf};
 
 /// Where the application is.
@@ -37,6 +38,13 @@ pub(super) fn profile(named: &Located<String>, dir: &Path) -> Option<Diagnostic>
     let message = format!("{} does not lie below the manifest's directory", quote(&named.value));
     let found = error_at(named, codes::ESCAPES_ROOT, message);
     (!is_operators(&named.at, dir)).then(|| found.help("leave it out of the manifest, and give `--profile FILE` beside `--policy`"))
+}
+
+/// A file elsewhere that a repository's own profile would let the host replace.
+pub(super) fn commit_file(named: &Located<String>, profile: &Profile, request: &Request, dir: &Path) -> Option<Diagnostic> {
+    let file = profile.commit_file.as_ref().filter(|_| request.commit_file.is_none() && !is_operators(&named.at, dir))?;
+    let message = format!("the profile {} lets each success replace {}, out of the application", quote(&named.value), quote(file));
+    Some(error_at(named, codes::ESCAPES_ROOT, message).help("give `--commit-file FILE`, or the profile with `--profile` instead"))
 }
 
 /// Whether a value was written by the operator: in code, or in a manifest that lies elsewhere than the application.

@@ -40,6 +40,27 @@ impl FileChanges {
     }
 }
 
+/// How the writes to one granted directory were kept apart until it was known how they end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StagedDir {
+    /// The directory, by its path on the host.
+    pub dir: String,
+    /// How: `overlay`, `user-overlay`, `copy`.
+    pub how: String,
+    /// Why nothing cheaper was used, a sentence for each way that was tried before (`overlay: Operation not permitted`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub why: Vec<String>,
+}
+
+impl StagedDir {
+    /// That it was copied for want of anything cheaper, in a sentence.
+    #[must_use]
+    pub fn copied(&self) -> Option<String> {
+        let for_want = self.how == "copy" && !self.why.is_empty();
+        for_want.then(|| format!("{} is staged by copying it: no overlay can be made of it here ({})", self.dir, self.why.join("; ")))
+    }
+}
+
 /// How the text of one file changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TextDiff {

@@ -2,7 +2,7 @@
 
 use super::failure::{Failure, Skip};
 use crate::model::event::{GuestKind, PlannedHook, PlannedSibling, PlannedStep, Role, StepKind, Verified};
-use crate::model::files::FileChanges;
+use crate::model::files::{FileChanges, StagedDir};
 use crate::model::grant::Denial;
 use crate::model::id::{HookId, InstanceName, ServiceName, StepName};
 use crate::model::limits::{LimitKey, Limits};
@@ -167,8 +167,9 @@ pub struct HookReport {
     pub unenforced: Vec<String>,
     /// Its last lines.
     pub tail: Vec<String>,
-    /// How its directories were staged (`overlay`, `user-overlay`, `copy`); null where none was.
-    pub staged: Option<String>,
+    /// How each of its directories was staged; null where none was.
+    #[serde(default)]
+    pub stages: Option<Vec<StagedDir>>,
     /// Steps before it that a dry run skipped: what it did may depend on them.
     pub after_skipped: Vec<StepName>,
     /// The backup that was taken before it started; null if it has none.

@@ -219,7 +219,7 @@ impl Folder {
         entry.denials.clone_from(&result.denials);
         entry.unenforced.clone_from(&result.unenforced);
         entry.files.clone_from(&result.files);
-        entry.staged.clone_from(&result.staged);
+        entry.stages.clone_from(&result.stages);
         entry.after_skipped.clone_from(&result.after_skipped);
         entry.tail.clone_from(&result.tail);
         if result.outcome == Outcome::Unknown {
@@ -284,7 +284,7 @@ impl Folder {
             unconfined: planned.is_some_and(|planned| planned.unconfined),
             unenforced: Vec::new(),
             tail: Vec::new(),
-            staged: None,
+            stages: None,
             after_skipped: Vec::new(),
         });
         self.report.hooks.len() - 1

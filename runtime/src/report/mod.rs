@@ -8,7 +8,7 @@ mod problem;
 #[cfg(test)]
 mod tests;
 
-pub use crate::model::files::{FileChanges, TextDiff};
+pub use crate::model::files::{FileChanges, StagedDir, TextDiff};
 pub use entry::{HookReport, OutcomeWord, StepReport, UsageReport, VerifyReport};
 pub use failure::{End, Failure, FirstError, Skip, Why};
 pub use fold::Folder;

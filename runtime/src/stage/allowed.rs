@@ -57,12 +57,11 @@ impl Check<'_> {
         let Some(dir) = at.parent() else { return Ok(None) };
         // One that is made by the commit is its own.
         let Some(node) = self.base.node(dir)?.filter(Node::is_dir) else { return Ok(None) };
-        let found = match self.dirs.get(dir) {
-            Some(found) => *found,
-            None => {
-                let found = self.dir(dir, &node)?;
-                *self.dirs.entry(dir.to_owned()).or_insert(found)
-            }
+        let found = if let Some(found) = self.dirs.get(dir) {
+            *found
+        } else {
+            let found = self.dir(dir, &node)?;
+            *self.dirs.entry(dir.to_owned()).or_insert(found)
         };
         // Adding is what such a directory allows.
         if let Some(found) = found.filter(|found| *found != Forbidden::AppendOnly || now.is_some()) {

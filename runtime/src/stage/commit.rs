@@ -2,7 +2,6 @@
 
 use super::Kind;
 use super::allowed;
-use super::content;
 use super::diff::{Act, Change, Refusal};
 use super::disk::Disk;
 use super::error::{At, CommitError, Conflict, ConflictKind, StageError};
@@ -148,7 +147,8 @@ impl Part {
             Some(landing) => (landing.path.clone(), PathBuf::new()),
             None => (self.place.path.clone(), PathBuf::from(self.tree_name())),
         };
-        Ok(log::Part { base: self.base.clone(), identity: root.identity(), place, tree, steps })
+        let born = tree::born(&self.root, OsStr::new("")).at("read", &self.base)?;
+        Ok(log::Part { base: self.base.clone(), identity: root.identity(), born, place, tree, steps })
     }
 
     /// Lets their owner walk through the staged directories that lead to new files, whatever modes the hook gave them: the log has those.
@@ -344,12 +344,12 @@ fn land(disk: &Disk, tree: &mut Tree<'_>, from: &Path, landing: &OwnedFd, to: &P
     let meta = tree::Meta::of(&old, &node)?;
     let (dir, name) = tree.place(from)?;
     match node.kind {
-        Kind::Link => rustix::fs::symlinkat(rustix::fs::readlinkat(dir, name, Vec::new())?, landing, to)?,
-        Kind::Pipe => rustix::fs::mkfifoat(landing, to, Mode::RWXU)?,
+        Kind::Link => disk.symlink(&rustix::fs::readlinkat(dir, name, Vec::new())?, landing, to)?,
+        Kind::Pipe => disk.pipe(landing, to)?,
         _ => {
             let source = rustix::fs::openat(dir, name, OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
             let target = disk.create(landing, to.as_os_str())?;
-            content::copy(source.as_fd(), target.as_fd(), &content::data(source.as_fd())?)?;
+            disk.copy(&source, &target)?;
             disk.set_meta(&target, &meta)?;
             return disk.sync(&target);
         }

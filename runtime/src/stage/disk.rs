@@ -1,13 +1,15 @@
 //! The one way by which a stage changes what must survive a crash. Each call is a *point*: a test lets the program die there, or the disk fail.
 //! The ledger passes points of the same disk before and after each of its writes.
 
+use super::content;
 use super::tree::Meta;
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::{Errno, Result};
-use std::ffi::OsStr;
+use std::ffi::{CStr, OsStr};
 #[cfg(test)]
 use std::os::fd::BorrowedFd;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -132,6 +134,22 @@ impl Disk {
         self.point()?;
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         rustix::fs::openat(dir, name, flags, Mode::RUSR | Mode::WUSR)
+    }
+
+    /// Copies what a file holds into a new one, holes as holes.
+    pub(super) fn copy(&self, from: impl AsFd, to: impl AsFd) -> Result<()> {
+        self.point()?;
+        content::copy(from.as_fd(), to.as_fd(), &content::data(from.as_fd())?)
+    }
+
+    pub(super) fn symlink(&self, target: &CStr, dir: impl AsFd, name: &Path) -> Result<()> {
+        self.point()?;
+        rustix::fs::symlinkat(target, dir, name)
+    }
+
+    pub(super) fn pipe(&self, dir: impl AsFd, name: &Path) -> Result<()> {
+        self.point()?;
+        rustix::fs::mkfifoat(dir, name, Mode::RWXU)
     }
 
     pub(super) fn write(&self, file: impl AsFd, mut bytes: &[u8]) -> Result<()> {

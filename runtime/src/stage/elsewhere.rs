@@ -29,7 +29,7 @@ impl Stage {
     /// # Errors
     /// [`StageError::NoBackend`], always.
     pub fn open(request: &Request<'_>) -> Result<Self, StageError> {
-        let why = request.backends.iter().map(|backend| WhyNot { backend: *backend, reason: WHY_NOT.to_owned() }).collect();
+        let why = request.backends.iter().map(|backend| WhyNot { index: 0, backend: *backend, reason: WHY_NOT.to_owned() }).collect();
         let base = request.bases.first().map(|base| base.host.clone()).unwrap_or_default();
         Err(StageError::NoBackend { base, why })
     }

@@ -98,6 +98,8 @@ pub enum StageError {
 /// Why one back end isn't used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WhyNot {
+    /// Which directory of the request it wasn't used for.
+    pub index: usize,
     /// The back end.
     pub backend: Backend,
     /// What the system said, or the rule.
@@ -216,9 +218,9 @@ impl fmt::Display for Forbidden {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Immutable => f.write_str("is immutable, so that no hook could change it live either; `chattr -i` takes that away"),
-            Self::AppendOnly => {
-                f.write_str("may only be added to, so that no hook could replace it live either; `chattr -a` takes that away")
-            }
+            Self::AppendOnly => f.write_str(
+                "may only be added to, and a commit would replace it; `chattr -a` takes that away, or grant the directory with mode write",
+            ),
             Self::Directory { user } => {
                 write!(
                     f,

@@ -32,6 +32,9 @@ pub(super) struct Part {
     pub base: PathBuf,
     /// Its device and inode: what stands there later may be another.
     pub identity: (u64, u64),
+    /// When it was made, where the file system says: the number of a directory that is gone is given to another.
+    #[serde(default)]
+    pub born: Option<Time>,
     /// The directory whose stage this is, and of which `tree` is a part: it has to vouch for it.
     #[serde(with = "tree::path_text")]
     pub place: PathBuf,
@@ -197,10 +200,13 @@ impl Part {
 
     /// Whether the directory that was staged still stands at its path.
     pub(super) fn is_there(&self) -> std::result::Result<bool, StageError> {
-        match tree::open_root(&self.base) {
-            Err(error) if tree::is_absent(error) => Ok(false),
-            root => Ok(root.and_then(Node::open).at("open", &self.base)?.identity() == self.identity),
-        }
+        let root = match tree::open_root(&self.base) {
+            Err(error) if tree::is_absent(error) => return Ok(false),
+            root => root.at("open", &self.base)?,
+        };
+        let now = Node::open(&root).at("read", &self.base)?.identity();
+        let born = tree::born(&root, OsStr::new("")).at("read", &self.base)?;
+        Ok(now == self.identity && self.born.zip(born).is_none_or(|(then, now)| then == now))
     }
 
     /// Does every step, and makes them durable. Those that were done before stay done; what somebody else has put in the way of some since the
@@ -238,7 +244,7 @@ impl Part {
                 Err(error) if tree::is_absent(error) => {}
                 // What its owner may not read can't be synced alone.
                 Err(Errno::ACCESS) => {
-                    tree::open_dir(&place, Path::new("")).and_then(|place| disk.sync_all(place)).at("sync", self.base.join(at))?
+                    tree::open_dir(&place, Path::new("")).and_then(|place| disk.sync_all(place)).at("sync", self.base.join(at))?;
                 }
                 dir => dir.and_then(|dir| disk.sync(dir)).at("sync", self.base.join(at))?,
             }

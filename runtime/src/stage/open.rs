@@ -166,7 +166,7 @@ fn stage_all(request: &Request<'_>, begun: &[Begun], why_not: &mut Vec<WhyNot>) 
         for (index, made) in left.into_iter().zip(made) {
             match made? {
                 Ok(tree) => trees[index] = Some(tree),
-                Err(reason) => why_not.push(WhyNot { backend: *backend, reason }),
+                Err(reason) => why_not.push(WhyNot { index, backend: *backend, reason }),
             }
         }
     }

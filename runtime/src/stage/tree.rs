@@ -269,9 +269,9 @@ pub(super) fn set_mode(file: impl AsFd, mode: u32) -> Result<()> {
     rustix::fs::chmodat(CWD, own_path(&file), Mode::from_raw_mode(mode), AtFlags::empty())
 }
 
-/// When what stands at a path was made, where the file system says.
+/// When what stands under a name was made (under the empty one: what is open here), where the file system says.
 pub(super) fn born(dir: impl AsFd, name: &OsStr) -> Result<Option<Time>> {
-    let stat = rustix::fs::statx(dir, name, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::BTIME)?;
+    let stat = rustix::fs::statx(dir, name, AtFlags::SYMLINK_NOFOLLOW | AtFlags::EMPTY_PATH, StatxFlags::BTIME)?;
     let is_known = stat.stx_mask & StatxFlags::BTIME.bits() != 0;
     Ok(is_known.then(|| (stat.stx_btime.tv_sec, stat.stx_btime.tv_nsec.into())))
 }

@@ -68,3 +68,18 @@ fn a_profile_outside_is_not_read_aloud() {
     let platform = project.file("platform.toml", "schema = 1\nprofile = \"../other/own.toml\"\n");
     let _ = run(&platform, &["--manifest", "tenant/wasmhook.toml", "--manifest", "platform.toml"], 0);
 }
+
+#[test]
+fn a_profile_of_the_repositorys_own_lets_the_host_replace_no_file() {
+    let victim = tempfile::NamedTempFile::new().unwrap_or_else(|error| panic!("{error}"));
+    assert!(std::fs::write(victim.path(), "canary-7a31").is_ok());
+    let own = include_str!("../../../runtime/profiles/default.toml");
+    let own = own.replacen("on_locked", &format!("commit_file = \"{}\"\non_locked", victim.path().display()), 1);
+    let project = tenant("profile = \"./own.toml\"").file("tenant/own.toml", own);
+    let said = run(&project, &["--commit", "0123456789012345678901234567890123456789"], 2);
+    assert!(said.contains("error[escapes-root]") && said.contains("commit-file"), "{said}");
+    assert!(std::fs::read_to_string(victim.path()).is_ok_and(|text| text == "canary-7a31"));
+    let named = project.path().join("commit").display().to_string();
+    let _ = run(&project, &["--commit", "0123456789012345678901234567890123456789", "--commit-file", &named], 0);
+    assert!(project.has("commit"), "the operator's word");
+}

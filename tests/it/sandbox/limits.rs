@@ -35,6 +35,23 @@ fn output_past_its_limit_is_cut_with_a_line_that_says_so_and_is_no_failure() {
     }
 }
 
+/// The host holds a directory's names for each listing that a component has open: a hundredfold of them is no way round its memory limit.
+#[test]
+fn open_listings_of_a_directory_are_bounded_and_closed_ones_are_not_counted() {
+    let project = Project::empty().guest("files.wasm", programs::wasm("files", Target::P2));
+    for n in 0..5_000 {
+        project.write(&format!("many/{n:0200}"), "");
+    }
+    let exec = |verbs: &[&str], exit| {
+        let call = [&["exec", "--dir", "many::/many:read", "files.wasm"], verbs].concat();
+        Place::new().args(call).current_dir(project.path()).run().exits(exit)
+    };
+    let held = exec(&["hold", "/many", "300"], 1);
+    assert!(held.stderr.contains("listing ") && held.stderr.to_lowercase().contains("memory"), "{} {}", held.stdout, held.stderr);
+    let one_by_one = ["hold", "/many", "30"].repeat(4);
+    assert_eq!(exec(&one_by_one, 0).stdout, "hold ok 30\n".repeat(4), "what was closed is given back");
+}
+
 #[test]
 fn a_native_hook_is_ended_at_its_deadline_with_its_whole_group() {
     let lines = "run = \"sh -c '(sleep 61; touch late) & sleep 62'\"\ntimeout = \"300ms\"\ndirs = [{ path = \".\", mode = \"write\" }]";

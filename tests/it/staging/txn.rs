@@ -147,3 +147,40 @@ fn a_live_grant_inside_a_staged_one_stays_live() {
     assert!(!project.has("app/staged.txt"));
     assert_nothing_left(&project);
 }
+
+#[test]
+fn how_each_directory_was_staged_is_reported_and_people_read_once_why_it_was_copied() {
+    let writes = "run = \"sh -c 'echo x > data/x; echo y > volume/y'\"\ndirs = [{ path = \"data\" }, { path = \"volume\" }]";
+    let project = project(&[hook("one", "pre-deploy", writes), hook("two", "pre-deploy", writes)].concat()).file("app/volume/.keep", "");
+    let volume = project.path().join("app/volume");
+    let run =
+        |more: &[&str]| Place::new().args([&["run", "-C", "app"], more].concat()).current_dir(project.path()).run_with_a_mount(&volume);
+    let Some(ran) = run(&["--tag", "v1", "--format", "json"]) else { return };
+    let report = ran.exits(0).report();
+    for hook in report["hooks"].as_array().unwrap() {
+        let [data, volume] = &hook["stages"].as_array().unwrap()[..] else { panic!("{hook}") };
+        for (stage, name) in [(data, "data"), (volume, "volume")] {
+            assert_eq!(stage["dir"], project.path().join("app").join(name).display().to_string());
+        }
+        let why = |stage: &serde_json::Value| stage["why"].to_string();
+        assert_eq!(volume["how"], "copy", "{volume}");
+        assert!(why(volume).contains("overlay: its parent directory isn't writable, or on another file system"), "{volume}");
+        assert!(!why(data).contains("on another file system"), "each for itself: {data}");
+    }
+    let Some(ran) = run(&["--tag", "v2"]) else { return };
+    let copied = format!("{} is staged by copying it: no overlay can be made of it here (overlay: ", volume.display());
+    assert_eq!((ran.stderr.matches(&copied).count(), ran.code), (1, 0), "{}", ran.stderr);
+}
+
+#[test]
+fn what_is_copied_by_choice_is_reported_and_no_news() {
+    let project = project(&hook("h", "pre-deploy", &grant(&works("well")[2], "")));
+    let call = |tag: &str, format: &str| {
+        let call = Place::new().args(["run", "-C", "app", "--tag", tag, "--dry-run", "--format", format]);
+        call.env("WASMHOOK_STAGE", "copy").current_dir(project.path()).run().exits(0)
+    };
+    let dir = project.path().join("app/data").display().to_string();
+    assert_eq!(call("v1", "json").report()["hooks"][0]["stages"], serde_json::json!([{ "dir": dir, "how": "copy" }]));
+    let people = call("v2", "human");
+    assert!(!people.said().contains("by copying"), "{}", people.said());
+}

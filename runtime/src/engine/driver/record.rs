@@ -56,7 +56,7 @@ impl Driver<'_, '_> {
 
     fn outcome(&mut self, at: At, outcome: Outcome, verdict: Verdict) -> Result<(), LedgerError> {
         let done = self.executions.remove(&at).unwrap_or_else(|| Done::of(Execution::not_started(outcome.clone())));
-        let Done { execution, files, backend, applied } = done;
+        let Done { execution, files, stages, applied } = done;
         let committed = applied.is_some();
         self.keep(applied)?;
         // What a phase commits as one whole is done when that is.
@@ -76,7 +76,7 @@ impl Driver<'_, '_> {
             outputs: execution.outputs,
             detail,
             files,
-            staged: backend.map(|backend| backend.word().to_owned()),
+            stages,
             after_skipped: self.setting.keep.skipped_before(self.setting.plan, self.setting.decisions, at),
             ..Finished::of(outcome, verdict)
         };

@@ -124,7 +124,7 @@ impl Command {
     async fn run(mut self, around: &Surroundings) -> Result<Run, ExecError> {
         loop {
             match self.turn(around).await {
-                Turn::Report(Ok(Report::Said(Message::Started))) | Turn::Output => {}
+                Turn::Report(Ok(Report::Said(Message::Started(_)))) | Turn::Output => {}
                 Turn::Report(Ok(Report::Said(Message::Failed(failure)))) => return self.failed(failure).await,
                 Turn::Report(Ok(Report::Said(Message::Ended(ended)))) => self.ended(ended),
                 Turn::Report(Ok(Report::Gone)) if self.ended.is_some() => return Ok(self.finish(Left::Nothing)),

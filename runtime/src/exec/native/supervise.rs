@@ -5,7 +5,7 @@ use super::private::Private;
 use super::sys;
 use super::wire::{self, Message};
 use crate::exec::Hold;
-use rustix::process::{PidfdFlags, WaitId, WaitIdOptions, WaitIdStatus};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitIdStatus};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
@@ -16,6 +16,8 @@ pub(super) struct Supervised {
     control: UnixStream,
     /// The supervisor's process; `None` once it was reaped.
     process: Option<OwnedFd>,
+    /// The program's process group, until its first process was reaped: the number may then be anybody's.
+    group: Option<Pid>,
     kept: Option<Kept>,
 }
 
@@ -44,7 +46,7 @@ impl Supervised {
         drop(launch);
         // An error from here on closes the connection, which ends the supervisor.
         let process = rustix::process::pidfd_open(pid, PidfdFlags::empty())?;
-        Ok(Self { control, process: Some(process), kept: Some(kept) })
+        Ok(Self { control, process: Some(process), group: None, kept: Some(kept) })
     }
 
     /// The next report. Cancel safe: a message is read whole or not at all.
@@ -59,6 +61,11 @@ impl Supervised {
                 Ok(0) => break,
                 Ok(wire::SIZE) => {
                     let message = Message::decode(bytes).ok_or_else(|| invalid("an unknown message"))?;
+                    match message {
+                        Message::Started(main) => self.group = Pid::from_raw(main),
+                        Message::Ended(_) => self.group = None,
+                        Message::Failed(_) => {}
+                    }
                     return Ok(Report::Said(message));
                 }
                 Ok(_) => return Err(invalid("a part of a message")),
@@ -74,7 +81,13 @@ impl Supervised {
     fn gone(&mut self) -> io::Result<Report> {
         let Some(process) = self.process.take() else { return Ok(Report::Gone) };
         match wait(&process) {
-            Some(status) if status.exit_status() != Some(0) => Err(io::Error::other("the supervisor was killed")),
+            Some(status) if status.exit_status() != Some(0) => {
+                // It hunts nobody any more. What stayed in the hook's group can still be reached, all at once, even if it forks without end.
+                if let Some(group) = self.group.take() {
+                    let _ = rustix::process::kill_process_group(group, Signal::KILL);
+                }
+                Err(io::Error::other("its supervisor was killed; what left the hook's process group may still run"))
+            }
             _ => {
                 self.kept = None;
                 Ok(Report::Gone)

@@ -33,7 +33,7 @@ pub(super) fn run(image: &mut Image<'_>) -> i32 {
         kill_group(main);
         return 1;
     };
-    tell(CONTROL, Message::Started);
+    tell(CONTROL, Message::Started(main.as_raw_nonzero().get()));
     Watch { signals, main: Some(main), leftovers }.run()
 }
 

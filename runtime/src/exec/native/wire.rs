@@ -9,8 +9,8 @@ pub(super) const SIZE: usize = 16;
 /// One message of the supervisor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Message {
-    /// The program runs.
-    Started,
+    /// The program runs, as the first process of this number and of a group of the same.
+    Started(i32),
     /// It could not be started.
     Failed(Failure),
     /// The program itself has ended; processes that it left behind may still be there.
@@ -123,7 +123,7 @@ impl Message {
     /// The message as bytes: kind, stage, two bytes for a mount, a number, and a duration in microseconds.
     pub(super) fn encode(self) -> [u8; SIZE] {
         let (kind, stage, mount, number, micros) = match self {
-            Self::Started => (STARTED, 0, 0, 0, 0),
+            Self::Started(main) => (STARTED, 0, 0, main, 0),
             Self::Failed(Failure { stage, errno, mount }) => (FAILED, stage as u8, mount, errno, 0),
             Self::Ended(Ended { ending: Ending::Exited(code), cpu }) => (EXITED, 0, 0, code, micros(cpu)),
             Self::Ended(Ended { ending: Ending::Killed(signal), cpu }) => (KILLED, 0, 0, signal, micros(cpu)),
@@ -145,7 +145,7 @@ impl Message {
         let number = i32::from_le_bytes(*number);
         let cpu = Duration::from_micros(u64::from_le_bytes(*cpu.first_chunk::<8>()?));
         match kind {
-            STARTED => Some(Self::Started),
+            STARTED => Some(Self::Started(number)),
             FAILED => {
                 let stage = Stage::ALL.into_iter().find(|known| *known as u8 == stage)?;
                 Some(Self::Failed(Failure { stage, errno: number, mount: u16::from_le_bytes([mount_low, mount_high]) }))
@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn every_message_survives_the_wire() {
         let cpu = Duration::from_micros(1_234_567);
-        let mut messages = vec![Message::Started];
+        let mut messages = vec![Message::Started(4_194_303)];
         messages.extend(Stage::ALL.map(|stage| Message::Failed(Failure { stage, errno: 13, mount: 515 })));
         messages.push(Message::Ended(Ended { ending: Ending::Exited(255), cpu }));
         messages.push(Message::Ended(Ended { ending: Ending::Killed(9), cpu }));

@@ -5,6 +5,8 @@ use crate::model::outcome::{Cause, TrapKind};
 use wasmtime::component::ResourceTableError;
 use wasmtime::{Error, PoolConcurrencyLimitError, Trap, UnknownImportError, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
+use wasmtime_wasi::p2::FsError;
+use wasmtime_wasi::p2::bindings::filesystem::types::ErrorCode;
 
 /// The leash was pulled: the guest gets no further host call.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +26,14 @@ pub(super) enum Ending {
     Trap(Cause),
     /// The engine had no slot for it.
     NoSlot(String),
+}
+
+/// What a guest hears of a file call that failed.
+///
+/// # Errors
+/// What it doesn't hear: the call ends it.
+pub(super) fn said_to_guest(error: FsError) -> Result<ErrorCode, Error> {
+    error.downcast()
 }
 
 /// How a guest ended that came back with `result`.

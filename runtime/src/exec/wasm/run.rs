@@ -2,7 +2,7 @@
 
 use super::classify::{Ending, Stopped, ending};
 use super::config::YIELD_INTERVAL;
-use super::facility::{self, fs::Sight, fs::Unprepared};
+use super::facility::{self, fs::Sight, fs::Unprepared, listing::Listings};
 use super::leash::{Leash, Pull};
 use super::load::{Hook, Loader, Refusal, Source};
 use super::meter::Meter;
@@ -115,7 +115,7 @@ impl Core {
     fn store(&self, mut context: WasiCtxBuilder, sight: Sight, request: Request<'_>) -> wasmtime::Result<Store<State>> {
         let Request { job, leash, .. } = request;
         let meter = Meter::new(&job.limits, Arc::clone(leash));
-        let state = State { wasi: context.build_p1(), meter, leash: Arc::clone(leash), sight };
+        let state = State { wasi: context.build_p1(), meter, leash: Arc::clone(leash), sight, listings: Listings::default() };
         let mut store = Store::new(self.loader.engine(), state);
         store.data_mut().ctx().table.set_max_capacity(usize::try_from(job.limits.handles).unwrap_or(usize::MAX));
         store.limiter(|state| &mut state.meter);

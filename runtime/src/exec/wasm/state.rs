@@ -1,6 +1,7 @@
 //! What belongs to one store: the guest's WASI context, its meter, its leash, and what it was seen to be refused.
 
 use super::facility::fs::Sight;
+use super::facility::listing::Listings;
 use super::leash::Leash;
 use super::meter::Meter;
 use std::sync::Arc;
@@ -17,6 +18,8 @@ pub(super) struct State {
     pub(super) leash: Arc<Leash>,
     /// What it was granted by path, and refused.
     pub(super) sight: Sight,
+    /// What its open listings of directories hold.
+    pub(super) listings: Listings,
 }
 
 impl WasiView for State {

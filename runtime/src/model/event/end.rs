@@ -1,6 +1,6 @@
 //! How things end: an execution, its verify, a run; and what a person says of it.
 
-use crate::model::files::FileChanges;
+use crate::model::files::{FileChanges, StagedDir};
 use crate::model::grant::Denial;
 use crate::model::id::StepName;
 use crate::model::outcome::{Outcome, SkipReason, Usage, Verdict};
@@ -29,9 +29,9 @@ pub struct Finished {
     /// What it changed in staged directories; null where nothing was staged.
     #[serde(default)]
     pub files: Option<FileChanges>,
-    /// How its directories were staged (`overlay`, `user-overlay`, `copy`); null where none was.
+    /// How each of its directories was staged; null where none was.
     #[serde(default)]
-    pub staged: Option<String>,
+    pub stages: Option<Vec<StagedDir>>,
     /// Steps before it that a dry run skipped.
     #[serde(default)]
     pub after_skipped: Vec<StepName>,
@@ -53,7 +53,7 @@ impl Finished {
             tail: Vec::new(),
             outputs: Vec::new(),
             files: None,
-            staged: None,
+            stages: None,
             after_skipped: Vec::new(),
             detail: None,
         }

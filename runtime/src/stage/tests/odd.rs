@@ -65,6 +65,9 @@ fn devices_of_root_alone_are_left_alone() {
     }
 }
 
+/// A hook that may not be allowed what it does.
+type FailingHook = fn(&Path) -> std::io::Result<()>;
+
 /// Sets or takes a flag of a file (`chattr`); whether the file system has it.
 fn flag(at: &Path, flag: rustix::fs::IFlags, on: bool) -> bool {
     let file = fs::File::open(at).unwrap();
@@ -81,7 +84,7 @@ fn what_may_not_be_changed_live_is_refused_by_name_before_anything_is_committed_
     if !rustix::process::geteuid().is_root() {
         return println!("not shown here: only root can set these flags");
     }
-    let hooks: &[(&str, fn(&Path) -> std::io::Result<()>)] = &[
+    let hooks: &[(&str, FailingHook)] = &[
         ("file", |app| fs::write(app.join("file"), "new")),
         ("file", |app| fs::remove_file(app.join("file"))),
         ("d", |app| fs::write(app.join("d/new"), "new")),

@@ -8,8 +8,10 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-/// What they leave at a path.
-const THEIRS: &[(&str, fn(&Path))] = &[
+/// Something that somebody leaves at a path.
+type Theirs = (&'static str, fn(&Path));
+
+const THEIRS: &[Theirs] = &[
     ("nothing", |_| {}),
     ("a file", |at| fs::write(at, "theirs").unwrap()),
     ("an empty directory", |at| fs::create_dir(at).unwrap()),
@@ -211,11 +213,14 @@ fn a_file_that_was_edited_after_the_decision_keeps_the_edit() {
 #[test]
 fn a_directory_that_is_another_by_now_is_not_committed_to_and_the_hook_counts_as_not_done() {
     for backend in backends() {
-        for is_there in [true, false] {
+        for (is_there, has_its_number) in [(true, false), (true, true), (false, false)] {
             let house = decided(backend);
             fs::rename(house.app(), house.path().join("moved")).unwrap();
             if is_there {
                 write(&house.app().join("over"), "theirs");
+            }
+            if has_its_number {
+                give_number(&house);
             }
             // Named by what lies beside it, where it isn't there.
             fs::create_dir(house.path().join("beside")).unwrap();
@@ -232,6 +237,16 @@ fn a_directory_that_is_another_by_now_is_not_committed_to_and_the_hook_counts_as
             assert_eq!(fs::read_to_string(house.path().join("moved/over")).unwrap(), "old", "{backend}: nor is the one that was moved");
         }
     }
+}
+
+/// Lets the app that stands there have the number of the one that was staged, as a file system does that gives numbers anew.
+fn give_number(house: &House) {
+    let log = house.rubbish().iter().map(|stage| stage.join("commit")).find(|log| log.exists()).unwrap();
+    let mut parsed: serde_json::Value = serde_json::from_slice(&fs::read(&log).unwrap()).unwrap();
+    let app = fs::metadata(house.app()).unwrap();
+    parsed["parts"][0]["identity"] =
+        serde_json::json!([std::os::unix::fs::MetadataExt::dev(&app), std::os::unix::fs::MetadataExt::ino(&app)]);
+    fs::write(log, parsed.to_string()).unwrap();
 }
 
 /// As [`House::let_go`], where the app may be missing.

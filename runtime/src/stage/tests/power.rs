@@ -89,6 +89,7 @@ fn renumber(house: &House, numbers: &BTreeMap<Id, Id>) {
             for part in &mut log.parts {
                 let device = part.identity.0;
                 part.identity = new(part.identity);
+                part.born = None;
                 part.steps.iter_mut().for_each(|step| {
                     if let Step::Remove { inode, .. } = step {
                         *inode = new((device, *inode)).1;

@@ -13,6 +13,7 @@ const NOBODY: u32 = 65_534;
 
 /// Somebody else who owns nothing here.
 const SOMEBODY: u32 = 12_345;
+type Hook = fn(&Path);
 const HOUSE: &str = "WASMHOOK_TEST_STAGE_OF_OTHERS";
 
 /// Runs tests of this suite as nobody.
@@ -106,7 +107,7 @@ fn among_others() {
         })
         .unwrap()
     };
-    let refusals: &[(fn(&Path), &str)] = &[
+    let refusals: &[(Hook, &str)] = &[
         (
             |app| fs::write(app.join("theirs"), "mine").unwrap(),
             "theirs belongs to user 12345, and the hook's version would belong to user 65534; run as user 12345 or as root",

@@ -1,6 +1,7 @@
 //! Does to files what its arguments say, in order, and ends with code 1 at the first that fails:
 //! `write PATH TEXT` · `append PATH TEXT` · `read PATH` · `rename FROM TO` · `remove PATH` · `mkdir PATH` · `rmdir PATH` · `list PATH` ·
-//! `stat PATH` · `link TARGET PATH` (a symbolic one) · `touch PATH COUNT` (that many empty files `PATH0`, `PATH1`, …).
+//! `stat PATH` · `link TARGET PATH` (a symbolic one) · `touch PATH COUNT` (that many empty files `PATH0`, `PATH1`, …) · `hold PATH COUNT` (that many open
+//! listings at once).
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -35,6 +36,7 @@ fn step<'a>(verb: &str, rest: &mut impl Iterator<Item = &'a str>) -> io::Result<
         "rmdir" => fs::remove_dir(path)?,
         "list" => return list(path),
         "stat" => return fs::metadata(path).map(|meta| format!("{} bytes, dir {}", meta.len(), meta.is_dir())),
+        "hold" => return hold(path, next()?),
         "link" => link(path, next()?)?,
         "touch" => touch(path, next()?)?,
         _ => return Err(io::Error::new(io::ErrorKind::InvalidInput, "no such verb")),
@@ -48,6 +50,17 @@ fn list(path: &str) -> io::Result<String> {
         .collect::<io::Result<Vec<_>>>()?;
     names.sort();
     Ok(names.join(" "))
+}
+
+/// Opens that many listings of one directory and keeps them all open.
+fn hold(path: &str, count: &str) -> io::Result<String> {
+    let count: u32 = count.parse().map_err(io::Error::other)?;
+    let mut held = Vec::new();
+    for n in 0..count {
+        let opened = fs::read_dir(path).and_then(|mut listing| listing.next().transpose().map(|_| listing));
+        held.push(opened.map_err(|error| io::Error::new(error.kind(), format!("listing {n}: {error}")))?);
+    }
+    Ok(held.len().to_string())
 }
 
 fn touch(path: &str, count: &str) -> io::Result<()> {

@@ -254,3 +254,33 @@ async fn no_supervisor_is_left_behind() {
     }
     panic!("zombies");
 }
+
+#[tokio::test]
+async fn a_supervisor_that_is_killed_takes_the_hooks_group_along() {
+    let world = World::new();
+    let out = world.folder("out");
+    // The second flees by forking, within the group.
+    let hopper = "while (1) { my $pid = fork; exit if $pid; utime undef, undef, $ARGV[0]; }";
+    let line =
+        format!("touch {out}/alive; sleep 60 & echo $! > {out}/child; perl -e '{hopper}' {out}/alive & echo $$ > {out}/main; sleep 60");
+    let (job, around) = (sh(&line).grant(&out, DirMode::Write), world.around());
+    let kill = async {
+        let (main, child) = (pid_in(&format!("{out}/main")).await, pid_in(&format!("{out}/child")).await);
+        let stat = std::fs::read_to_string(format!("/proc/{main}/stat")).unwrap();
+        let parent = stat.rsplit_once(')').unwrap().1.split_whitespace().nth(1).unwrap().parse().unwrap();
+        end(parent);
+        child
+    };
+    let (ended, child) = tokio::join!(world.executor.execute(&job, around), kill);
+    assert!(ended.unwrap_err().to_string().contains("supervisor was killed"));
+    assert!(gone(child).await);
+    let touched = || std::fs::metadata(format!("{out}/alive")).unwrap().modified().unwrap();
+    let mut last = touched();
+    for _ in 0..100 {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        if std::mem::replace(&mut last, touched()) == touched() {
+            return;
+        }
+    }
+    panic!("it still forks");
+}

@@ -5,6 +5,7 @@ pub(super) mod clock;
 pub(super) mod env;
 pub(super) mod exit;
 pub(super) mod fs;
+pub(super) mod listing;
 pub(super) mod net;
 pub(super) mod random;
 pub(super) mod stdio;
@@ -33,6 +34,7 @@ pub(super) fn link_components(linker: &mut wasmtime::component::Linker<State>) -
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
     linker.allow_shadowing(true);
     fs::link_components(linker)?;
+    listing::link(linker)?;
     linker.allow_shadowing(false);
     Ok(())
 }

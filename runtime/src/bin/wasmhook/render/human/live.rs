@@ -4,7 +4,7 @@ use super::{dry, settle, versions};
 use crate::render::figures;
 use crate::render::line::Line;
 use crate::render::look::{LongLines, Look, Style, Symbol};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use wasmhook::model::backup::BackupContents;
 use wasmhook::model::event::{Event, Finished, GuestKind, Place, PlannedHook, PlannedStep, Role, RunHeader, StepKind, Verified, What};
 use wasmhook::model::grant::Denial;
@@ -21,6 +21,8 @@ pub struct Live {
     running: Vec<Running>,
     /// Steps in which something was told to abort, and whether all of that was only cancelled.
     only_cancelled: BTreeMap<StepName, bool>,
+    /// Directories of which it was said that they are copied.
+    copied: BTreeSet<String>,
 }
 
 /// Something that runs now.
@@ -35,7 +37,14 @@ pub struct Running {
 impl Live {
     /// Nothing was seen yet.
     pub const fn new(look: Look) -> Self {
-        Self { look, steps: BTreeMap::new(), hooks: BTreeMap::new(), running: Vec::new(), only_cancelled: BTreeMap::new() }
+        Self {
+            look,
+            steps: BTreeMap::new(),
+            hooks: BTreeMap::new(),
+            running: Vec::new(),
+            only_cancelled: BTreeMap::new(),
+            copied: BTreeSet::new(),
+        }
     }
 
     /// What the lines are made for.
@@ -203,6 +212,11 @@ impl Live {
         // A host step never is confined, and a hook that isn't was marked when it began.
         for lost in result.unenforced.iter().filter(|lost| *lost != "unconfined") {
             lines.extend(self.note(&format!("not enforced: {lost}")));
+        }
+        for staged in result.stages.iter().flatten() {
+            if let Some(copied) = staged.copied().filter(|_| self.copied.insert(staged.dir.clone())) {
+                lines.extend(self.note(&copied));
+            }
         }
         if !result.after_skipped.is_empty() && !matches!(result.outcome, Outcome::Skipped { .. }) {
             lines.extend(self.note(&format!("{}: what it did may depend on that", dry::after_steps(&result.after_skipped))));

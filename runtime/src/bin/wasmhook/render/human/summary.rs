@@ -6,10 +6,11 @@ use crate::render::given::Given;
 use crate::render::line::{Line, text};
 use crate::render::look::{Look, Style, Symbol};
 use crate::render::table::Table;
+use std::collections::BTreeSet;
 use wasmhook::model::event::Status;
 use wasmhook::model::id::{Commit, RunId};
 use wasmhook::model::outcome::Verdict;
-use wasmhook::report::{HookReport, OutcomeWord, OutsidePaths, Report, UsageReport};
+use wasmhook::report::{HookReport, OutcomeWord, OutsidePaths, Report, StagedDir, UsageReport};
 
 /// How many refusals of hooks that didn't fail are listed.
 const MAX_REFUSED: usize = 20;
@@ -147,7 +148,10 @@ fn notices(look: Look, report: &Report) -> Vec<Line> {
         hook.unenforced.iter().filter(|lost| *lost != "unconfined").map(|lost| format!("{}: not enforced: {lost}", hook.name()))
     });
     let said = report.notices.iter().map(|notice| format!("{} [{}]", notice.message, notice.code));
-    said.chain(unenforced).flat_map(|text| mark(&text)).collect()
+    // Each hook that has a directory would say the same of it.
+    let copied: BTreeSet<String> =
+        report.hooks.iter().flat_map(|hook| hook.stages.iter().flatten()).filter_map(StagedDir::copied).collect();
+    said.chain(unenforced).chain(copied).flat_map(|text| mark(&text)).collect()
 }
 
 /// What hooks were refused that didn't fail of it, where somebody looked for all of it: another machine may not be as kind.

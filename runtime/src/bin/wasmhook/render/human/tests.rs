@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use wasmhook::model::event::{Event, Role, Status, Verified, What};
 use wasmhook::model::job::Stream;
 use wasmhook::model::outcome::{Cause, Outcome, Usage, Verdict};
-use wasmhook::report::Report;
+use wasmhook::report::{Report, StagedDir};
 
 fn live(look: Look, events: &[Event]) -> String {
     let mut live = Live::new(look);
@@ -87,6 +87,26 @@ fn live_lines_of_a_failure_in_a_log_file() {
         Services started
     ! Services run the new tree with the old version record.
     "#);
+}
+
+#[test]
+fn what_is_copied_for_want_of_an_overlay_is_said_once() {
+    let mut events = success();
+    for event in &mut events {
+        if let What::Finished { result, .. } = &mut event.what {
+            let staged = |how: &str, why: &[&str]| StagedDir {
+                dir: format!("/srv/{how}"),
+                how: how.to_owned(),
+                why: why.iter().map(|why| (*why).to_owned()).collect(),
+            };
+            result.stages = Some(vec![staged("copy", &["overlay: Operation not permitted", "user-overlay: none"]), staged("overlay", &[])]);
+        }
+    }
+    let said =
+        "/srv/copy is staged by copying it: no overlay can be made of it here (overlay: Operation not permitted; user-overlay: none)\n";
+    for text in [live(wide(ASCII, 200), &events), summary(wide(ASCII, 200), &events)] {
+        assert_eq!((text.matches(said).count(), text.contains("/srv/overlay")), (1, false), "{text}");
+    }
 }
 
 #[test]

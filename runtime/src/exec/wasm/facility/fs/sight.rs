@@ -132,7 +132,9 @@ mod tests {
 
     fn seen(paths: &[(&str, DirMode)]) -> Vec<Denial> {
         let mut sight = Sight::new(&[]).outside(Some(0));
-        paths.iter().for_each(|(path, mode)| sight.looked_outside(path, *mode));
+        for (path, mode) in paths {
+            sight.looked_outside(path, *mode);
+        }
         sight.denials()
     }
 
