@@ -136,7 +136,6 @@ fn what_a_commit_changes_can_be_made_to_fail() {
         let found: Vec<&str> = raw.into_iter().filter(|raw| text.contains(raw)).collect();
         assert!(found.is_empty(), "{file} changes a disk beside `Disk`: {found:?}");
     }
-    only_in(&["stage/disk.rs", "stage/tests"], &["fn point(&self)"]);
 }
 
 #[test]
