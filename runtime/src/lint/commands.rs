@@ -89,7 +89,14 @@ fn more_than_one(command: &Located<Command<'_>>, profile: &Profile, found: &mut 
     let Command { argv, is_line, .. } = command.value;
     let message = if rules.single_line && argv.iter().any(|word| word.trim_end_matches('\n').contains('\n')) {
         format!("a command of the profile `{}` stands on one line", profile.name)
-    } else if let Some(operator) = operator(argv).filter(|_| rules.single_command && !is_line) {
+    } else if let Some(operator) = operator(argv).filter(|_| !is_line) {
+        if !rules.single_command {
+            let program = argv.first().map_or("", String::as_str);
+            let message = format!("no shell reads {}: it is an argument of {}", quote(operator), quote(program));
+            let help = "write `shell = true` beside the command, or put the commands into a script and name that";
+            found.push(Diagnostic::warning(codes::SINGLE_COMMAND, message).at(command.at.clone()).help(help));
+            return;
+        }
         format!("a command of the profile `{}` is a single executable command: no shell reads {}", profile.name, quote(operator))
     } else {
         return;
@@ -170,6 +177,20 @@ mod tests {
         }
         for run in ["'python manage.py migrate --no-input'", "'find . -name x -exec rm {} \\;'", "'echo a;'", "'grep -E \"a|b\" f'"] {
             assert_eq!(blueking(run), [""; 0], "{run}");
+        }
+    }
+
+    #[test]
+    fn where_several_commands_are_not_forbidden_it_is_said_that_no_shell_reads_them() {
+        let found = |run: &str| {
+            let (manifest, _) = parse("m.toml", &format!("schema = 1\n[[hook]]\nid = 'h'\nphase = 'pre-deploy'\nrun = {run}\n"));
+            crate::lint::check(&manifest, &crate::profile::builtin("default").unwrap())
+        };
+        let warned = found("'echo hi && echo ho'");
+        assert_eq!((warned[0].code, warned[0].severity), (codes::SINGLE_COMMAND, crate::diagnostic::Severity::Warning));
+        assert_eq!(warned[0].message, "no shell reads `&&`: it is an argument of `echo`");
+        for run in ["'echo hi'", "'echo hi && echo ho'\nshell = true", "\"sh -c 'echo hi && echo ho'\""] {
+            assert_eq!(found(run), [], "{run}");
         }
     }
 
