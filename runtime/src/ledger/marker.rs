@@ -8,7 +8,7 @@ use rustix::io::Errno;
 use std::io::{self, Write as _};
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 
-/// How many leftovers of dead runs are passed over.
+/// How many names that are taken are passed over.
 const MAX_LEFTOVERS: u32 = 100;
 
 /// Why a marker can't be read or written.
@@ -71,6 +71,7 @@ pub(super) fn replace(dir: &Dir, file: &str, content: &[u8]) -> io::Result<()> {
 }
 
 fn create(parent: BorrowedFd<'_>, file: &str, content: &[u8]) -> io::Result<()> {
+    sweep(parent, file);
     let (temporary, temporary_name) = create_temporary(parent, file)?;
     let mut temporary = std::fs::File::from(temporary);
     let done = temporary.write_all(content).and_then(|()| temporary.sync_all()).and_then(|()| {
@@ -84,12 +85,28 @@ fn create(parent: BorrowedFd<'_>, file: &str, content: &[u8]) -> io::Result<()> 
     done
 }
 
+/// The names under which a file is written before it gets its own.
+fn temporaries(file: &str) -> impl Iterator<Item = String> + '_ {
+    (0..MAX_LEFTOVERS).map(move |number| format!("{file}.wasmhook-{number}"))
+}
+
+/// Removes what runs that died left, as far as it is a file of this user's. Who writes here has the lock, so nobody is writing them.
+fn sweep(parent: BorrowedFd<'_>, file: &str) {
+    let user = rustix::process::geteuid().as_raw();
+    for name in temporaries(file) {
+        let Ok(found) = rustix::fs::statat(parent, name.as_str(), AtFlags::SYMLINK_NOFOLLOW) else { return };
+        if FileType::from_raw_mode(found.st_mode) == FileType::RegularFile && found.st_uid == user {
+            // What can't be removed is passed over.
+            let _ = rustix::fs::unlinkat(parent, name.as_str(), AtFlags::empty());
+        }
+    }
+}
+
 /// A new file beside the marker. `EXCL` follows no link, and takes nothing that lies there.
 fn create_temporary(parent: BorrowedFd<'_>, file: &str) -> Result<(OwnedFd, String), Errno> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mode = Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::ROTH;
-    for number in 0..MAX_LEFTOVERS {
-        let name = format!("{file}.wasmhook-{number}");
+    for name in temporaries(file) {
         match rustix::fs::openat(parent, name.as_str(), flags, mode) {
             Ok(temporary) => return Ok((temporary, name)),
             Err(Errno::EXIST) => {}
@@ -216,6 +233,17 @@ mod tests {
         write(&dir, NAME).unwrap();
         assert!(read(&dir, NAME).unwrap());
         assert!(!victim.exists());
+    }
+
+    #[test]
+    fn what_a_run_that_died_left_is_gone_once_the_next_writes() {
+        let (home, dir) = app();
+        for number in [0, 1] {
+            std::fs::write(home.path().join("app").join(format!("{NAME}.wasmhook-{number}")), "").unwrap();
+        }
+        symlink("nowhere", home.path().join("app").join(format!("{NAME}.wasmhook-2"))).unwrap();
+        write(&dir, NAME).unwrap();
+        assert_eq!(names(&home.path().join("app")), [NAME.to_owned(), format!("{NAME}.wasmhook-2")], "a planted link is nobody's leftover");
     }
 
     #[test]

@@ -46,6 +46,11 @@ pub fn recovered(world: &World, states: &States) -> Vec<String> {
             }
         }
     }
+    let undone: Vec<&str> =
+        COMMITTED.iter().flat_map(|(_, hooks)| *hooks).chain(&["live", "last"]).copied().filter(|hook| !is_done(hook)).collect();
+    if world.marker().exists() && !undone.is_empty() {
+        wrong.push(format!("the marker is there, but not done: {undone:?}"));
+    }
     if is_done("live") && world.logged("live") != 1 {
         wrong.push(format!("live is done, but the log is {:?}", world.log()));
     }
@@ -63,6 +68,9 @@ pub fn ended(world: &World, states: &States) -> Vec<String> {
         if tree != states.new[dir] {
             wrong.push(format!("{dir} isn't new at the end: {tree:?}"));
         }
+    }
+    if !world.marker().exists() {
+        wrong.push("there is no marker at the end".to_owned());
     }
     if world.logged("live") != 1 {
         wrong.push(format!("live ran {} times: {:?}", world.logged("live"), world.log()));

@@ -70,6 +70,7 @@ on_locked = "wait"
 on_unknown = "stop"
 env = "named"
 default_mode = "write"
+marker = ".release-{tag}-done"
 
 [[step]]
 name = "stop"
@@ -167,6 +168,11 @@ impl World {
 
     pub fn app(&self) -> PathBuf {
         self.path().join("app")
+    }
+
+    /// The release's marker file.
+    pub fn marker(&self) -> PathBuf {
+        self.app().join(".release-v1-done")
     }
 
     pub fn state(&self) -> PathBuf {
