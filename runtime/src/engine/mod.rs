@@ -47,7 +47,7 @@ pub use trigger::{Idle, LastCommit};
 
 use crate::exec::{Executor, Hold};
 use crate::ledger::{Durability, Ledger, LedgerError, Target};
-use crate::model::event::{Place, RunHeader, What};
+use crate::model::event::{RunHeader, What};
 use crate::model::id::RunId;
 use crate::plan::Plan;
 use crate::report::Report;
@@ -59,7 +59,6 @@ use keep::Keep;
 use machine::Machine;
 use marks::{write_commit, write_marker};
 use opening::{header, open, refused};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What runs jobs, by kind of guest.
@@ -200,10 +199,6 @@ impl Runner {
             journal.record(keep::left_behind(&error), None, Durability::Later)?;
         }
         Ok(journal.report())
-    }
-
-    fn attempts(&self, prepared: &Prepared) -> Result<BTreeMap<Place, u32>, Error> {
-        Ok(self.snapshot(prepared)?.memories.into_iter().map(|(place, memory)| (place, memory.attempts)).collect())
     }
 }
 

@@ -33,11 +33,12 @@ pub enum Was {
     HalfTakenBack,
 }
 
-/// Every execution of a target that nobody knows the end of, with those whose revert failed: of `release`, or else of any since the newest success.
+/// Every execution of a target that nobody knows the end of, with those whose revert failed: of one release, given what is remembered of it, or else
+/// of any since the newest success.
 ///
 /// # Errors
 /// [`Error`] if the ledger, or a plan in it, can't be read.
-pub fn open(ledger: &dyn Ledger, target: &Target, release: Option<&str>) -> Result<Vec<Open>, Error> {
+pub fn open(ledger: &dyn Ledger, target: &Target, release: Option<&BTreeMap<Place, Memory>>) -> Result<Vec<Open>, Error> {
     let mut open = Vec::new();
     for (key, memory) in ledger.unresolved(target)? {
         let was = replay::ended(&ledger.events(&memory.run)?, &key.place).map_or(Was::Running, Was::Verifying);
@@ -52,14 +53,18 @@ pub fn open(ledger: &dyn Ledger, target: &Target, release: Option<&str>) -> Resu
     Ok(open)
 }
 
-/// Runs in which a revert may have ended badly: of the release by what is remembered of it; of any release since the newest success.
-fn suspects(ledger: &dyn Ledger, target: &Target, release: Option<&str>, open: &[Open]) -> Result<BTreeSet<RunId>, Error> {
+/// Runs in which a revert may have ended badly.
+fn suspects(
+    ledger: &dyn Ledger,
+    target: &Target,
+    release: Option<&BTreeMap<Place, Memory>>,
+    open: &[Open],
+) -> Result<BTreeSet<RunId>, Error> {
     let is_revert = |place: &Place| place.role == Role::Revert;
     let mut runs: BTreeSet<RunId> = open.iter().filter(|open| is_revert(&open.key.place)).map(|open| open.memory.run.clone()).collect();
-    if let Some(release) = release {
-        let memories = ledger.memories(target, release)?.into_iter();
-        let failed = memories.filter(|(key, memory)| is_revert(&key.place) && memory.outcome != Some(Outcome::Succeeded));
-        runs.extend(failed.map(|(_, memory)| memory.run));
+    if let Some(memories) = release {
+        let failed = memories.iter().filter(|(place, memory)| is_revert(place) && memory.outcome != Some(Outcome::Succeeded));
+        runs.extend(failed.map(|(_, memory)| memory.run.clone()));
     } else {
         let succeeded = |run: &RunRecord| run.status == Some(Status::Success) && !run.partial;
         let since = ledger.runs(target, LOOKED_AT)?.into_iter().filter(|run| !run.dry_run).take_while(|run| !succeeded(run));

@@ -6,11 +6,12 @@ use super::open::Open;
 use super::resume::{self, Base};
 use super::{Error, Idle, LastCommit, Prepared, Runner, lifecycle, open, target, trigger};
 use crate::diagnostic::codes;
-use crate::ledger::LedgerError;
+use crate::ledger::{Ledger, LedgerError, Memory};
 use crate::model::event::{Place, Trigger};
 use crate::model::id::{Commit, RunId};
 use crate::model::policy::Gate;
 use crate::plan::{Notice, Plan, difference};
+use std::collections::BTreeMap;
 
 /// What has to be known before a plan can run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,11 +125,11 @@ impl Runner {
         let mut snapshot = Snapshot { marker_present: prepared.marker_present, ..Snapshot::default() };
         let Some(ledger) = &self.writers.ledger else { return Ok(snapshot) };
         let target = target(plan);
-        let release = gate::release_of(plan, crate::model::policy::Gate::Once, &prepared.run);
-        snapshot.memories = ledger.memories(&target, &release)?.into_iter().map(|(key, memory)| (key.place, memory)).collect();
+        let release = gate::release_of(plan, Gate::Once, &prepared.run);
+        snapshot.memories = memories(&**ledger, prepared)?;
         snapshot.is_on = if self.beside { ledger.unfinished(&target)?.map(|run| run.run) } else { None };
         let decided = if snapshot.is_on.is_none() { open::decided(&**ledger, &target, &self.stages)? } else { Vec::new() };
-        let open = open::open(&**ledger, &target, Some(&release))?.into_iter();
+        let open = open::open(&**ledger, &target, Some(&snapshot.memories))?.into_iter();
         let is_past = |open: &Open| snapshot.is_on.as_ref() != Some(&open.memory.run);
         let open = open.filter(|open| is_past(open) && decided.iter().all(|(key, _)| *key != open.key));
         snapshot.unresolved = open.map(|open| (open.key.place.clone(), open)).collect();
@@ -143,6 +144,12 @@ impl Runner {
         Ok(snapshot)
     }
 
+    /// Attempts before this run, by place.
+    pub(super) fn attempts(&self, prepared: &Prepared) -> Result<BTreeMap<Place, u32>, LedgerError> {
+        let Some(ledger) = &self.writers.ledger else { return Ok(BTreeMap::new()) };
+        Ok(memories(&**ledger, prepared)?.into_iter().map(|(place, memory)| (place, memory.attempts)).collect())
+    }
+
     fn moved_tag(&self, prepared: &Prepared) -> Result<Option<Notice>, LedgerError> {
         let plan = &prepared.plan;
         let (Some(ledger), Some(tag), Some(commit)) = (&self.writers.ledger, &plan.tag, &plan.commit) else { return Ok(None) };
@@ -152,6 +159,12 @@ impl Runner {
             message: format!("tag {tag} pointed to {known} when it was deployed, and now points to {commit}: deploy a new tag, or take it with --accept-moved-tag"),
         }))
     }
+}
+
+/// What is remembered of the plan's release.
+fn memories(ledger: &dyn Ledger, prepared: &Prepared) -> Result<BTreeMap<Place, Memory>, LedgerError> {
+    let release = gate::release_of(&prepared.plan, Gate::Once, &prepared.run);
+    Ok(ledger.memories(&target(&prepared.plan), &release)?.into_iter().map(|(key, memory)| (key.place, memory)).collect())
 }
 
 /// Whether what is called `place` will run, and would not if its release were known.

@@ -12,6 +12,7 @@ use crate::model::outcome::{Cause, Outcome, TimeLimit};
 use crate::model::policy::{OnChange, OnLocked, OnUnknown};
 use crate::plan::{HostCommand, PlanGuest, PlanHook, PlanStep, PlanStepKind, SCHEMA};
 use crate::report::OutcomeWord;
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 mod backup;
