@@ -4,9 +4,9 @@ use super::checks::{self, States};
 use super::world::World;
 use std::process::Stdio;
 
-/// How many times; as many as one likes with `WASMHOOK_TEST_ROUNDS`.
+/// How many times; more or fewer with `WASMHOOK_TEST_ROUNDS`.
 fn rounds() -> u32 {
-    std::env::var("WASMHOOK_TEST_ROUNDS").map_or(100, |rounds| rounds.parse().unwrap())
+    std::env::var("WASMHOOK_TEST_ROUNDS").map_or(1_000, |rounds| rounds.parse().unwrap())
 }
 
 #[test]
