@@ -110,12 +110,7 @@ fn what_a_hook_closes_is_committed_again_from_any_point_on() {
 }
 
 fn decided(backend: Backend) -> House {
-    let house = house();
-    let stage = house.open(backend);
-    in_view(&stage, 0, hook);
-    drop(stage.prepare().unwrap());
-    house.let_go();
-    house
+    house().decided(backend, hook)
 }
 
 fn recovered(house: &House, disk: &Disk) -> Result<(), super::super::StageError> {

@@ -108,6 +108,15 @@ impl House {
         self.open_all(backend, &[self.base()], &Disk::default()).unwrap()
     }
 
+    /// With what a hook does as a commit that is decided, and its owner dead.
+    pub(super) fn decided(self, backend: Backend, hook: impl FnOnce(&Path)) -> Self {
+        let stage = self.open(backend);
+        in_view(&stage, 0, hook);
+        drop(stage.prepare().unwrap());
+        self.let_go();
+        self
+    }
+
     /// Waits until nobody holds its stages any more. A process that another test is just starting has all descriptors until its program runs.
     pub(super) fn let_go(&self) {
         let begun = std::time::Instant::now();

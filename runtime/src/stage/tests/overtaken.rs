@@ -75,12 +75,7 @@ fn hook(app: &Path) {
 
 /// A house whose commit is decided, and its owner dead.
 fn decided(backend: Backend) -> House {
-    let house = house();
-    let stage = house.open(backend);
-    in_view(&stage, 0, hook);
-    drop(stage.prepare().unwrap());
-    house.let_go();
-    house
+    house().decided(backend, hook)
 }
 
 /// Takes away what is there, and leaves something else.
