@@ -1,6 +1,6 @@
 //! The state directory: private to its user, since whoever can write there decides what counts as done.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::Path;
 
@@ -61,20 +61,29 @@ pub(super) fn ensure(path: &Path) -> Result<File, StateDirError> {
         .create(path)
         .map_err(|source| StateDirError::io("create the state directory", path, source))?;
     let dir = File::open(path).map_err(|source| StateDirError::io("open the state directory", path, source))?;
-    let found = dir.metadata().map_err(|source| StateDirError::io("examine the state directory", path, source))?;
+    let metadata = |dir: &File| dir.metadata().map_err(|source| StateDirError::io("examine the state directory", path, source));
+    let found = metadata(&dir)?;
     let us = rustix::process::geteuid().as_raw();
     if found.uid() != us {
         return Err(StateDirError::NotOurs { path: path.display().to_string(), owner: found.uid(), us });
     }
-    let mode = found.mode() & 0o7777;
-    if mode & 0o077 != 0 {
-        if !is_ours_alone(path)? {
+    if open_to_others(&found).is_some() {
+        if !is_ours_alone(path)?
+            // Looked at again: what is in it may be of another process of ours, which closed it meanwhile, before it put anything there.
+            && let Some(mode) = open_to_others(&metadata(&dir)?)
+        {
             return Err(StateDirError::Open { path: path.display().to_string(), mode });
         }
         rustix::fs::fchmod(&dir, rustix::fs::Mode::RWXU)
             .map_err(|source| StateDirError::io("make private the state directory", path, source))?;
     }
     Ok(dir)
+}
+
+/// The permission bits of a directory that others can reach.
+fn open_to_others(found: &Metadata) -> Option<u32> {
+    let mode = found.mode() & 0o7777;
+    (mode & 0o077 != 0).then_some(mode)
 }
 
 fn is_ours_alone(path: &Path) -> Result<bool, StateDirError> {
@@ -114,6 +123,25 @@ mod tests {
         open_to_all(state.path());
         ensure(state.path()).unwrap();
         assert_eq!(mode(state.path()), 0o700);
+    }
+
+    #[test]
+    fn who_is_second_takes_what_the_first_just_closed() {
+        for _ in 0..500 {
+            let state = tempfile::tempdir().unwrap();
+            open_to_all(state.path());
+            let start = std::sync::Barrier::new(4);
+            std::thread::scope(|scope| {
+                for number in 0..4 {
+                    let (path, start) = (state.path(), &start);
+                    scope.spawn(move || {
+                        start.wait();
+                        ensure(path).unwrap();
+                        std::fs::write(path.join(format!("ledger.new-{number}")), "").unwrap();
+                    });
+                }
+            });
+        }
     }
 
     #[test]
