@@ -13,6 +13,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use std::error::Error;
 use std::io::{self, Write};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use wasmhook::Told;
@@ -103,6 +104,8 @@ struct State {
     /// Speaks in the place of the lines for people.
     dialect: Option<Dialect>,
     bar: ProgressBar,
+    /// What it says once it moves.
+    progress: Option<String>,
     /// What a watch told people since its last report.
     untold: Vec<Notice>,
     /// Whether standard output could not be written.
@@ -121,14 +124,39 @@ impl Ui {
     pub fn new(settings: UiSettings, out: Box<dyn Write + Send>, err: Box<dyn Write + Send>) -> Self {
         let live = Live::new(settings.stderr);
         let bar = progress_bar(&settings);
-        let state =
-            State { out, err, live, watched: Watched::default(), dialect: None, bar, untold: Vec::new(), is_cut: false, lost: None };
+        let state = State {
+            out,
+            err,
+            live,
+            watched: Watched::default(),
+            dialect: None,
+            bar,
+            progress: None,
+            untold: Vec::new(),
+            is_cut: false,
+            lost: None,
+        };
         Self { settings, state: Mutex::new(state) }
     }
 
     /// From now on a run is told in a platform's own lines: on standard output, or, where something else is asked for there, on standard error.
     pub fn speak(&self, dialect: Dialect) {
         self.state().dialect = Some(dialect);
+    }
+
+    /// What `told` brings, as it comes, until nobody tells anything any more; meanwhile the progress line moves.
+    pub fn as_it_comes<T>(&self, told: &Receiver<T>) -> impl Iterator<Item = T> {
+        std::iter::from_fn(|| match self.settings.progress {
+            Progress::Off => told.recv().ok(),
+            // Nobody needs to be told of what ends within a tick.
+            Progress::Spinner => loop {
+                match told.recv_timeout(TICK) {
+                    Ok(next) => return Some(next),
+                    Err(RecvTimeoutError::Timeout) => self.state().move_progress(),
+                    Err(RecvTimeoutError::Disconnected) => return None,
+                }
+            },
+        })
     }
 
     /// Shows an event. A broken stream stops no run: what can't be shown is dropped, and [`Self::summary`] tells of lost JSON Lines.
@@ -143,7 +171,7 @@ impl Ui {
             let written = jsonl::event(event).map_err(io::Error::other).and_then(|line| state.out(&line));
             state.lost = state.lost.take().or(written.err());
         }
-        state.show_progress();
+        state.set_progress();
     }
 
     /// Shows how a run ended: to standard output as the format says, and to people in any case.
@@ -326,17 +354,23 @@ impl State {
         self.lost.take().map_or(Ok(()), Err)
     }
 
-    fn show_progress(&self) {
-        let Some(newest) = self.live.running().last() else {
+    /// What runs changed: the line goes, and comes again with the next tick.
+    fn set_progress(&mut self) {
+        let newest = self.live.running().last();
+        let message = newest.map(|newest| progress(newest, self.live.running().len() - 1, self.live.look().charset));
+        if message != self.progress {
             self.bar.finish_and_clear();
-            return;
-        };
-        let message = progress(newest, self.live.running().len() - 1, self.live.look().charset);
-        if self.bar.is_finished() || self.bar.message() != message {
-            self.bar.set_message(message);
-            self.bar.reset();
-            self.bar.enable_steady_tick(Duration::from_millis(100));
+            self.progress = message;
         }
+    }
+
+    fn move_progress(&self) {
+        let Some(message) = &self.progress else { return };
+        if self.bar.is_finished() {
+            self.bar.reset();
+            self.bar.set_message(message.clone());
+        }
+        self.bar.tick();
     }
 }
 
@@ -345,6 +379,9 @@ impl Drop for State {
         self.bar.finish_and_clear();
     }
 }
+
+/// How often the progress line moves.
+const TICK: Duration = Duration::from_millis(100);
 
 /// How long a terminal that takes nothing any more may keep the process.
 const PATIENCE: Duration = Duration::from_millis(200);

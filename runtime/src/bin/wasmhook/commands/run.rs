@@ -51,7 +51,7 @@ pub fn run(args: &RunArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliErro
 /// Shows every event until there are no more; what they tell.
 fn show(events: &Receiver<Event>, ui: &Ui) -> Folder {
     let mut told = Folder::new();
-    for event in events {
+    for event in ui.as_it_comes(events) {
         ui.event(&event);
         told.push(&event);
     }

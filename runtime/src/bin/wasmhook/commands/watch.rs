@@ -124,7 +124,7 @@ impl Sink for Screen {
 /// Shows everything until nobody tells anything any more; how the last run ended.
 fn show(shown: &Receiver<Shown>, selectors: &Selectors, ui: &Ui) -> Result<Exit, CliError> {
     let (mut last, mut events) = (Exit::Done, Folder::new());
-    for shown in shown {
+    for shown in ui.as_it_comes(shown) {
         match shown {
             Shown::Event(event) => {
                 ui.event(&event);
