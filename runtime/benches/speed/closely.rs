@@ -1,7 +1,7 @@
-//! Single hooks under criterion: for whoever changes the executor and wants to know by how much.
+//! Single hooks and the journal under criterion: for whoever changes the executor or the ledger and wants to know by how much.
 
 use crate::guests;
-use crate::ratios::{ManyHooks, Site};
+use crate::ratios::{Journaled, ManyHooks, Site};
 use crate::sandbox::{Sandbox, job};
 use criterion::Criterion;
 
@@ -13,6 +13,7 @@ pub fn run(filter: Option<&str>) {
     }
     noop(&mut criterion);
     marker(&mut criterion);
+    journal(&mut criterion);
     plan(&mut criterion);
     criterion.final_summary();
 }
@@ -33,6 +34,15 @@ fn marker(criterion: &mut Criterion) {
     let job = site.job();
     group.bench_function("sandbox", |bencher| bencher.iter(|| sandbox.succeed(&job)));
     group.bench_function("bash", |bencher| bencher.iter(|| site.script()));
+    group.finish();
+}
+
+fn journal(criterion: &mut Criterion) {
+    let journaled = Journaled::new();
+    let mut group = criterion.benchmark_group("journal");
+    for (what, live) in [("100 hooks with live effects", true), ("100 hooks without", false)] {
+        group.bench_function(what, |bencher| bencher.iter_custom(|rounds| (0..rounds).map(|_| journaled.ours(live)).sum()));
+    }
     group.finish();
 }
 

@@ -18,7 +18,7 @@ const HOOKS: u64 = 100;
 const TIMES: Rounds = Rounds { rounds: 11, ours: 1 };
 
 pub fn rows() -> Vec<Row> {
-    let bench = Bench::new();
+    let bench = Journaled::new();
     let row = |what: &str, live: bool| {
         let pair = in_turn(TIMES, || bench.ours(live), || bench.bare(live));
         Row::pair(what, "bare loop", &pair, Goal::Ratio(1.1))
@@ -26,13 +26,14 @@ pub fn rows() -> Vec<Row> {
     vec![row("record 100 hooks with live effects, one sync each", true), row("record 100 hooks without, one sync", false)]
 }
 
-struct Bench {
+/// Runs of 100 hooks that are only recorded.
+pub struct Journaled {
     dir: TempDir,
     runs: Cell<u32>,
 }
 
-impl Bench {
-    fn new() -> Self {
+impl Journaled {
+    pub fn new() -> Self {
         Self { dir: TempDir::new_in(guests::kept("tmp")).unwrap(), runs: Cell::new(0) }
     }
 
@@ -69,7 +70,7 @@ impl Bench {
         events
     }
 
-    fn ours(&self, live: bool) -> Duration {
+    pub fn ours(&self, live: bool) -> Duration {
         let mut ledger = SqliteLedger::open(&self.dir.path().join("state")).unwrap();
         let events = self.events();
         ledger.begin(&target(), "v1", "{}", &events[0].0).unwrap();

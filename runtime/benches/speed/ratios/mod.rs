@@ -12,6 +12,7 @@ mod process;
 mod staging;
 
 pub use hooks::Site;
+pub use journal::Journaled;
 pub use plan::ManyHooks;
 
 use crate::measure::Pair;
