@@ -8,6 +8,7 @@ use super::tree;
 use rustix::fs::OFlags;
 use rustix::io::{Errno, Result};
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
@@ -69,7 +70,11 @@ fn understood(text: &[u8], home: &Path) -> std::result::Result<Log, StageError> 
 /// The directories, without links. Of one that is gone, what led to it.
 pub(super) fn resolved(bases: &[PathBuf]) -> BTreeSet<PathBuf> {
     let gone = |base: &Path| Some(base.parent()?.canonicalize().ok()?.join(base.file_name()?));
-    bases.iter().filter_map(|base| base.canonicalize().ok().or_else(|| gone(base))).collect()
+    let resolved = |base: &PathBuf| match base.canonicalize() {
+        Err(error) if error.kind() == ErrorKind::NotFound => gone(base),
+        base => base.ok(),
+    };
+    bases.iter().filter_map(resolved).collect()
 }
 
 /// Where the stages of these directories may lie.

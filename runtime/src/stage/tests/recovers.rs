@@ -137,3 +137,19 @@ fn a_decided_commit_that_the_system_does_not_allow_now_names_its_stage_and_the_w
         assert!(matches!(recovered(&house)[0].ending, Ending::Committed(_)), "{backend}");
     }
 }
+
+#[test]
+fn a_decided_commit_that_nobody_understands_is_told_as_decided_and_stops_the_next_start() {
+    for text in ["{", r#"{"schema": 2, "label": "", "parts": []}"#] {
+        let house = House::new().with(&[("a", "old")]).decided(backends()[0], |app| fs::write(app.join("a"), "new").unwrap());
+        let stage = house.rubbish().remove(0);
+        fs::write(stage.join("commit"), text).unwrap();
+        assert_eq!(super::super::decided(&[house.app()], &house.scratch()), ["run-1/hook"]);
+        let refused = recover(&[house.app()], &house.scratch(), &Disk::default()).unwrap_err().to_string();
+        assert!(
+            refused.contains(stage.to_str().unwrap()) && refused.contains("run the wasmhook that wrote it, or move it away"),
+            "{refused}"
+        );
+        assert_eq!(fs::read_to_string(house.app().join("a")).unwrap(), "old");
+    }
+}
