@@ -1,7 +1,7 @@
 //! All about one failure: its cause, where it happened, its last lines, and the way out.
 
 use super::hint;
-use crate::render::line::Line;
+use crate::render::line::{Line, brief};
 use crate::render::look::{Look, Style, Symbol};
 use wasmhook::diagnostic::codes;
 use wasmhook::model::event::{GuestKind, Role, StepKind};
@@ -39,7 +39,7 @@ pub fn hook(look: Look, report: &Report, hook: &HookReport) -> Vec<Line> {
         look,
         &Failed {
             name: hook.name(),
-            what: format!("{}{twin}", hook.file),
+            what: format!("{}{twin}", brief(&hook.file, look.charset)),
             outcome: hook.outcome,
             verdict: hook.verdict,
             cause,
