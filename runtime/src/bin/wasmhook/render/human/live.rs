@@ -161,13 +161,15 @@ impl Live {
         let symbol = if result.outcome.is_ok() { Symbol::Done } else { Symbol::Warning };
         let line = self.line().space(2).symbol(symbol).space(1).add(Style::Name, &place.to_string());
         let mut lines = settle(self.look, line.plain(&format!(" {}", result.outcome)), 4);
-        lines.extend(self.refused(result.denials.as_deref()));
+        lines.extend(self.refused(result.denials.as_deref(), result.more_denials));
         lines
     }
 
-    fn refused(&self, denials: Option<&[Denial]>) -> Vec<Line> {
+    fn refused(&self, denials: Option<&[Denial]>, more: u64) -> Vec<Line> {
         let refused = |denial: &Denial| self.note(&format!("refused: {}; to allow it: {}", denial.what, denial.allow));
-        denials.unwrap_or_default().iter().flat_map(refused).collect()
+        let unkept = (more > 0)
+            .then(|| self.note(&format!("refused {more} more times: only the first {} are listed", denials.map_or(0, <[Denial]>::len))));
+        denials.unwrap_or_default().iter().flat_map(refused).chain(unkept.into_iter().flatten()).collect()
     }
 
     fn beginning(&self, hook: &PlannedHook, attempt: u32) -> Line {
@@ -211,7 +213,7 @@ impl Live {
             *only_cancelled &= result.outcome == Outcome::Cancelled;
         }
         let mut lines = settle(self.look, self.ending(place, result), 4);
-        lines.extend(self.refused(result.denials.as_deref()));
+        lines.extend(self.refused(result.denials.as_deref(), result.more_denials));
         // A host step never is confined, and a hook that isn't was marked when it began.
         for lost in result.unenforced.iter().filter(|lost| *lost != "unconfined") {
             lines.extend(self.note(&format!("not enforced: {lost}")));
