@@ -6,6 +6,7 @@ use crate::diagnostic::{Diagnostic, Located, Severity, Source, codes};
 use crate::model::units::show_size;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_saphyr::budget::BudgetBreach;
 use serde_saphyr::options::{DuplicateKeyPolicy, NonFiniteFloatPolicy};
 use serde_saphyr::{Location as Place, Spanned, UserMessageFormatter};
 use std::fmt;
@@ -165,11 +166,13 @@ fn options() -> serde_saphyr::Options {
 fn syntax(error: &serde_saphyr::Error, text: &str, shift: usize, problems: &Problems) -> Diagnostic {
     let place = error.location().and_then(|place| start(place).map(|at| at + shift).or_else(|| line_and_column(place, text)));
     let place = place.map(|at| text.floor_char_boundary(at.min(text.len())));
-    let said = error.without_snippet().render_with_formatter(&UserMessageFormatter);
-    let said = said.lines().next().unwrap_or_default();
-    // Our own snippet says where.
-    let said = said.rsplit_once(" at line ").map_or(said, |(said, _)| said);
-    let found = Diagnostic::error(codes::YAML_SYNTAX, format!("not YAML that can be read: {}", said.trim_end_matches([',', '.', ':'])));
+    let found = past_a_bound(error).unwrap_or_else(|| {
+        let said = error.without_snippet().render_with_formatter(&UserMessageFormatter);
+        let said = said.lines().next().unwrap_or_default();
+        // Our own snippet says where.
+        let said = said.rsplit_once(" at line ").map_or(said, |(said, _)| said);
+        Diagnostic::error(codes::YAML_SYNTAX, format!("not YAML that can be read: {}", said.trim_end_matches([',', '.', ':'])))
+    });
     let found = match place {
         Some(at) => found.at(problems.at(at..text.len().min(at + 1))),
         None => found,
@@ -177,6 +180,31 @@ fn syntax(error: &serde_saphyr::Error, text: &str, shift: usize, problems: &Prob
     let line_has_tab =
         place.is_some_and(|at| lines_around(text, at).any(|line| line.starts_with('\t') || line.trim_start_matches(' ').starts_with('\t')));
     if line_has_tab { found.help("YAML is indented with spaces: replace the tab") } else { found }
+}
+
+/// What the text is more of than is read, if that is why it isn't.
+fn past_a_bound(error: &serde_saphyr::Error) -> Option<Diagnostic> {
+    let mut cause = error.without_snippet();
+    while let serde_saphyr::Error::AliasError { error, .. } = cause {
+        cause = error.without_snippet();
+    }
+    let found = |what: String| Diagnostic::error(codes::YAML_SYNTAX, format!("not YAML that is read here: {what}"));
+    let values = || found(format!("it holds more than {MAX_NODES} values, those that aliases repeat among them")).help("split it");
+    Some(match cause {
+        serde_saphyr::Error::Budget { breach, .. } => match breach {
+            BudgetBreach::Documents { .. } => {
+                found("it holds more than one document".to_owned()).help("keep what stands before the second `---`")
+            }
+            BudgetBreach::Depth { .. } => found(format!("lists and maps lie more than {MAX_DEPTH} deep in each other")),
+            BudgetBreach::Aliases { .. } | BudgetBreach::Anchors { .. } | BudgetBreach::MergeKeys { .. } => {
+                found(format!("it holds more than {MAX_ALIASES} anchors or aliases")).help("write out what they stand for")
+            }
+            BudgetBreach::Nodes { .. } | BudgetBreach::Events { .. } => values(),
+            _ => return None,
+        },
+        serde_saphyr::Error::AliasReplayLimitExceeded { .. } | serde_saphyr::Error::AliasReplayCounterOverflow { .. } => values(),
+        _ => return None,
+    })
 }
 
 /// The line of a byte and the one before it.

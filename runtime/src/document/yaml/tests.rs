@@ -110,6 +110,21 @@ fn hostile_texts_are_refused_in_bounded_time() {
     assert_eq!(codes_of(&"#".repeat(MAX_BYTES + 1)), [codes::TOO_LARGE]);
 }
 
+#[test]
+fn what_is_more_than_is_read_is_said_in_words() {
+    let laughs: String = (1..8).map(|n| format!("a{n}: &a{n} [{}]\n", vec![format!("*a{}", n - 1); 9].join(", "))).collect();
+    for (text, said) in [
+        ("a: 1\n---\nb: 2\n".to_owned(), "more than one document"),
+        ("- x\n".repeat(60_000), "more than 50000 values"),
+        (format!("a0: &a0 lol\n{laughs}"), "more than 50000 values, those that aliases repeat"),
+        (format!("a: &a [1]\nb: [{}]\n", "*a, ".repeat(5_000)), "more than 1000 anchors or aliases"),
+        ((0..40).map(|n| format!("{}a:\n", " ".repeat(n))).collect(), "more than 32 deep"),
+    ] {
+        let found = read("Boxfile", &text).1.into_found();
+        assert!(found[0].code == codes::YAML_SYNTAX && found[0].message.contains(said), "{found:?}");
+    }
+}
+
 proptest::proptest! {
     #[test]
     fn no_text_makes_the_reader_panic(text in "(?s).{0,200}|([a-c]: ?|- |  |\n|\t|&a |\\*a|<<: |\"|'|\\[|\\]|\\{|\\}|, |!!binary |!x |---\n|# c|\\||>|\u{feff}|é|1|\\? ){0,40}") {
