@@ -13,7 +13,7 @@ pub(crate) fn agree<T: Fields + JsonSchema>() {
     let schema: Json = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>().into();
     let empty = Spanned::new(0..0, DeValue::Table(DeTable::new()));
     let mut problems = Problems::none(Source::new("empty.toml", ""));
-    let mut table = Table::open(T::LABEL, &Value { name: T::LABEL, entry: None, toml: &empty }, &mut problems).unwrap();
+    let mut table = Table::open::<T>(T::LABEL, &Value { name: T::LABEL, entry: None, toml: &empty }, &mut problems).unwrap();
     let _ = T::read_fields(&mut table, &mut problems);
 
     let keys: BTreeSet<&str> = table.asked.iter().copied().collect();

@@ -1,6 +1,6 @@
 //! Values that need more than a TOML type: durations, sizes, words of a fixed set, free tables, the format's version.
 
-use super::{Problems, Read, Value, quote, suggest};
+use super::{Form, Problems, Read, Value, quote, suggest};
 use crate::diagnostic::{Diagnostic, Located, codes};
 use crate::model::units::{UnitError, parse_duration, parse_size};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -15,7 +15,11 @@ pub(crate) struct DurationText(pub(crate) Duration);
 
 impl Read for DurationText {
     fn read(value: &Value<'_>, problems: &mut Problems) -> Option<Self> {
-        unit(value, parse_duration, "a duration: `\"5m\"`, `\"90s\"`, or whole seconds", problems).map(Self)
+        unit::<Self, _>(value, parse_duration, "a duration: `\"5m\"`, `\"90s\"`, or whole seconds", problems).map(Self)
+    }
+
+    fn form(_: Option<&str>) -> Form {
+        Form::Value("\"5m\"".to_owned())
     }
 }
 
@@ -37,7 +41,11 @@ pub(crate) struct SizeText(pub(crate) u64);
 
 impl Read for SizeText {
     fn read(value: &Value<'_>, problems: &mut Problems) -> Option<Self> {
-        unit(value, parse_size, "a size: `\"64MiB\"`, or whole bytes", problems).map(Self)
+        unit::<Self, _>(value, parse_size, "a size: `\"64MiB\"`, or whole bytes", problems).map(Self)
+    }
+
+    fn form(_: Option<&str>) -> Form {
+        Form::Value("\"64MiB\"".to_owned())
     }
 }
 
@@ -54,12 +62,12 @@ impl JsonSchema for SizeText {
 }
 
 /// A number with a unit, in a string, or a bare integer.
-fn unit<T>(value: &Value<'_>, parse: fn(&str) -> Result<T, UnitError>, expected: &str, problems: &mut Problems) -> Option<T> {
+fn unit<R: Read, T>(value: &Value<'_>, parse: fn(&str) -> Result<T, UnitError>, expected: &str, problems: &mut Problems) -> Option<T> {
     let text = match value.toml.get_ref() {
         DeValue::String(text) => Cow::Borrowed(&**text),
         DeValue::Integer(_) => Cow::Owned(u64::read(value, problems)?.to_string()),
         _ => {
-            value.wrong_type(expected, problems);
+            value.wrong_type::<R>(expected, problems);
             return None;
         }
     };
@@ -79,7 +87,7 @@ impl<T> Default for Pairs<T> {
 impl<T: Read> Read for Pairs<T> {
     fn read(value: &Value<'_>, problems: &mut Problems) -> Option<Self> {
         let Some(table) = value.toml.get_ref().as_table() else {
-            value.wrong_type("a table", problems);
+            value.wrong_type::<Self>("a table", problems);
             return None;
         };
         let mut pairs = Vec::with_capacity(table.len());
@@ -89,6 +97,13 @@ impl<T: Read> Read for Pairs<T> {
             }
         }
         Some(Self(pairs))
+    }
+
+    fn form(_: Option<&str>) -> Form {
+        match T::form(None) {
+            Form::Value(one) => Form::Value(format!("{{ NAME = {one} }}")),
+            Form::Header(header) => Form::Header(header),
+        }
     }
 }
 
@@ -110,8 +125,8 @@ fn word<T: Serialize>(value: &T) -> Option<String> {
 }
 
 /// One of a fixed set of words.
-pub(crate) fn words<T: Serialize + Copy>(all: &[T], value: &Value<'_>, problems: &mut Problems) -> Option<T> {
-    let text = value.text("a string", problems)?;
+pub(crate) fn words<T: Read + Serialize + Copy>(all: &[T], value: &Value<'_>, problems: &mut Problems) -> Option<T> {
+    let text = value.text::<T>("a string", problems)?;
     let known: Vec<String> = all.iter().filter_map(word).collect();
     let found = known.iter().position(|word| word == text).and_then(|index| all.get(index).copied());
     if found.is_none() {
@@ -122,18 +137,27 @@ pub(crate) fn words<T: Serialize + Copy>(all: &[T], value: &Value<'_>, problems:
     found
 }
 
+/// The first of a fixed set of words.
+pub(crate) fn word_form<T: Serialize>(all: &[T]) -> Form {
+    Form::Value(format!("\"{}\"", all.first().and_then(word).unwrap_or_default()))
+}
+
 macro_rules! read_words {
     ($($type:ty),+ $(,)?) => {$(
         impl Read for $type {
             fn read(value: &Value<'_>, problems: &mut Problems) -> Option<Self> {
                 words(Self::ALL, value, problems)
             }
+
+            fn form(_: Option<&str>) -> Form {
+                word_form(Self::ALL)
+            }
         }
     )+};
 }
 
 mod policies {
-    use super::{Problems, Read, Value, words};
+    use super::{Form, Problems, Read, Value, word_form, words};
     use crate::model::backup::LastingEffect;
     use crate::model::grant::DirMode;
     use crate::model::policy::{AfterFailure, Background, When};

@@ -3,12 +3,14 @@
 
 #[cfg(test)]
 pub(crate) mod agree;
+mod form;
 mod leaf;
 mod table;
 mod value;
 pub(crate) mod yaml;
 
-pub(crate) use leaf::{DurationText, Pairs, SizeText, words};
+pub(crate) use form::Form;
+pub(crate) use leaf::{DurationText, Pairs, SizeText, word_form, words};
 pub(crate) use table::{Fields, Table, document, not_available};
 pub(crate) use value::{Read, Value};
 

@@ -25,9 +25,9 @@ pub(crate) struct Table<'a> {
 
 impl<'a> Table<'a> {
     /// The table in a value, or a report that it is none.
-    pub(crate) fn open(label: &'static str, value: &Value<'a>, problems: &mut Problems) -> Option<Self> {
+    pub(crate) fn open<T: Read>(label: &'static str, value: &Value<'a>, problems: &mut Problems) -> Option<Self> {
         let Some(keys) = value.toml.get_ref().as_table() else {
-            value.wrong_type("a table", problems);
+            value.wrong_type::<T>("a table", problems);
             return None;
         };
         Some(Self { keys, label, span: value.toml.span(), asked: Vec::new(), refused: Vec::new() })
@@ -144,12 +144,14 @@ pub(crate) fn not_available(what: &str) -> Diagnostic {
 
 /// Reads a struct field by field. Its struct literal makes sure that no field is forgotten, so keys and fields are the same.
 ///
+/// `like` is an example of a table that isn't written under a header; `{}` in it is a text.
+///
 /// `required`: the struct can't be without; `expected`: reported, and `None`; `optional`: its default;
 /// `sound`: its default, and the struct can't be with a wrong value; `flat`: the keys of another struct, in the
 /// same table; `version`: the version of the format.
 /// `later` lists keys that this version knows and can't do; `check` is a function that looks at the whole struct.
 macro_rules! document {
-    ($type:ty, $label:literal, { $($field:ident $(as $key:literal)?: $how:ident),+ $(,)? } $(later { $($later:literal: $what:literal),+ $(,)? })? $(check $check:path)?) => {
+    ($type:ty, $label:literal $(like $like:literal)?, { $($field:ident $(as $key:literal)?: $how:ident),+ $(,)? } $(later { $($later:literal: $what:literal),+ $(,)? })? $(check $check:path)?) => {
         impl $crate::document::Fields for $type {
             const LABEL: &'static str = $label;
 
@@ -164,13 +166,19 @@ macro_rules! document {
 
         impl $crate::document::Read for $type {
             fn read(value: &$crate::document::Value<'_>, problems: &mut $crate::document::Problems) -> Option<Self> {
-                let mut table = $crate::document::Table::open($label, value, problems)?;
+                let mut table = $crate::document::Table::open::<Self>($label, value, problems)?;
                 let read = <Self as $crate::document::Fields>::read_fields(&mut table, problems);
                 table.finish(problems);
                 read
             }
+
+            fn form(written: Option<&str>) -> $crate::document::Form {
+                $crate::document::Form::of_table($label, $crate::document::document!(@like $($like)?), written)
+            }
         }
     };
+    (@like) => { None };
+    (@like $like:literal) => { Some($like) };
     (@read flat, $table:ident, $problems:ident, $field:ident) => { $crate::document::Fields::read_fields($table, $problems) };
     (@read $how:ident, $table:ident, $problems:ident, $field:ident) => { $table.$how(stringify!($field), $problems) };
     (@read $how:ident, $table:ident, $problems:ident, $field:ident $key:literal) => { $table.$how($key, $problems) };

@@ -10,9 +10,10 @@ use crate::engine::{Error as RunError, Runner, Stop, Writers, plan_of, staging};
 use crate::exec::Hold;
 use crate::ledger::lock::{Holder, Lock, Owner};
 use crate::ledger::{Durability, Ledger, Target};
-use crate::load::{self, Request};
+use crate::load::{self, Declared, LoadError, Request};
 use crate::model::event::{Event, Place, Resolution, Status, What};
 use crate::model::id::RunId;
+use crate::model::policy::OnLocked;
 use crate::plan::Plan;
 use crate::report::Report;
 use std::sync::Arc;
@@ -54,6 +55,15 @@ pub enum ResolveError {
         /// Why, and the way out.
         why: &'static str,
     },
+    /// What is said concerns more than the ledger knows, and there is no manifest.
+    #[error("{what}; {missing}")]
+    NeedsManifest {
+        /// What only the manifest says.
+        what: String,
+        /// That there is none, with the way out.
+        #[source]
+        missing: LoadError,
+    },
     /// A later run succeeded over what it did.
     #[error("run {run} isn't the newest success: run {since} went on from what it did; say of that one first that its deployment failed")]
     BuiltOn {
@@ -89,22 +99,27 @@ pub struct Resolved {
 impl Engine {
     /// Records what became of an execution, or what is to become of it. `name` is `phase/hook[@instance]`, a host step's name, or an id that
     /// only one has. The lock is taken for it; a run that is on is waited for as the profile says. What a run that died had decided to commit is
-    /// finished first, as by any run: of that nobody can say otherwise.
+    /// finished first, as by any run: of that nobody can say otherwise. Where `request` names the application, what waits needs no manifest.
     ///
     /// # Errors
     /// [`ResolveError`]; nothing of what was said was recorded then.
     pub async fn resolve(&self, request: &Request, name: &str, resolution: Resolution) -> Result<Resolved, ResolveError> {
         let request = self.complete(request);
-        let declared = load::declare(&request).map_err(Error::from)?;
-        let target = target(&declared);
-        let _lock = self.by_itself(&target, Patience::of(&declared.profile)).await?;
+        let Meant { target, patience, declared } = self.meant(&request)?;
+        let _lock = self.by_itself(&target, patience).await?;
         let (ledger, committed) = self.settled(self.ledgers.open().map_err(Error::from)?, &target)?;
         let Some(newest) = ledger.runs(&target, 1).map_err(Error::from)?.pop() else { return Err(ResolveError::NoRun(target)) };
         let mut known = resolve::waiting(&*ledger, &target).map_err(Error::from)?;
         // What waits can be resolved also where nothing can be planned any more.
-        let plan = Box::pin(load::prepare(declared, &Request { fetch: None, ..request }, self.new_run(), &self.probe)).await;
+        let plan = match declared {
+            Ok(declared) => Box::pin(load::prepare(declared, &Request { fetch: None, ..request }, self.new_run(), &self.probe)).await,
+            Err(missing) => Err(missing),
+        };
         match plan {
             Ok(prepared) => add_planned(&*ledger, &prepared.plan, &newest.run, &mut known)?,
+            Err(missing @ LoadError::NoManifest(_)) if !known.iter().any(|execution| execution.is_called(name)) => {
+                return Err(ResolveError::NeedsManifest { what: nothing_waits(name, &known), missing });
+            }
             Err(error) if !known.iter().any(|execution| execution.is_called(name)) => return Err(Error::from(error).into()),
             Err(_) => {}
         }
@@ -118,21 +133,23 @@ impl Engine {
 
     /// Records that the deployment which `run` was part of was not completed: the run doesn't count as a success. The `revert`s of its hooks
     /// run, the last first; the effects of hooks without one are kept. What was cut off, or has a revert that failed, is made up for when this
-    /// is said again. Where something is to be taken back, what a run that died left behind comes to its end first, as before any run.
+    /// is said again. Where something is to be taken back, what a run that died left behind comes to its end first, as before any run; and that
+    /// needs the manifest, whose files and values the reverts have.
     ///
     /// # Errors
     /// [`ResolveError`]. Nothing was recorded then, unless the machinery failed.
     pub async fn deploy_failed(&self, request: &Request, run: &RunId, stop: &Stop) -> Result<Undone, ResolveError> {
         let request = Request { fetch: None, ..self.complete(request) };
-        let declared = load::declare(&request).map_err(Error::from)?;
-        let target = target(&declared);
-        let lock = Arc::new(self.by_itself(&target, Patience::of(&declared.profile)).await?);
+        let Meant { target, patience, declared } = self.meant(&request)?;
+        let lock = Arc::new(self.by_itself(&target, patience).await?);
         let ledger = self.ledgers.open().map_err(Error::from)?;
         let failed = Failed::find(&*ledger, &target, run)?;
         // What the reverts need is there before anything is said of the run.
         let prepared = if failed.owed.is_empty() {
             None
         } else {
+            let what = || format!("what takes back the hooks of run {run} has its files and values from the manifest");
+            let declared = declared.map_err(|missing| ResolveError::NeedsManifest { what: what(), missing })?;
             let request = failed.named(request);
             Some(Box::pin(load::prepare(declared, &request, self.new_run(), &self.probe)).await.map_err(Error::from)?)
         };
@@ -151,6 +168,26 @@ impl Engine {
         tokio::select! {
             report = runner.undo(&prepared, run, &failed.plan, stop) => Ok(report.map_err(Error::from)?),
             never = heart::beat(heart, self.heartbeat) => match never {},
+        }
+    }
+
+    /// Whose history is meant: as the manifest says, or, where there is none, as `request` names it and its newest run was planned.
+    fn meant(&self, request: &Request) -> Result<Meant, ResolveError> {
+        let missing = match load::declare(request) {
+            Ok(declared) => {
+                return Ok(Meant { target: target(&declared), patience: Patience::of(&declared.profile), declared: Ok(declared) });
+            }
+            Err(error) => error,
+        };
+        let (LoadError::NoManifest(_), Some(app)) = (&missing, &request.app) else { return Err(Error::from(missing).into()) };
+        let target = Target { app: app.clone(), environment: request.environment.clone() };
+        let on_locked = match self.ledgers.look().map_err(Error::from)? {
+            Some(ledger) => planned_on_locked(&*ledger, &target)?,
+            None => None,
+        };
+        match on_locked {
+            Some(on_locked) => Ok(Meant { target, patience: Patience::NONE.over(on_locked), declared: Err(missing) }),
+            None => Err(ResolveError::NoRun(target)),
         }
     }
 
@@ -207,6 +244,30 @@ impl Engine {
             Lockout::Theirs(holder, _) => Err(ResolveError::Locked(Box::new(holder))),
         }
     }
+}
+
+/// Whose history is meant.
+struct Meant {
+    target: Target,
+    /// How a run that is on is waited for.
+    patience: Patience,
+    /// What was written of it, or that nothing is.
+    declared: Result<Declared, LoadError>,
+}
+
+/// What the newest run was to do while another one had the lock; `None` if there is no run.
+fn planned_on_locked(ledger: &dyn Ledger, target: &Target) -> Result<Option<OnLocked>, Error> {
+    let Some(newest) = ledger.runs(target, 1)?.pop() else { return Ok(None) };
+    Ok(Some(plan_of(ledger, &newest.run)?.on_locked))
+}
+
+/// That nothing which waits is called so, and what does wait.
+fn nothing_waits(name: &str, waiting: &[Execution]) -> String {
+    let waits = match names(waiting) {
+        none if none.is_empty() => "nothing waits to be resolved".to_owned(),
+        waiting => format!("nothing called {name} waits to be resolved (what waits: {})", waiting.join(", ")),
+    };
+    format!("{waits}, and of what doesn't only the manifest knows")
 }
 
 /// A run whose deployment failed.
@@ -269,11 +330,10 @@ fn add_planned(ledger: &dyn Ledger, plan: &Plan, newest: &RunId, known: &mut Vec
 /// The one that `name` means.
 fn chosen(name: &str, known: &[Execution], resolution: Resolution, committed: &[Place]) -> Result<Execution, ResolveError> {
     let called: Vec<&Execution> = known.iter().filter(|execution| execution.is_called(name)).collect();
-    let names = |executions: &[&Execution]| executions.iter().map(|execution| execution.key.place.to_string()).collect::<Vec<_>>();
     match called[..] {
         [] => {
-            let could: Vec<&Execution> = known.iter().filter(|execution| execution.can_be(resolution)).collect();
-            Err(ResolveError::Unknown { name: name.to_owned(), could: names(&could) })
+            let could = known.iter().filter(|execution| execution.can_be(resolution));
+            Err(ResolveError::Unknown { name: name.to_owned(), could: names(could) })
         }
         [one] if committed.contains(&one.key.place) => match resolution {
             Resolution::MarkDone => Ok(one.clone()),
@@ -281,8 +341,12 @@ fn chosen(name: &str, known: &[Execution], resolution: Resolution, committed: &[
         },
         [one] if one.can_be(resolution) => Ok(one.clone()),
         [one] => Err(ResolveError::Useless { place: one.key.place.clone(), why: why_not(resolution) }),
-        _ => Err(ResolveError::Ambiguous { name: name.to_owned(), could: names(&called) }),
+        _ => Err(ResolveError::Ambiguous { name: name.to_owned(), could: names(called) }),
     }
+}
+
+fn names<'a>(executions: impl IntoIterator<Item = &'a Execution>) -> Vec<String> {
+    executions.into_iter().map(|execution| execution.key.place.to_string()).collect()
 }
 
 const COMMITTED: &str = "had its commit decided when its run died: that is finished now, so it is done; if it is to run once more all the same, \

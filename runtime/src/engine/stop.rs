@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// A handle that stops a run; clones stop the same run.
@@ -12,6 +13,9 @@ pub struct Stop {
 }
 
 impl Stop {
+    /// Signals that come this soon after the first are the same request: who stops a whole process group and its leader, as `timeout` does, asks twice.
+    pub const SAME_REQUEST: Duration = Duration::from_millis(100);
+
     /// A handle that nobody has used yet.
     #[must_use]
     pub fn new() -> Self {

@@ -44,9 +44,9 @@ impl Verify {
         let starts = What::Verifying { place: self.place.clone(), attempt: self.attempt, reported };
         (self.say)(starts).await.map_err(|over| ExecError::new(format!("recording the start of {}", self.place), over))?;
         let around = Surroundings { output: Arc::clone(&self.output), ..around.clone() };
-        let Execution { outcome, exit_code, usage, denials, unenforced, tail, outputs: _, dropped_outputs: _ } =
+        let Execution { outcome, exit_code, usage, denials, more_denials, unenforced, tail, outputs: _, dropped_outputs: _ } =
             self.executor.execute(&self.job, around).await?;
-        let said = Verified { outcome: outcome.clone(), exit_code, usage, denials, unenforced, tail };
+        let said = Verified { outcome: outcome.clone(), exit_code, usage, denials, more_denials, unenforced, tail };
         // The hook's outcome follows, which is what has to be known.
         drop((self.say)(What::Verified { place: self.place.clone(), result: Box::new(said) }));
         Ok(outcome)

@@ -180,14 +180,24 @@ fn usage() -> impl Strategy<Value = Usage> {
 }
 
 fn result() -> impl Strategy<Value = Finished> {
-    let lists = (of(vec(denial(), 0..3)), vec(text(), 0..3), vec(text(), 0..3), vec((text(), text()), 0..3), vec(name(), 0..3));
+    let lists =
+        ((of(vec(denial(), 0..3)), any::<u64>()), vec(text(), 0..3), vec(text(), 0..3), vec((text(), text()), 0..3), vec(name(), 0..3));
     (outcome(), verdict(), of(any::<i32>()), usage(), lists, (of(files()), of(vec(staged_dir(), 0..2))), of(text())).prop_map(
-        |(outcome, verdict, exit_code, usage, (denials, unenforced, tail, outputs, after_skipped), (files, stages), detail)| Finished {
+        |(
+            outcome,
+            verdict,
+            exit_code,
+            usage,
+            ((denials, more_denials), unenforced, tail, outputs, after_skipped),
+            (files, stages),
+            detail,
+        )| Finished {
             outcome,
             verdict,
             exit_code,
             usage,
             denials,
+            more_denials,
             unenforced,
             tail,
             outputs,
@@ -204,8 +214,8 @@ fn staged_dir() -> impl Strategy<Value = StagedDir> {
 }
 
 fn verified(finished: Finished) -> Verified {
-    let Finished { outcome, exit_code, usage, denials, unenforced, tail, .. } = finished;
-    Verified { outcome, exit_code, usage, denials, unenforced, tail }
+    let Finished { outcome, exit_code, usage, denials, more_denials, unenforced, tail, .. } = finished;
+    Verified { outcome, exit_code, usage, denials, more_denials, unenforced, tail }
 }
 
 fn files() -> impl Strategy<Value = FileChanges> {

@@ -1,7 +1,7 @@
 //! Values of the manifest that are neither plain TOML types nor words of the model: commands and addresses.
 
 use crate::diagnostic::{Diagnostic, codes};
-use crate::document::{Problems, Read, Value, not_available, quote};
+use crate::document::{Form, Problems, Read, Value, not_available, quote};
 use crate::model::wait::{WaitFor, WaitForError};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
@@ -22,16 +22,20 @@ impl Read for CommandLine {
             DeValue::Array(_) => Vec::read(value, problems).map(Self::List),
             DeValue::String(_) => String::read(value, problems).map(Self::Text),
             _ => {
-                value.wrong_type("a command: a list of arguments, or one string", problems);
+                value.wrong_type::<Self>("a command: a list of arguments, or one string", problems);
                 None
             }
         }
+    }
+
+    fn form(_: Option<&str>) -> Form {
+        Form::Value("[\"./migrate.sh\", \"--all\"]".to_owned())
     }
 }
 
 impl Read for WaitFor {
     fn read(value: &Value<'_>, problems: &mut Problems) -> Option<Self> {
-        let text = value.text("an address", problems)?;
+        let text = value.text::<Self>("an address", problems)?;
         let (finding, help) = match text.parse() {
             Ok(wait_for) => return Some(wait_for),
             Err(error @ WaitForError::Https) => {
@@ -44,6 +48,10 @@ impl Read for WaitFor {
         };
         problems.push(finding.at(value.at(problems)).help(help));
         None
+    }
+
+    fn form(_: Option<&str>) -> Form {
+        Form::Value("\"http://localhost:8000/healthz\"".to_owned())
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::leaf::CommandLine;
 use crate::diagnostic::Located;
-use crate::document::{DurationText, Pairs, Problems, Read, SizeText, Table, Value, document};
+use crate::document::{DurationText, Form, Pairs, Problems, Read, SizeText, Table, Value, document};
 use crate::model::backup::LastingEffect;
 use crate::model::grant::DirMode;
 use crate::model::id::{AppName, HookId, ServiceName, SourceName, StepName};
@@ -186,7 +186,7 @@ pub(crate) struct DirDoc {
     /// What may be done there; the profile's default if absent.
     pub(super) mode: Option<Located<DirMode>>,
 }
-document!(DirDoc, "`dirs`", { path: sound, guest: sound, mode: sound });
+document!(DirDoc, "`dirs`" like "{ path = {}, mode = \"read\" }", { path: sound, guest: sound, mode: sound });
 
 /// `fallback = { run | wasm, when }`.
 #[derive(Debug, JsonSchema)]
@@ -204,7 +204,7 @@ pub(super) struct FallbackDoc {
     /// CPU time of each process of a native fallback: what it has in the place of `fuel`.
     pub(super) cpu_time: Option<Located<DurationText>>,
 }
-document!(FallbackDoc, "`fallback`", { wasm: sound, run: sound, shell: optional, when: sound, cpu_time: optional });
+document!(FallbackDoc, "`fallback`" like "{ run = [\"./migrate.sh\"], when = \"missing\" }", { wasm: sound, run: sound, shell: optional, when: sound, cpu_time: optional });
 
 /// `{ run | wasm }`: what runs beside a hook, under its grants and limits.
 #[derive(Debug, JsonSchema)]
@@ -217,7 +217,7 @@ pub(super) struct SiblingDoc {
     /// Whether `/bin/sh` reads `run`.
     pub(super) shell: Option<Located<bool>>,
 }
-document!(SiblingDoc, "what runs beside a hook", { wasm: sound, run: sound, shell: optional });
+document!(SiblingDoc, "what runs beside a hook" like "{ run = [\"./look.sh\"] }", { wasm: sound, run: sound, shell: optional });
 
 /// `[source.NAME]`.
 #[derive(Debug, JsonSchema)]
@@ -243,11 +243,15 @@ pub(super) struct ServiceDoc {}
 
 impl Read for ServiceDoc {
     fn read(value: &Value<'_>, problems: &mut Problems) -> Option<Self> {
-        let mut table = Table::open("`[services.NAME]`", value, problems)?;
+        let mut table = Table::open::<Self>("`[services.NAME]`", value, problems)?;
         table.later("env", "an environment for each service (`env` in `[services.NAME]`)", problems);
         table.later("env_file", "an environment for each service (`env_file` in `[services.NAME]`)", problems);
         table.finish(problems);
         Some(Self {})
+    }
+
+    fn form(_: Option<&str>) -> Form {
+        Form::Header("[services.NAME]")
     }
 }
 
@@ -297,7 +301,7 @@ pub(super) struct PolicyDirDoc {
     /// The widest mode.
     pub(super) mode: Located<DirMode>,
 }
-document!(PolicyDirDoc, "`dirs` of a policy", { path: required, mode: required });
+document!(PolicyDirDoc, "`dirs` of a policy" like "{ path = {}, mode = \"read\" }", { path: required, mode: required });
 
 /// `[host_step.NAME]`.
 #[derive(Debug, JsonSchema)]

@@ -118,8 +118,10 @@ pub struct Execution {
     pub exit_code: Option<i32>,
     /// What it used.
     pub usage: Usage,
-    /// What it was refused; `None` where nobody could see (native hooks).
+    /// What it was refused, each once; `None` where nobody could see (native hooks).
     pub denials: Option<Vec<Denial>>,
+    /// How many more attempts were refused than `denials` keeps.
+    pub more_denials: u64,
     /// What the policy asked for and this machine could not enforce, or `unconfined`.
     pub unenforced: Vec<String>,
     /// The last lines it wrote, at most 20.
@@ -139,6 +141,7 @@ impl Execution {
             exit_code: None,
             usage: Usage::default(),
             denials: None,
+            more_denials: 0,
             unenforced: Vec::new(),
             tail: Vec::new(),
             outputs: Vec::new(),

@@ -5,7 +5,7 @@ use super::{
     PhasePolicy, Profile, ProfileLimits, ProfileStep, ProfileStepKind, ProfileWatch, Prompt, RunDialect, Target,
 };
 use crate::diagnostic::{Diagnostic, codes};
-use crate::document::{Fields, Problems, Read, Table, Value, document, quote, suggest, words};
+use crate::document::{Fields, Form, Problems, Read, Table, Value, document, quote, suggest, word_form, words};
 use crate::model::grant::DirMode;
 use crate::model::id::StepName;
 use crate::model::policy::{Background, When};
@@ -26,7 +26,7 @@ document!(RunDialect, "`[dialect]`", {
     response_failed: optional,
 } check run_dialect);
 
-document!(PhaseDialect, "`dialect`", {
+document!(PhaseDialect, "`dialect`" like "{ heading = \"jobs\" }", {
     heading: optional, empty: optional, prefix: optional, begin: optional, done: optional, skipped: optional, exit: optional,
     timed_out: optional, failed: optional, tolerated: optional, aborted: optional, aborted_at_start: optional, interrupted: optional,
 } check phase_dialect);
@@ -40,9 +40,9 @@ document!(CommandRules, "`[commands]`", {
     suggest_script: optional, warn_not_executable: optional, prompts: optional,
 });
 
-document!(ForbiddenPrefix, "`forbid_prefix`", { prefix: required, files: required });
+document!(ForbiddenPrefix, "`forbid_prefix`" like "{ prefix = {}, files = [\"app.yaml\"] }", { prefix: required, files: required });
 
-document!(Prompt, "`prompts`", { command: required, unless: required });
+document!(Prompt, "`prompts`" like "{ command = {}, unless = \"--yes\" }", { command: required, unless: required });
 
 document!(DefaultHook, "`[[default_hook]]`", {
     id: required, phase: required, label: optional, run: required, when_file: optional, note: optional, dirs: optional,
@@ -54,7 +54,7 @@ document!(Discovery, "`[discovery]`", {
     folder: required, default_phase: required, extensions: required, dirs: optional, env: optional,
 } check discovery);
 
-document!(DiscoveredDir, "`dirs`", { path: required, mode: required } check discovered_dir);
+document!(DiscoveredDir, "`dirs`" like "{ path = {}, mode = \"read\" }", { path: required, mode: required } check discovered_dir);
 
 document!(PhasePolicy, "a phase", {
     title: required, about: optional, defined_in: optional, on_failure: optional, on_timeout: optional, gate: optional, scope: optional,
@@ -69,17 +69,25 @@ document!(HostPolicy, "a host step", {
 
 document!(FactPolicy, "a fact", { fact: required });
 
-document!(Lines, "`lines`", { begin: optional, done: optional, failed: optional, tolerated: optional });
+document!(Lines, "`lines`" like "{ done = \"{file} done\" }", { begin: optional, done: optional, failed: optional, tolerated: optional });
 
 impl Read for Target {
     fn read(value: &Value<'_>, problems: &mut Problems) -> Option<Self> {
         words(&[Self::WorkTree, Self::NewestTag], value, problems)
+    }
+
+    fn form(_: Option<&str>) -> Form {
+        word_form(&[Self::WorkTree])
     }
 }
 
 impl Read for Fact {
     fn read(value: &Value<'_>, problems: &mut Problems) -> Option<Self> {
         words(&[Self::Fetch, Self::Target], value, problems)
+    }
+
+    fn form(_: Option<&str>) -> Form {
+        word_form(&[Self::Fetch])
     }
 }
 
@@ -96,11 +104,15 @@ impl Read for Kind {
     fn read(value: &Value<'_>, problems: &mut Problems) -> Option<Self> {
         words(&[Self::Phase, Self::Host, Self::Fact], value, problems)
     }
+
+    fn form(_: Option<&str>) -> Form {
+        word_form(&[Self::Phase])
+    }
 }
 
 impl Read for ProfileStep {
     fn read(value: &Value<'_>, problems: &mut Problems) -> Option<Self> {
-        let mut table = Table::open("`[[step]]`", value, problems)?;
+        let mut table = Table::open::<Self>("`[[step]]`", value, problems)?;
         let name: Option<StepName> = table.required("name", problems);
         // Which keys are unknown can't be told of a step of unknown kind.
         let kind = match table.required("kind", problems)? {
@@ -110,6 +122,10 @@ impl Read for ProfileStep {
         };
         table.finish(problems);
         Some(Self { name: name?, kind: kind? })
+    }
+
+    fn form(_: Option<&str>) -> Form {
+        Form::Header("[[step]]")
     }
 }
 
@@ -136,10 +152,14 @@ impl Fields for ProfileLimits {
 
 impl Read for ProfileLimits {
     fn read(value: &Value<'_>, problems: &mut Problems) -> Option<Self> {
-        let mut table = Table::open(Self::LABEL, value, problems)?;
+        let mut table = Table::open::<Self>(Self::LABEL, value, problems)?;
         let limits = Self::read_fields(&mut table, problems);
         table.finish(problems);
         limits
+    }
+
+    fn form(_: Option<&str>) -> Form {
+        Form::Value("{ timeout = \"5m\" }".to_owned())
     }
 }
 

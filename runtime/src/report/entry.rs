@@ -163,6 +163,9 @@ pub struct HookReport {
     pub role: Role,
     /// Whether it ran unconfined.
     pub unconfined: bool,
+    /// How many more attempts were refused than `denials` lists; null where that is.
+    #[serde(default)]
+    pub more_denials: Option<u64>,
     /// What the policy asked for and this machine could not enforce.
     pub unenforced: Vec<String>,
     /// Its last lines.
@@ -200,6 +203,9 @@ pub struct VerifyReport {
     pub usage: UsageReport,
     /// What it was refused; null where nobody could see.
     pub denials: Option<Vec<Denial>>,
+    /// How many more attempts were refused than `denials` lists; null where that is.
+    #[serde(default)]
+    pub more_denials: Option<u64>,
     /// What the policy asked for and this machine could not enforce.
     pub unenforced: Vec<String>,
     /// Its last lines.
@@ -222,6 +228,7 @@ impl VerifyReport {
             exit_code: None,
             usage: planned.map_or_else(UsageReport::default, |planned| UsageReport::within(&planned.limits)),
             denials: None,
+            more_denials: None,
             unenforced: Vec::new(),
             tail: Vec::new(),
             started_at,
@@ -236,6 +243,7 @@ impl VerifyReport {
         self.exit_code = verified.exit_code;
         self.usage.measure(&verified.usage);
         self.denials.clone_from(&verified.denials);
+        self.more_denials = verified.denials.as_ref().map(|_| verified.more_denials);
         self.unenforced.clone_from(&verified.unenforced);
         self.tail.clone_from(&verified.tail);
     }

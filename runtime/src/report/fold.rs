@@ -217,6 +217,7 @@ impl Folder {
         entry.exit_code = result.exit_code;
         entry.usage.measure(&result.usage);
         entry.denials.clone_from(&result.denials);
+        entry.more_denials = result.denials.as_ref().map(|_| result.more_denials);
         entry.unenforced.clone_from(&result.unenforced);
         entry.files.clone_from(&result.files);
         entry.stages.clone_from(&result.stages);
@@ -272,6 +273,7 @@ impl Folder {
                 .or(planned.map(|planned| &planned.limits))
                 .map_or_else(UsageReport::default, UsageReport::within),
             denials: None,
+            more_denials: None,
             files: None,
             backup_path: self.backups.remove(place),
             verify: None,

@@ -1,7 +1,7 @@
 //! The tables of a test case as they are written: the one list of keys, which the reader reads and the JSON Schema is made from.
 
 use crate::diagnostic::Located;
-use crate::document::{DurationText, Pairs, Problems, Read, SizeText, Value, document, words};
+use crate::document::{DurationText, Form, Pairs, Problems, Read, SizeText, Value, document, word_form, words};
 use crate::manifest::shared::{CommandLine, DirDoc, LimitsDoc};
 use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings, json_schema};
 use serde::Serialize;
@@ -160,6 +160,10 @@ macro_rules! text_or_table {
                     _ => $keys::read(value, problems).map(Self::Keys),
                 }
             }
+
+            fn form(written: Option<&str>) -> Form {
+                String::form(written)
+            }
         }
     };
 }
@@ -209,6 +213,10 @@ macro_rules! word_enum {
         impl Read for $name {
             fn read(value: &Value<'_>, problems: &mut Problems) -> Option<Self> {
                 words(Self::ALL, value, problems)
+            }
+
+            fn form(_: Option<&str>) -> Form {
+                word_form(Self::ALL)
             }
         }
 

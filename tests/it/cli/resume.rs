@@ -54,10 +54,10 @@ fn a_killed_run_is_resolved_and_resumed() {
         let human = call(&place, &project, &["status", "--cache", "a cache"]).exits(0).stdout.replace("\\\n", "");
         let typed = |line: &str| human.lines().any(|shown| shown.split_whitespace().collect::<Vec<_>>().join(" ").starts_with(line));
         for word in ["--retry", "--mark-done", "--mark-not-run"] {
-            let line = format!("wasmhook resolve pre-deploy/slow {word} --env-name default --cache 'a cache'");
+            let line = format!("wasmhook resolve pre-deploy/slow {word} --cache 'a cache'");
             assert!(typed(&line), "{line}: {human}");
         }
-        assert!(typed("wasmhook run --resume --env-name default --cache 'a cache'"), "{human}");
+        assert!(typed("wasmhook run --resume --cache 'a cache'"), "{human}");
         let wrote = format!(": it may have changed files in {}", project.path().display());
         assert!(human.replace("\n  ", " ").contains(&wrote), "{wrote}: {human}");
         let shown = call(&place, &project, &["show", "--format", "json"]).exits(0).json();
@@ -198,4 +198,41 @@ fn s2_19_a_deployment_that_failed_after_the_run_is_recorded() {
     assert!(again.said().contains("ended as succeeded-but-deploy-failed"), "{}", again.stderr);
     let unknown = call(&place, &project, &["resolve", "--deploy-failed", "nonsense"]).exits(3);
     assert!(unknown.said().contains("run nonsense is none of shop"), "{}", unknown.stderr);
+}
+
+#[test]
+fn what_waits_is_resolved_without_a_manifest_where_the_application_is_named() {
+    let (place, project, elsewhere) = (Place::new(), project(""), Project::empty());
+    killed(&place, &project);
+    let there = |args: &[&str]| call(&place, &elsewhere, args);
+    assert_eq!(there(&["unlock", "--app", "shop"]).exits(0).stdout, "shop/default is not locked\n");
+    assert!(there(&["resolve", "slow", "--mark-done"]).exits(2).stderr.contains("[no-manifest]"));
+    assert!(there(&["resolve", "slow", "--mark-done", "--app", "nobody"]).exits(3).stderr.contains("[no-run]"));
+    let unknown = there(&["resolve", "last", "--mark-done", "--app", "shop"]).exits(2).stderr;
+    for said in
+        ["nothing called last waits to be resolved (what waits: pre-deploy/slow)", "only the manifest knows", "-C DIR", "[no-manifest]"]
+    {
+        assert!(unknown.contains(said), "{said}: {unknown}");
+    }
+    let resolved = there(&["resolve", "slow", "--mark-done", "--app", "shop"]).exits(0);
+    assert!(resolved.stdout.starts_with("pre-deploy/slow of release v1 is "), "{}", resolved.stdout);
+    let _ = call(&place, &project, &["run", "--resume"]).exits(0);
+    assert_eq!(project.read("log"), "first\nslow\ndeploy\nlast\n");
+}
+
+#[test]
+fn a_deployment_that_failed_needs_a_manifest_only_where_something_is_taken_back() {
+    let elsewhere = Project::empty();
+    for (revert, code) in [("", 0), ("revert = { run = \"./say.sh undo\" }", 2)] {
+        let (place, project) = (Place::new(), project(revert));
+        project.write("go", "");
+        let run = call(&place, &project, &["run", "--tag", "v1", "--format", "json"]).exits(0).report();
+        let run = run["run_id"].as_str().unwrap();
+        let ran = call(&place, &elsewhere, &["resolve", "--deploy-failed", run, "--app", "shop"]).exits(code);
+        let shown = call(&place, &project, &["show", run, "--format", "json"]).exits(0).report();
+        let expected = if code == 0 { "succeeded-but-deploy-failed" } else { "success" };
+        assert_eq!(shown["status"], expected, "{}", ran.stderr);
+        let needs = ran.stderr.contains("what takes back the hooks of run") && ran.stderr.contains("-C DIR");
+        assert_eq!(needs, code == 2, "{}", ran.stderr);
+    }
 }

@@ -38,3 +38,20 @@ fn s4_46_a_script_that_is_not_executable_is_a_warning_as_an_argument() {
     );
     assert!(!warnings(&plain("run = 'bash scripts/fine.sh'"), &[]).iter().any(|warning| warning.starts_with("not-executable")));
 }
+
+#[test]
+fn check_tells_all_that_the_plan_warns_of() {
+    let script = "#!/bin/bash\nrm -rf \"$APP_DIR/cache/*\"\n";
+    let lines = hook("migrate", "pre-deploy", "run = 'bash scripts/migrate.sh'");
+    let project = Project::new(&format!("profile = 'commit-sync'\n{lines}")).file("scripts/migrate.sh", script);
+    let said = warnings(&project, &[]);
+    assert!(said.iter().any(|warning| warning.starts_with("quoted-glob")), "{said:#?}");
+    let check = Place::new().args(["check", "--format", "json"]).current_dir(project.path()).run().exits(0).json();
+    let problems = check["problems"].as_array().unwrap();
+    let told = |problem: &serde_json::Value| format!("{}: {}", problem["code"].as_str().unwrap(), problem["message"].as_str().unwrap());
+    let told: Vec<String> = problems.iter().map(told).collect();
+    for warning in &said {
+        assert_eq!(told.iter().filter(|told| *told == warning).count(), 1, "{warning}: {told:#?}");
+    }
+    assert!(problems.iter().all(|problem| problem["severity"] == "warning"), "{check}");
+}

@@ -150,6 +150,28 @@ fn a_dry_run_and_an_audited_one_see_what_hooks_look_for_outside_their_grants() {
     }
 }
 
+/// Looks for a hundred files outside every grant.
+const LOOKS_FOR_MANY: &str = r#"(module
+  (import "wasi_snapshot_preview1" "path_open" (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (func (export "_start") (local $i i32)
+    (loop $next
+      (i32.store8 (i32.const 0) (i32.add (i32.const 97) (i32.div_u (local.get $i) (i32.const 10))))
+      (i32.store8 (i32.const 1) (i32.add (i32.const 97) (i32.rem_u (local.get $i) (i32.const 10))))
+      (drop (call $open (i32.const 3) (i32.const 0) (i32.const 0) (i32.const 2) (i32.const 0) (i64.const 2) (i64.const 0) (i32.const 0) (i32.const 8)))
+      (br_if $next (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 100))))))"#;
+
+#[test]
+fn refusals_beyond_those_that_are_kept_are_counted() {
+    let project = Project::new(&hook("curious", "pre-deploy", "wasm = \"many.wat\"")).file("many.wat", LOOKS_FOR_MANY);
+    let ran = Place::new().args(["run", "--tag", "v1", "--audit", "--format", "json"]).current_dir(project.path()).run().exits(0);
+    let report = ran.report();
+    let hook = &report["hooks"][0];
+    assert_eq!((hook["denials"].as_array().unwrap().len(), hook["more_denials"].as_u64()), (64, Some(36)), "{hook}");
+    assert!(ran.stderr.contains("refused 36 more times: only the first 64 are listed\n"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("and 80 more; the JSON report has 64 of all\n"), "{}", ran.stderr);
+}
+
 #[test]
 fn any_other_run_says_that_nobody_looked() {
     for target in Target::ALL {

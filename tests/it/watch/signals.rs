@@ -3,6 +3,7 @@
 use super::bed::{Bed, Jobs, UNTIL_GO};
 use rustix::process::Signal;
 use std::net::TcpListener;
+use std::time::Duration;
 
 #[test]
 fn s4_26_a_sleeping_watch_stops_at_once() {
@@ -66,10 +67,29 @@ fn whoever_asks_twice_does_not_wait_and_the_next_start_knows() {
     bed.wait_file("log/waiting");
     watch.signal(Signal::TERM);
     watch.wait_for("interrupted by signal");
+    std::thread::sleep(Duration::from_millis(300));
     watch.signal(Signal::TERM);
-    assert_eq!(watch.wait().exits(143).code, 143);
+    let ran = watch.wait().exits(137);
+    assert!(ran.stderr.contains("\nstopped at once: "), "as of `run`: {}", ran.stderr);
     assert_eq!(bed.status()["runs"][0]["state"], "died");
     bed.write("log/go", "");
     let again = bed.once().exits(0);
     assert!(again.said().contains("[run-died]"), "{}", again.stderr);
+}
+
+#[test]
+fn a_watch_that_is_stopped_twice_at_once_ends_in_order() {
+    let bed = Bed::new(&Jobs {
+        pre: "trap 'sleep 0.3; echo stopped; exit 1' TERM\n: > ../../log/waiting; while :; do sleep 0.05; done",
+        post: "",
+    });
+    let watch = bed.follow(&[]);
+    bed.wait_file("log/waiting");
+    // As `timeout` does.
+    watch.signal(Signal::TERM);
+    std::thread::sleep(Duration::from_millis(10));
+    watch.signal(Signal::TERM);
+    let ran = watch.wait().exits(143);
+    assert!(ran.stderr.contains("│ stopped"), "{}", ran.stderr);
+    assert_eq!(bed.status()["runs"][0]["status"], "interrupted");
 }

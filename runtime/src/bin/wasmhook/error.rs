@@ -206,6 +206,7 @@ impl From<ResolveError> for CliError {
                 Self::finding(Exit::Usage, codes::UNKNOWN_HOOK, message).help(&format!("what can be resolved so: {}", could.join(", ")))
             }
             ResolveError::Ambiguous { .. } => Self::finding(Exit::Usage, codes::UNKNOWN_HOOK, message),
+            ResolveError::NeedsManifest { .. } => Self::finding(Exit::Usage, codes::NO_MANIFEST, message),
             ResolveError::NoRun(_) => Self::finding(Exit::Refused, codes::NO_RUN, message),
             _ => Self::finding(Exit::Refused, codes::NOT_RESOLVED, message),
         }

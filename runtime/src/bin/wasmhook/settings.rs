@@ -1,6 +1,6 @@
 //! What the environment says, read once, at the start. Everything after it gets values.
 
-use crate::args::{Foreign, Places, Selectors};
+use crate::args::{DEFAULT_ENVIRONMENT, Foreign, Places, Selectors};
 use crate::error::CliError;
 use crate::faults::Faults;
 use std::collections::BTreeMap;
@@ -122,7 +122,7 @@ pub const FETCH_DEADLINE: Duration = Duration::from_mins(1);
 /// # Errors
 /// [`CliError`] for a name that breaks its rule.
 pub fn environment(selectors: &Selectors) -> Result<EnvironmentName, CliError> {
-    Ok(EnvironmentName::new(selectors.env_name.as_deref().unwrap_or("default"))?)
+    Ok(EnvironmentName::new(selectors.env_name.as_deref().unwrap_or(DEFAULT_ENVIRONMENT))?)
 }
 
 /// The format that `--as` names.

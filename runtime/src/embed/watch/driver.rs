@@ -17,7 +17,7 @@ use crate::report::Report;
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::sync::oneshot;
 
@@ -43,6 +43,8 @@ pub(super) struct Driver<'a> {
     operation: Option<Operation<'a>>,
     /// Asks what is under way to end.
     stop: Stop,
+    /// When a signal first asked for the end.
+    asked: Option<Instant>,
     calls: (UnboundedSender<Call>, UnboundedReceiver<Call>),
     call: Option<Call>,
     child: Option<Child>,
@@ -59,6 +61,7 @@ impl<'a> Driver<'a> {
             told,
             operation: None,
             stop: Stop::new(),
+            asked: None,
             calls: mpsc::unbounded_channel(),
             call: None,
             child: None,
@@ -98,13 +101,21 @@ impl<'a> Driver<'a> {
 
     /// What happens next.
     async fn next(&mut self, signals: &mut UnboundedReceiver<i32>) -> Input {
-        let Self { operation, calls, child, .. } = self;
-        let happened = tokio::select! {
-            biased;
-            Some(signal) = signals.recv() => return Input::Signal(signal),
-            code = ended(child.as_mut()) => Happened::ApplicationEnded(code),
-            Some(call) = calls.1.recv() => Happened::Called(call),
-            answer = answered(operation.as_mut()) => Happened::Answered(answer),
+        let Self { operation, calls, child, asked, .. } = self;
+        let happened = loop {
+            break tokio::select! {
+                biased;
+                // An application hears each.
+                Some(signal) = signals.recv() => {
+                    if child.is_none() && is_just_now(*asked) {
+                        continue;
+                    }
+                    return Input::Signal(signal);
+                }
+                code = ended(child.as_mut()) => Happened::ApplicationEnded(code),
+                Some(call) = calls.1.recv() => Happened::Called(call),
+                answer = answered(operation.as_mut()) => Happened::Answered(answer),
+            };
         };
         match happened {
             Happened::ApplicationEnded(code) => {
@@ -199,7 +210,10 @@ impl<'a> Driver<'a> {
         self.stop.clone()
     }
 
-    fn interrupt(&self, signal: Option<i32>) {
+    fn interrupt(&mut self, signal: Option<i32>) {
+        if signal.is_some() {
+            self.asked.get_or_insert_with(Instant::now);
+        }
         self.stop.request(signal);
     }
 
@@ -254,6 +268,11 @@ impl<'a> Driver<'a> {
             let _ = call.send(answer);
         }
     }
+}
+
+/// Whether another signal means the same request.
+fn is_just_now(asked: Option<Instant>) -> bool {
+    asked.is_some_and(|asked| asked.elapsed() < Stop::SAME_REQUEST)
 }
 
 enum Happened {

@@ -71,6 +71,7 @@ impl Driver<'_, '_> {
             exit_code: execution.exit_code,
             usage: execution.usage,
             denials: execution.denials,
+            more_denials: execution.more_denials,
             unenforced: execution.unenforced,
             tail: execution.tail,
             outputs: execution.outputs,

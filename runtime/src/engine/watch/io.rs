@@ -86,4 +86,6 @@ pub enum Ending {
     Application(i32),
     /// A signal stopped it.
     Stopped(i32),
+    /// Another signal came, this one, while it was coming to its end: what was under way is cut off, and the next run finds a run that died.
+    AtOnce(i32),
 }

@@ -209,7 +209,8 @@ impl Machine {
         }
         if self.signal.is_some() && !runs {
             // Whoever asks twice doesn't wait: the next run finds a run that died.
-            return self.exit(out);
+            self.signal = Some(signal);
+            return self.exit(Ending::AtOnce, out);
         }
         if self.signal.is_none() {
             self.signal = Some(signal);
@@ -241,15 +242,15 @@ impl Machine {
             Application::None | Application::Ended(_) => false,
         };
         if !self.over && self.doing == Doing::Nothing && !waits_for_application {
-            self.exit(out);
+            self.exit(Ending::Stopped, out);
         }
     }
 
-    fn exit(&mut self, out: &mut Vec<Effect>) {
+    fn exit(&mut self, stopped: fn(i32) -> Ending, out: &mut Vec<Effect>) {
         self.over = true;
         let ending = match (self.application, self.signal) {
             (Application::Ended(code), _) => Ending::Application(code),
-            (_, Some(signal)) => Ending::Stopped(signal),
+            (_, Some(signal)) => stopped(signal),
             _ if self.unfollowed && self.spec.once => Ending::Unfollowed,
             _ => Ending::LastRun,
         };

@@ -108,12 +108,16 @@ fn failures_double_the_sleep_up_to_a_bound_and_a_success_ends_that() {
 fn a_signal_in_each_state_without_an_application() {
     let stopped = Exit(Ending::Stopped(TERM));
     table(ALONE, &[Begin], &[(Signal(TERM), &[END]), (Signal(libc::SIGUSR1), &[])]);
-    table(ALONE, &[Begin, Signal(TERM)], &[(FOLLOWED, &[stopped]), (UNFOLLOWED, &[stopped]), (Signal(TERM), &[stopped])]);
+    table(
+        ALONE,
+        &[Begin, Signal(TERM)],
+        &[(FOLLOWED, &[stopped]), (UNFOLLOWED, &[stopped]), (Signal(TERM), &[Exit(Ending::AtOnce(TERM))])],
+    );
     table(ALONE, RUNNING, &[(Signal(TERM), &[END]), (Signal(HUP), &[Interrupt { signal: Some(HUP) }])]);
     table(
         ALONE,
         &[RUNNING, &[Signal(TERM)]].concat(),
-        &[(FAILED, &[stopped]), (SUCCEEDED, &[stopped]), (Signal(libc::SIGINT), &[stopped])],
+        &[(FAILED, &[stopped]), (SUCCEEDED, &[stopped]), (Signal(libc::SIGINT), &[Exit(Ending::AtOnce(libc::SIGINT))])],
     );
     table(ALONE, &[RUNNING, &[SUCCEEDED]].concat(), &[(Signal(TERM), &[END, stopped]), (Signal(libc::SIGWINCH), &[])]);
 }

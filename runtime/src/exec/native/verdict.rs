@@ -31,6 +31,7 @@ pub(super) fn execution(job: &Job, finished: &Finished, prepared: &Prepared) -> 
             ..Usage::default()
         },
         denials: None,
+        more_denials: 0,
         unenforced: prepared.unenforced(),
         tail: finished.capture.tail(),
         outputs,

@@ -189,8 +189,9 @@ fn finish(mut prepared: Prepared, job: &Job, ended: Ending, pulled: Option<Pull>
         (Some(dir), Outcome::Succeeded) => outputs::collect(&dir.path().join(outputs::FILE)),
         _ => Reported::default(),
     };
-    let denials = Some(prepared.store.data_mut().sight.denials());
-    Ok(Execution { outcome, exit_code, usage, denials, unenforced: Vec::new(), tail, outputs, dropped_outputs })
+    let (denials, more_denials) = prepared.store.data_mut().sight.denials();
+    let denials = Some(denials);
+    Ok(Execution { outcome, exit_code, usage, denials, more_denials, unenforced: Vec::new(), tail, outputs, dropped_outputs })
 }
 
 /// The first that applies: pulled, out of fuel, a code of its own, a refused growth, a trap.

@@ -20,6 +20,9 @@ pub struct Finished {
     pub usage: Usage,
     /// What it was refused; null where nobody could see.
     pub denials: Option<Vec<Denial>>,
+    /// How many more attempts were refused than `denials` keeps.
+    #[serde(default)]
+    pub more_denials: u64,
     /// What the policy asked for and this machine could not enforce.
     pub unenforced: Vec<String>,
     /// Its last lines.
@@ -49,6 +52,7 @@ impl Finished {
             exit_code: None,
             usage: Usage::default(),
             denials: None,
+            more_denials: 0,
             unenforced: Vec::new(),
             tail: Vec::new(),
             outputs: Vec::new(),
@@ -71,6 +75,9 @@ pub struct Verified {
     pub usage: Usage,
     /// What it was refused; null where nobody could see.
     pub denials: Option<Vec<Denial>>,
+    /// How many more attempts were refused than `denials` keeps.
+    #[serde(default)]
+    pub more_denials: u64,
     /// What the policy asked for and this machine could not enforce.
     pub unenforced: Vec<String>,
     /// Its last lines.

@@ -31,6 +31,10 @@ pub enum SchemaKind {
 
 /// `wasmhook check`.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "It looks at what a run on this machine would find: the manifest, and the files of the target (without --tag, what `plan` takes then). \
+    It asks no remote, so hooks of other repositories are those of the last fetch, and it runs nothing."
+)]
 pub struct CheckArgs {
     /// Print the JSON Schema of the manifest instead, or of a policy or profile file.
     #[arg(long, value_name = "KIND", num_args = 0..=1, require_equals = true, default_missing_value = "manifest")]

@@ -8,7 +8,7 @@ mod selectors;
 pub use changing::{CacheArgs, ImportArgs, ResolveArgs, UnlockArgs};
 pub use looking::{CheckArgs, ExplainArgs, ListArgs, PlanArgs, SchemaKind, ShowArgs, StatusArgs};
 pub use running::{ExecArgs, RunArgs, TestArgs, WatchArgs};
-pub use selectors::{Foreign, Places, Selectors};
+pub use selectors::{DEFAULT_ENVIRONMENT, Foreign, Places, Selectors};
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;

@@ -8,6 +8,9 @@ pub const SELECTORS: &str = "Which manifest, release and hooks";
 /// What help calls [`Places`].
 pub const PLACES: &str = "Where state and cache lie";
 
+/// The environment that is meant where none is named.
+pub const DEFAULT_ENVIRONMENT: &str = "default";
+
 /// Where state and cache lie.
 #[derive(Debug, Clone, Args)]
 pub struct Places {

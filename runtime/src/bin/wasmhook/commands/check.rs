@@ -15,7 +15,7 @@ use wasmhook::engine::preflight::Foreseen;
 use wasmhook::load::Declared;
 use wasmhook::model::event::Status;
 use wasmhook::model::id::{AppName, EnvironmentName};
-use wasmhook::plan::{Plan, PlanStepKind};
+use wasmhook::plan::{Notice, Plan, PlanStepKind};
 use wasmhook::report::Problem;
 
 /// What was found, as JSON.
@@ -47,7 +47,7 @@ pub fn run(args: &CheckArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliEr
         Ok(declared) => declared,
         Err(failed) => return fail(failed, None, args, ui),
     };
-    match predicted(&request, args, settings) {
+    match predicted(&request, &declared, args, settings) {
         Ok(mut found) if !has_errors(&found) => {
             found.splice(0..0, declared.warnings.iter().cloned());
             say(Exit::Done, Some(&declared), &found, args, ui)?;
@@ -60,11 +60,18 @@ pub fn run(args: &CheckArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliEr
 }
 
 /// What a run would find, as far as it can be known now: in the files that hooks name, and on this machine.
-fn predicted(request: &Request, args: &CheckArgs, settings: &Settings) -> Result<Vec<Diagnostic>, CliError> {
+fn predicted(request: &Request, declared: &Declared, args: &CheckArgs, settings: &Settings) -> Result<Vec<Diagnostic>, CliError> {
     let places = &args.selectors.places;
     let engine = settings.engine(places)?.build()?;
     let preview = runtime()?.block_on(engine.plan(request))?;
-    Ok([unusable(&preview.prepared.plan), preview.foreseen.iter().map(foreseen).collect()].concat())
+    let plan = &preview.prepared.plan;
+    Ok([unusable(plan), warned(plan, &declared.warnings), preview.foreseen.iter().map(foreseen).collect()].concat())
+}
+
+/// What the plan warns of, but for what was `said` with its place.
+fn warned(plan: &Plan, said: &[Diagnostic]) -> Vec<Diagnostic> {
+    let is_new = |warning: &&Notice| said.iter().all(|said| said.message != warning.message);
+    plan.warnings.iter().filter(is_new).map(|warning| Diagnostic::warning(codes::known(&warning.code), &warning.message)).collect()
 }
 
 /// What nothing can mend before a run gets there is an error; the rest may be otherwise by then, or on the machine that the run is for.

@@ -5,7 +5,7 @@ use crate::args::{Format, ListArgs};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::render::json;
-use crate::render::line::{Line, text};
+use crate::render::line::{Line, brief, text};
 use crate::render::table::Table;
 use crate::settings::Settings;
 use crate::ui::Ui;
@@ -70,7 +70,7 @@ pub fn run(args: &ListArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliErr
             let mut table = Table::new(look, &["PHASE", "HOOK", "FILE", "ORIGIN"]).keeping_all().whole_in_files();
             for row in &rows {
                 let cell = |value: &str| Line::new(look).plain(value);
-                table.row(vec![cell(&row.phase), cell(&row.id), cell(&row.file), cell(&row.from())]);
+                table.row(vec![cell(&row.phase), cell(&row.id), cell(&brief(&row.file, look.charset)), cell(&row.from())]);
             }
             let mut lines = table.lines();
             let sources: BTreeMap<_, _> = rows.iter().filter_map(|row| row.source.as_ref()).map(|source| (&source.name, source)).collect();

@@ -6,6 +6,7 @@ use crate::args::{Format, ResolveArgs};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::render::json;
+use crate::render::line::brief;
 use crate::settings::Settings;
 use crate::ui::Ui;
 use serde::Serialize;
@@ -81,7 +82,9 @@ fn say_taken_back(format: Format, ui: &Ui, run: &RunId, Undone { report, notices
         [] => format!("run {run}: effects kept, deployment not completed"),
         _ => format!("run {run}: deployment not completed"),
     }];
-    lines.extend(reverts.iter().map(|revert| revert.executed()));
+    let charset = ui.stdout_look().charset;
+    let briefly = |revert: &HookReport| HookReport { file: brief(&revert.file, charset).into_owned(), ..revert.clone() }.executed();
+    lines.extend(reverts.iter().map(|revert| briefly(revert)));
     lines.extend(notices.iter().map(|notice| format!("{} [{}]", notice.message, notice.code)));
     if !all_well {
         lines.push("what failed to be taken back is tried again by the same command".to_owned());

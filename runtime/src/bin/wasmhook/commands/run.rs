@@ -10,7 +10,7 @@ use crate::settings::{FETCH_DEADLINE, Settings};
 use crate::ui::{self, Ui};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::signal::unix::{SignalKind, signal};
 use wasmhook::engine::{Sink, Stop};
 use wasmhook::model::event::Event;
@@ -96,9 +96,6 @@ pub fn builder(places: &Places, settings: &Settings, screen: Arc<dyn Sink>) -> R
     })
 }
 
-/// Signals that come this soon after the first are the same request.
-const AT_ONCE: Duration = Duration::from_millis(100);
-
 /// The first INT or TERM stops the run in order; a second one ends the process at once, and the next run knows.
 pub async fn stop_on_signals(stop: Stop) {
     let (Ok(mut int), Ok(mut term)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else { return };
@@ -110,11 +107,15 @@ pub async fn stop_on_signals(stop: Stop) {
     };
     let first = next().await;
     stop.request(Some(first));
-    // Who stops a whole process group and its leader, as `timeout` does, asks twice at once and means one request.
     let asked = Instant::now();
-    while asked.elapsed() < AT_ONCE {
+    while asked.elapsed() < Stop::SAME_REQUEST {
         next().await;
     }
+    die_at_once();
+}
+
+/// Says that it ends, and ends, whatever is under way.
+pub fn die_at_once() {
     ui::last_words("stopped at once: nothing was cleaned up, and the next call makes up for what is left");
     // That is what was asked for, and what the journal is made for.
     let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);

@@ -1,6 +1,6 @@
 //! `wasmhook watch`: follows a branch.
 
-use super::run::builder;
+use super::run::{builder, die_at_once};
 use super::{about, check_format, pid_one, runtime};
 use crate::args::{Selectors, WatchArgs};
 use crate::error::CliError;
@@ -50,7 +50,7 @@ pub fn run(args: &WatchArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliEr
         Ending::LastRun => last,
         Ending::Unfollowed => Exit::Refused,
         Ending::Application(code) => Exit::Guest(code),
-        Ending::Stopped(signal) => Exit::Interrupted(signal),
+        Ending::Stopped(signal) | Ending::AtOnce(signal) => Exit::Interrupted(signal),
     })
 }
 
@@ -94,7 +94,12 @@ async fn drive(watch: &Watch, args: &WatchArgs, settings: &Settings, screen: Sen
         // A screen that is gone is no reason to stop.
         let _ = screen.lock().unwrap_or_else(PoisonError::into_inner).send(Shown::Told(told));
     };
-    Ok(engine.watch(watch, &mut signals, &tell).await?)
+    let ending = engine.watch(watch, &mut signals, &tell).await?;
+    // Before anybody waits for the screen.
+    if matches!(ending, Ending::AtOnce(_)) {
+        die_at_once();
+    }
+    Ok(ending)
 }
 
 /// The numbers of the signals that this process gets from here on.

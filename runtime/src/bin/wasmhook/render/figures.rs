@@ -55,12 +55,26 @@ pub fn all(usage: &UsageReport) -> String {
 /// The limits that most hooks meet first: `5m, fuel 3T, memory 512 MiB`. The kernel holds the memory of a native command's processes, each by
 /// itself.
 pub fn limits(limits: &Limits, guest: GuestKind) -> String {
-    let timeout = limits.timeout_ms.map_or_else(|| "no deadline".to_owned(), millis);
+    let timeout = limits.timeout_ms.map_or_else(|| NO_DEADLINE.to_owned(), millis);
+    [timeout, but_time(limits, guest)].join(", ")
+}
+
+/// The same in a sentence: `at most 5m, fuel 3T, memory 512 MiB`, `no deadline; at most fuel 3T, memory 512 MiB`.
+pub fn at_most(limits: &Limits, guest: GuestKind) -> String {
+    match limits.timeout_ms {
+        Some(_) => format!("at most {}", self::limits(limits, guest)),
+        None => format!("{NO_DEADLINE}; at most {}", but_time(limits, guest)),
+    }
+}
+
+const NO_DEADLINE: &str = "no deadline";
+
+fn but_time(limits: &Limits, guest: GuestKind) -> String {
     let fuel = limits.fuel.map(|fuel| format!("fuel {}", count(fuel)));
     let cpu = limits.cpu_time_ms.map(|ms| format!("CPU time {}", millis(ms)));
     let each = if guest == GuestKind::Native { " per process" } else { "" };
     let memory = format!("memory {}{each}", show_size(limits.memory_bytes));
-    [Some(timeout), fuel, cpu, Some(memory)].into_iter().flatten().collect::<Vec<_>>().join(", ")
+    [fuel, cpu, Some(memory)].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -82,5 +96,9 @@ mod tests {
         assert_eq!(limits(&Limits::default(), GuestKind::Wasm), "5m, fuel 3T, memory 512 MiB");
         let native = Limits { fuel: None, ..Limits::default() };
         assert_eq!(limits(&native, GuestKind::Native), "5m, memory 512 MiB per process");
+        assert_eq!(at_most(&native, GuestKind::Native), "at most 5m, memory 512 MiB per process");
+        let endless = Limits { timeout_ms: None, ..native };
+        assert_eq!(limits(&endless, GuestKind::Native), "no deadline, memory 512 MiB per process");
+        assert_eq!(at_most(&endless, GuestKind::Native), "no deadline; at most memory 512 MiB per process");
     }
 }

@@ -1,6 +1,6 @@
 //! What a call named, for the commands that it prints: they work when they are pasted, since they name it again.
 
-use crate::args::{Command, Places, Selectors};
+use crate::args::{Command, DEFAULT_ENVIRONMENT, Places, Selectors};
 use std::path::Path;
 
 /// Options of this call, as words for a shell.
@@ -20,6 +20,8 @@ pub struct Given {
     pub cache: Vec<String>,
     /// Whether a dry run is to show how texts would change.
     pub diffs: bool,
+    /// Whether it is a report that is shown already.
+    pub shows: bool,
     /// Whether it is a watch, which tries again by itself what failed.
     pub watches: bool,
 }
@@ -32,7 +34,7 @@ impl Given {
                 let run = flags(&[(args.no_fetch, "--no-fetch"), (args.dry_run, "--dry-run"), (args.audit, "--audit")]);
                 Self { run, diffs: args.diff, ..Self::of(&args.selectors) }
             }
-            Command::Show(args) => Self::of(&args.selectors),
+            Command::Show(args) => Self { shows: true, ..Self::of(&args.selectors) },
             Command::Status(args) => Self::of(&args.selectors),
             Command::Watch(args) => Self { watches: true, ..Self::of(&args.selectors) },
             _ => Self::default(),
@@ -46,7 +48,11 @@ impl Given {
         let verb = ["wasmhook"].iter().chain(verb).map(|word| (*word).to_owned()).collect::<Vec<_>>();
         let run = if verb.get(1).is_some_and(|verb| verb == "run") { self.run.clone() } else { Vec::new() };
         let tag = known("--tag", tag, &self.tag);
-        let environment = known("--env-name", environment, &self.environment);
+        let environment = match environment {
+            // Whoever names none means this one.
+            Some(DEFAULT_ENVIRONMENT) => Vec::new(),
+            environment => known("--env-name", environment, &self.environment),
+        };
         [verb, self.selectors.clone(), run, tag, environment, self.state.clone(), self.cache.clone()].concat()
     }
 
@@ -111,10 +117,11 @@ impl Given {
             run: Vec::new(),
             selectors: words.0,
             tag: option("--tag", selectors.tag.as_deref()),
-            environment: option("--env-name", selectors.env_name.as_deref()),
+            environment: option("--env-name", selectors.env_name.as_deref().filter(|name| *name != DEFAULT_ENVIRONMENT)),
             state: Words::of_path("--state", state.as_deref()),
             cache: Words::of_path("--cache", cache.as_deref()),
             diffs: false,
+            shows: false,
             watches: false,
         }
     }
@@ -161,5 +168,18 @@ mod tests {
         let elsewhere = |words| given(words).in_dir(Path::new("/srv/my app")).selectors;
         assert_eq!(elsewhere(&[]), ["-C", "'/srv/my app'"]);
         assert_eq!(elsewhere(&["-C", "nowhere", "--app", "shop"]), ["-C", "'/srv/my app'", "--app", "shop"]);
+    }
+
+    #[test]
+    fn an_environment_that_is_meant_anyway_is_not_named() {
+        let given = |name: Option<&str>| Given { environment: option("--env-name", name), ..Given::default() };
+        let typed = |name, known| given(name).command(&["status"], None, known)[2..].to_vec();
+        for given in [None, Some("prod")] {
+            assert_eq!(typed(given, Some("default")), [""; 0], "what is known counts, whatever was given");
+            assert_eq!(typed(given, Some("stage")), ["--env-name", "stage"]);
+        }
+        assert_eq!(typed(Some("prod"), None), ["--env-name", "prod"]);
+        let called = ["wasmhook", "status", "--env-name", "default"];
+        assert_eq!(Given::by(&crate::args::Cli::read(&called.map(Into::into)).unwrap().command).environment, [""; 0]);
     }
 }

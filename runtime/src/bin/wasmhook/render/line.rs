@@ -2,6 +2,7 @@
 //! a line that reads as ours. Widths are display columns.
 
 use super::look::{Charset, Colour, Look, Style, Symbol};
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use unicode_width::UnicodeWidthChar as _;
 
@@ -142,6 +143,16 @@ pub fn harmless(text: &str, charset: Charset) -> String {
     safe
 }
 
+/// The longest command that is shown whole, in characters.
+const LONGEST_COMMAND: usize = 300;
+
+/// A command as people read it: of one that nobody reads to its end the beginning, and how much more there is. JSON has all of it.
+pub fn brief(command: &str, charset: Charset) -> Cow<'_, str> {
+    let Some((end, _)) = command.char_indices().nth(LONGEST_COMMAND) else { return Cow::Borrowed(command) };
+    let more = command[end..].chars().count();
+    Cow::Owned(format!("{}{} (and {more} more characters)", &command[..end], Symbol::Ellipsis.show(charset)))
+}
+
 /// Whether a character shows itself and nothing else: controls and what reorders text (bidirectional marks) don't.
 pub fn is_printable(c: char, charset: Charset) -> bool {
     let reorders = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
@@ -198,6 +209,15 @@ mod tests {
     #[test]
     fn without_unicode_other_characters_are_numbers() {
         assert_eq!(Line::new(ASCII).plain("é✓").symbol(Symbol::Bar).show(), r"\u{e9}\u{2713}|");
+    }
+
+    #[test]
+    fn a_command_that_nobody_reads_is_cut_and_says_of_how_much() {
+        let whole = "é".repeat(LONGEST_COMMAND);
+        assert_eq!(brief(&whole, Charset::Unicode), whole);
+        let long = "sh -c ".to_owned() + &"é".repeat(900_000);
+        assert_eq!(brief(&long, Charset::Unicode), format!("sh -c {}… (and 899706 more characters)", "é".repeat(LONGEST_COMMAND - 6)));
+        assert!(brief(&long, Charset::Ascii).ends_with("... (and 899706 more characters)"));
     }
 
     #[test]

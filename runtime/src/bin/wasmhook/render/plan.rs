@@ -2,10 +2,10 @@
 
 use super::figures;
 use super::human::versions;
-use super::line::{Line, text};
+use super::line::{Line, brief, text};
 use super::look::{Look, Style, Symbol};
 use serde::Serialize;
-use wasmhook::model::backup::words;
+use wasmhook::model::backup;
 use wasmhook::model::event::{GuestKind, Place, Role};
 use wasmhook::model::grant::{EnvSource, Grants};
 use wasmhook::model::id::{Commit, Tag};
@@ -111,7 +111,7 @@ fn host_policy(policy: &HostPolicy) -> String {
 fn host_command(look: Look, command: &HostCommand) -> Vec<Line> {
     let set = command.set.iter().map(|(name, _)| name.clone());
     let env: Vec<String> = command.env.iter().cloned().chain(set).collect();
-    let mut lines = field(look, 5, "run", &shell_words::join(&command.argv));
+    let mut lines = field(look, 5, "run", &words(look, &command.argv));
     lines.extend(field(look, 5, "in", &command.cwd));
     lines.extend(optional(look, "env", &env.join(", ")));
     lines.extend(field(look, 5, "limits", &figures::limits(&command.limits, GuestKind::Native)));
@@ -129,7 +129,7 @@ fn hook(look: Look, step: &PlanStep, hook: &PlanHook, decide: &Decide<'_>) -> Ve
     };
     let mut head = Line::new(look).space(3).symbol(Symbol::Arrow).space(1).add(Style::Name, &place.to_string());
     if hook.label != hook.id.as_str() {
-        head = head.add(Style::Dim, &format!(" \"{}\"", hook.label));
+        head = head.add(Style::Dim, &format!(" \"{}\"", brief(&hook.label, look.charset)));
     }
     let mut lines = head.plain(&format!(": {}", decide(&place))).fold(look.width, 7);
     lines.extend(guest(look, hook));
@@ -146,12 +146,12 @@ fn hook(look: Look, step: &PlanStep, hook: &PlanHook, decide: &Decide<'_>) -> Ve
 
 fn irreversible(look: Look, hook: &PlanHook) -> Vec<Line> {
     let without = if hook.backup.is_some() { "" } else { ", and has no backup" };
-    mark(look, &format!("irreversible: it changes for good what nothing here can take back ({}){without}", words(&hook.effects)))
+    mark(look, &format!("irreversible: it changes for good what nothing here can take back ({}){without}", backup::words(&hook.effects)))
 }
 
 /// What runs beside a hook: with its grants, so only what differs is said.
 fn sibling(look: Look, name: &str, sibling: &PlanSibling) -> Vec<Line> {
-    field(look, 5, name, &format!("{} ({})", sibling.guest.shown(), word(&sibling.guest.kind())))
+    field(look, 5, name, &format!("{} ({})", brief(sibling.guest.shown(), look.charset), word(&sibling.guest.kind())))
 }
 
 fn guest(look: Look, hook: &PlanHook) -> Vec<Line> {
@@ -159,14 +159,14 @@ fn guest(look: Look, hook: &PlanHook) -> Vec<Line> {
         GuestKind::Wasm => "wasm",
         GuestKind::Native => "native",
     };
-    let mut lines = field(look, 5, "file", &format!("{} ({kind}, from {})", hook.guest.shown(), hook.origin));
+    let mut lines = field(look, 5, "file", &format!("{} ({kind}, from {})", brief(hook.guest.shown(), look.charset), hook.origin));
     if let Some(source) = &hook.source {
         lines.extend(field(look, 5, "source", &format!("{}: {source}", source.name)));
     }
     match &hook.guest {
-        PlanGuest::Wasm { args, .. } => lines.extend(optional(look, "args", &shell_words::join(args))),
+        PlanGuest::Wasm { args, .. } => lines.extend(optional(look, "args", &words(look, args))),
         PlanGuest::Native { argv, cwd, tree, sandbox, detach, .. } => {
-            lines.extend(field(look, 5, "run", &shell_words::join(argv)));
+            lines.extend(field(look, 5, "run", &words(look, argv)));
             let copy = || format!("{} of a private copy of its source", if cwd.is_empty() { "the root" } else { cwd });
             lines.extend(field(look, 5, "in", &if tree.is_some() { copy() } else { cwd.clone() }));
             match sandbox {
@@ -204,6 +204,11 @@ fn grants(look: Look, grants: &Grants) -> Vec<Line> {
 
 fn mark(look: Look, text: &str) -> Vec<Line> {
     Line::new(look).space(5).symbol(Symbol::Warning).space(1).plain(text).fold(look.width, 7)
+}
+
+/// Words of a command, as a shell reads them.
+fn words(look: Look, words: &[String]) -> String {
+    brief(&shell_words::join(words), look.charset).into_owned()
 }
 
 fn optional(look: Look, name: &str, value: &str) -> Vec<Line> {

@@ -1,7 +1,7 @@
 //! All about one failure: its cause, where it happened, its last lines, and the way out.
 
 use super::hint;
-use crate::render::line::Line;
+use crate::render::line::{Line, brief};
 use crate::render::look::{Look, Style, Symbol};
 use wasmhook::diagnostic::codes;
 use wasmhook::model::event::{GuestKind, Role, StepKind};
@@ -22,6 +22,8 @@ struct Failed<'a> {
     cause: &'a Failure,
     usage: UsageReport,
     denials: &'a [Denial],
+    /// How many more attempts were refused.
+    more_denials: u64,
     /// Whether it may have failed for something that it looked for where nobody looks.
     unobserved: bool,
     tail: &'a [String],
@@ -39,12 +41,13 @@ pub fn hook(look: Look, report: &Report, hook: &HookReport) -> Vec<Line> {
         look,
         &Failed {
             name: hook.name(),
-            what: format!("{}{twin}", hook.file),
+            what: format!("{}{twin}", brief(&hook.file, look.charset)),
             outcome: hook.outcome,
             verdict: hook.verdict,
             cause,
             usage: hook.usage.clone(),
             denials: hook.denials.as_deref().unwrap_or_default(),
+            more_denials: hook.more_denials.unwrap_or_default(),
             unobserved: is_unobserved(report, hook),
             tail: last_words(hook),
             touched: hook.may_have_touched.clone(),
@@ -93,6 +96,7 @@ pub fn step(look: Look, step: &StepReport) -> Vec<Line> {
             cause,
             usage: step.usage.clone().unwrap_or_default(),
             denials: &[],
+            more_denials: 0,
             unobserved: false,
             tail: &step.tail,
             touched: (step.kind == StepKind::Host && outcome == OutcomeWord::Unknown).then(Reach::unconfined),
@@ -115,8 +119,10 @@ fn block(look: Look, failed: &Failed<'_>) -> Vec<Line> {
     for denial in failed.denials.iter().take(MAX_DENIALS) {
         lines.extend(paragraph(look, &format!("it was refused {}; to allow it: {}", denial.what, denial.allow)));
     }
-    if failed.denials.len() > MAX_DENIALS {
-        lines.extend(paragraph(look, &format!("and {} more denials", failed.denials.len() - MAX_DENIALS)));
+    let unlisted = failed.denials.len().saturating_sub(MAX_DENIALS) as u64 + failed.more_denials;
+    if unlisted > 0 {
+        let kept = if failed.more_denials > 0 { format!("; the report has the first {}", failed.denials.len()) } else { String::new() };
+        lines.extend(paragraph(look, &format!("and {unlisted} more denials{kept}")));
     }
     if failed.unobserved {
         lines.extend(paragraph(look, "outside-path attempts not observed (with --audit they are)"));

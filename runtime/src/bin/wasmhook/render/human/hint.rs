@@ -128,11 +128,11 @@ pub fn next(report: &Report, given: &Given) -> Vec<Typed> {
     next
 }
 
-/// A dry run isn't remembered.
+/// A dry run isn't remembered; and whoever sees the report of a run has no need of the command that shows it.
 fn shows(report: &Report, given: &Given) -> Option<Typed> {
     let words = |run: &RunId| ["wasmhook", "show", &shell_words::quote(run.as_str())].map(str::to_owned).to_vec();
     let show = |run: &RunId| Typed::new([words(run), given.state.clone()].concat(), "all that it wrote");
-    report.run_id.as_ref().filter(|_| !report.dry_run).map(show)
+    report.run_id.as_ref().filter(|_| !report.dry_run && !given.shows).map(show)
 }
 
 /// What takes back the rest of a run whose deployment failed: nothing, where every revert succeeded.
@@ -221,6 +221,17 @@ mod tests {
     fn more_memory_is_advised_in_the_manifests_words() {
         let outcome = Outcome::Failed { cause: Cause::OutOfMemory { limit: 512 << 20, what: "memory".to_owned() } };
         assert_eq!(advised(&outcome, &UsageReport::default()), "give it more: memory = \"1GiB\" (now 512 MiB)");
+    }
+
+    #[test]
+    fn a_report_that_is_shown_is_not_offered_again() {
+        let report = Report { run_id: Some(RunId::new("01J").unwrap()), ..Report::not_started(Status::Failed) };
+        let verbs = |shows| {
+            let typed = next(&report, &Given { shows, ..Given::default() });
+            typed.iter().map(|typed| typed.words[1].clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(verbs(false), ["show", "run", "run"]);
+        assert_eq!(verbs(true), ["run", "run"]);
     }
 
     #[test]

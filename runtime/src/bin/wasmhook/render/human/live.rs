@@ -2,7 +2,7 @@
 
 use super::{dry, settle, versions};
 use crate::render::figures;
-use crate::render::line::Line;
+use crate::render::line::{Line, brief};
 use crate::render::look::{LongLines, Look, Style, Symbol};
 use std::collections::{BTreeMap, BTreeSet};
 use wasmhook::model::backup::BackupContents;
@@ -150,7 +150,10 @@ impl Live {
         let planned = self.hooks.get(&place.in_role(Role::Main)).and_then(|hook| hook.verify.as_ref());
         self.running.push(Running { place: place.clone(), timeout_ms: planned.and_then(|planned| planned.limits.timeout_ms) });
         let asked = if hook_ended { "did it take?" } else { "did it take before the engine died?" };
-        self.before(place, &planned.map_or_else(|| asked.to_owned(), |planned| format!("{}: {asked}", planned.file)))
+        self.before(
+            place,
+            &planned.map_or_else(|| asked.to_owned(), |planned| format!("{}: {asked}", brief(&planned.file, self.look.charset))),
+        )
     }
 
     fn verified(&mut self, place: &Place, result: &Verified) -> Vec<Line> {
@@ -158,13 +161,15 @@ impl Live {
         let symbol = if result.outcome.is_ok() { Symbol::Done } else { Symbol::Warning };
         let line = self.line().space(2).symbol(symbol).space(1).add(Style::Name, &place.to_string());
         let mut lines = settle(self.look, line.plain(&format!(" {}", result.outcome)), 4);
-        lines.extend(self.refused(result.denials.as_deref()));
+        lines.extend(self.refused(result.denials.as_deref(), result.more_denials));
         lines
     }
 
-    fn refused(&self, denials: Option<&[Denial]>) -> Vec<Line> {
+    fn refused(&self, denials: Option<&[Denial]>, more: u64) -> Vec<Line> {
         let refused = |denial: &Denial| self.note(&format!("refused: {}; to allow it: {}", denial.what, denial.allow));
-        denials.unwrap_or_default().iter().flat_map(refused).collect()
+        let unkept = (more > 0)
+            .then(|| self.note(&format!("refused {more} more times: only the first {} are listed", denials.map_or(0, <[Denial]>::len))));
+        denials.unwrap_or_default().iter().flat_map(refused).chain(unkept.into_iter().flatten()).collect()
     }
 
     fn beginning(&self, hook: &PlannedHook, attempt: u32) -> Line {
@@ -175,14 +180,14 @@ impl Live {
         let again = if attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
         // A hook that was found by its file's name has that name already.
         let named = hook.place.hook.as_ref().is_some_and(|id| id.as_str() == hook.file);
-        let file = if named { String::new() } else { format!(": {}", hook.file) };
+        let file = if named { String::new() } else { format!(": {}", brief(&hook.file, self.look.charset)) };
         self.line()
             .space(2)
             .symbol(Symbol::Arrow)
             .space(1)
             .add(Style::Name, &hook.place.to_string())
             .plain(&file)
-            .add(Style::Dim, &format!(" ({kind}{again}; at most {})", figures::limits(&hook.limits, hook.guest)))
+            .add(Style::Dim, &format!(" ({kind}{again}; {})", figures::at_most(&hook.limits, hook.guest)))
     }
 
     fn note(&self, text: &str) -> Vec<Line> {
@@ -208,7 +213,7 @@ impl Live {
             *only_cancelled &= result.outcome == Outcome::Cancelled;
         }
         let mut lines = settle(self.look, self.ending(place, result), 4);
-        lines.extend(self.refused(result.denials.as_deref()));
+        lines.extend(self.refused(result.denials.as_deref(), result.more_denials));
         // A host step never is confined, and a hook that isn't was marked when it began.
         for lost in result.unenforced.iter().filter(|lost| *lost != "unconfined") {
             lines.extend(self.note(&format!("not enforced: {lost}")));

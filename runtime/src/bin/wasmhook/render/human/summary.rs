@@ -167,10 +167,11 @@ fn refused(look: Look, report: &Report) -> Vec<Line> {
         .map(|(name, denial)| format!("{name} was refused {}; to allow it: {}", denial.what, denial.allow))
         .flat_map(|text| Line::new(look).symbol(Symbol::Warning).space(1).plain(&text).fold(look.width, 2))
         .collect();
-    if denials.len() > MAX_REFUSED {
-        lines.push(
-            Line::new(look).space(2).add(Style::Dim, &format!("and {} more; the JSON report has them all", denials.len() - MAX_REFUSED)),
-        );
+    let unkept: u64 = report.hooks.iter().filter(|hook| hook.cause.is_none()).filter_map(|hook| hook.more_denials).sum();
+    let unlisted = denials.len().saturating_sub(MAX_REFUSED) as u64 + unkept;
+    if unlisted > 0 {
+        let kept = if unkept > 0 { format!("{} of all", denials.len()) } else { "them all".to_owned() };
+        lines.push(Line::new(look).space(2).add(Style::Dim, &format!("and {unlisted} more; the JSON report has {kept}")));
     }
     lines
 }

@@ -245,6 +245,29 @@ fn summary_of_a_failure_at_40_columns() {
 }
 
 #[test]
+fn refusals_that_are_not_kept_are_counted() {
+    let mut events = failure();
+    let denied = events.iter_mut().find_map(|event| match &mut event.what {
+        What::Finished { result, .. } if result.denials.as_ref().is_some_and(|denials| !denials.is_empty()) => Some(result),
+        _ => None,
+    });
+    denied.unwrap().more_denials = 936;
+    let shown = live(ASCII, &events);
+    assert!(shown.contains("    ! refused 936 more times: only the first 1 are listed\n"), "{shown}");
+    let shown = summary(ASCII, &events);
+    assert!(shown.contains("  and 936 more denials; the report has the first 1\n"), "{shown}");
+    let report = Report::fold(&events);
+    let hook = |id: &str| report.hooks.iter().find(|hook| hook.id.as_str() == id).unwrap();
+    assert_eq!((hook("v0.4.0").more_denials, hook("warm").more_denials), (Some(936), Some(0)));
+    // Of a hook that didn't fail it stands among what all were refused.
+    let mut audited = report;
+    audited.outside_path_attempts = Some(wasmhook::report::OutsidePaths::Observed);
+    audited.hooks.iter_mut().for_each(|hook| hook.cause = None);
+    let shown = summary::render(ASCII, &audited, &Given::default());
+    assert!(shown.contains("  and 936 more; the JSON report has 1 of all\n"), "{shown}");
+}
+
+#[test]
 fn a_run_that_died_asks_what_became_of_its_hook() {
     let mut events = success();
     let started = |event: &Event| matches!(&event.what, What::Started { place, .. } if place.to_string() == "post-pull/v0.4.0");
@@ -327,7 +350,7 @@ fn a_verify_has_lines_of_its_own_and_says_why_its_hook_failed() {
     let verify = place("post-pull", "v0.4.0").in_role(Role::Verify);
     let outcome = Outcome::Failed { cause: Cause::Exit { code: 4 } };
     let (usage, tail) = (Usage::default(), vec!["no column `email`".to_owned()]);
-    let said = Verified { outcome, exit_code: Some(4), usage, denials: None, unenforced: vec![], tail };
+    let said = Verified { outcome, exit_code: Some(4), usage, denials: None, more_denials: 0, unenforced: vec![], tail };
     let not_verified = Outcome::Failed { cause: Cause::NotVerified { message: "failed: exit code 4".to_owned() } };
     let mut whats = asked();
     whats.push(What::Verified { place: verify, result: Box::new(said) });

@@ -16,13 +16,15 @@ pub(in super::super::super) struct Sight {
     /// Which directory is which, as a component asked.
     dirs: Vec<(Identity, usize)>,
     denials: Vec<Denial>,
+    /// Attempts that were refused when no more were kept.
+    more: u64,
 }
 
 impl Sight {
     /// Sees refusals below `grants`, which were opened first.
     pub(in super::super::super) fn new(grants: &[DirGrant]) -> Self {
         let grants = grants.iter().map(|grant| (grant.guest.clone(), grant.mode)).collect();
-        Self { grants, outside: None, dirs: Vec::new(), denials: Vec::new() }
+        Self { grants, outside: None, dirs: Vec::new(), denials: Vec::new(), more: 0 }
     }
 
     /// The same, and what is looked for outside: what was opened at `outside` is the empty directory for that, if any is.
@@ -30,9 +32,9 @@ impl Sight {
         Self { outside, ..self }
     }
 
-    /// What was refused so far.
-    pub(in super::super::super) fn denials(&mut self) -> Vec<Denial> {
-        std::mem::take(&mut self.denials)
+    /// What was refused so far, and how many more attempts that isn't kept of.
+    pub(in super::super::super) fn denials(&mut self) -> (Vec<Denial>, u64) {
+        (std::mem::take(&mut self.denials), std::mem::take(&mut self.more))
     }
 
     /// Whether paths outside every grant are looked at.
@@ -95,8 +97,13 @@ impl Sight {
 
     fn denied(&mut self, what: String, allow: String) {
         let denial = Denial { capability: Capability::Dir, what, allow };
-        if self.denials.len() < MAX_DENIALS && !self.denials.contains(&denial) {
+        if self.denials.contains(&denial) {
+            return;
+        }
+        if self.denials.len() < MAX_DENIALS {
             self.denials.push(denial);
+        } else {
+            self.more = self.more.saturating_add(1);
         }
     }
 }
@@ -130,7 +137,7 @@ fn stays_inside(path: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn seen(paths: &[(&str, DirMode)]) -> Vec<Denial> {
+    fn seen(paths: &[(&str, DirMode)]) -> (Vec<Denial>, u64) {
         let mut sight = Sight::new(&[]).outside(Some(0));
         for (path, mode) in paths {
             sight.looked_outside(path, *mode);
@@ -154,18 +161,20 @@ mod tests {
             ("a/../../b", DirMode::Read, "path /a/../../b,", "add the directory that it needs to the hook's dirs, in the mode read"),
         ];
         for (path, mode, what, allow) in cases {
-            let [denial] = &seen(&[(path, mode)])[..] else { panic!("{path}") };
+            let [denial] = &seen(&[(path, mode)]).0[..] else { panic!("{path}") };
             assert!(denial.what.starts_with(what), "{denial:?}");
             assert_eq!(denial.allow, allow, "{path}");
         }
     }
 
     #[test]
-    fn each_is_kept_once_and_not_more_than_the_most() {
+    fn each_is_kept_once_and_what_is_not_kept_is_counted() {
         let twice = [("a/b", DirMode::Read), ("a/b", DirMode::Read)];
-        assert_eq!(seen(&twice).len(), 1);
+        let (kept, more) = seen(&twice);
+        assert_eq!((kept.len(), more), (1, 0));
         let many: Vec<String> = (0..1_000).map(|n| format!("a/{n}")).collect();
         let many: Vec<_> = many.iter().map(|path| (path.as_str(), DirMode::Read)).collect();
-        assert_eq!(seen(&many).len(), MAX_DENIALS);
+        let (kept, more) = seen(&many);
+        assert_eq!((kept.len(), more), (MAX_DENIALS, 1_000 - MAX_DENIALS as u64));
     }
 }
