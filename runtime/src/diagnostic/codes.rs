@@ -84,6 +84,7 @@ codes! {
     REFUSED_GRANT = "refused-grant": "A hook asks for a right that it doesn't get.";
     RELEASE_FILE = "release-file": "A file of the release folder is not run as it stands.";
     RELEASE_UNREADABLE = "release-unreadable": "A file of the release can't be read.";
+    RELEASE_WITHOUT_MANIFEST = "release-without-manifest": "The release holds no wasmhook.toml.";
     RERUN_AFTER_CRASH = "rerun-after-crash": "A hook that was running when the engine died runs again.";
     RESERVED_NAME = "reserved-name": "A variable that the engine itself sets.";
     RESOLVED = "resolved": "Somebody said what became of an execution.";
@@ -100,7 +101,7 @@ codes! {
     STOPPED_EARLY = "stopped-early": "The run was stopped before anything of it ran.";
     SUBMODULES = "submodules": "Submodules stay behind what a watch has checked out.";
     TAG_ELSEWHERE = "tag-elsewhere": "The tag and the commit that were given differ.";
-    TARGET = "target": "What is deployed, where that isn't obvious.";
+    TARGET = "target": "What is deployed isn't what was named.";
     TOLERATED = "tolerated": "A hook failed or timed out, and the run goes on as if it hadn't.";
     TOML_SYNTAX = "toml-syntax": "The text is not TOML.";
     TOO_LARGE = "too-large": "The file is larger than a manifest may be.";

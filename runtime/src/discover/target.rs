@@ -27,8 +27,8 @@ pub struct Chosen {
     pub read_from: Option<Commit>,
     /// All tags of the repository.
     pub tags: Tags,
-    /// What a person should know.
-    pub notes: Vec<String>,
+    /// What a person should be warned of.
+    pub warnings: Vec<String>,
 }
 
 /// Why nothing can be deployed.
@@ -92,7 +92,7 @@ pub async fn choose(repository: Option<&Repository>, wanted: Wanted<'_>) -> Resu
         (Some(repository), Target::NewestTag) => choose_release(repository, wanted).await,
         (Some(repository), Target::WorkTree) => name_work_tree(repository, wanted).await,
         (None, Target::NewestTag) if wanted.tag.is_none() => Err(TargetError::NoRepository),
-        (None, _) => Ok(Chosen { facts: as_given(wanted), read_from: None, tags: Tags::default(), notes: Vec::new() }),
+        (None, _) => Ok(Chosen { facts: as_given(wanted), read_from: None, tags: Tags::default(), warnings: Vec::new() }),
     }
 }
 
@@ -113,7 +113,7 @@ async fn choose_release(repository: &Repository, wanted: Wanted<'_>) -> Result<C
         None => commit,
     };
     let facts = TargetFacts { tag, commit: commit.clone(), ..checked_out(repository, &tags).await? };
-    Ok(Chosen { facts, read_from: commit, tags, notes: Vec::new() })
+    Ok(Chosen { facts, read_from: commit, tags, warnings: Vec::new() })
 }
 
 /// Where `tag` points, which must be at `given` if that was given too.
@@ -130,12 +130,19 @@ async fn name_work_tree(repository: &Repository, wanted: Wanted<'_>) -> Result<C
     let tags = repository.tags().await?;
     let live = checked_out(repository, &tags).await?;
     let commit = wanted.commit.cloned().or_else(|| live.previous_commit.clone());
-    let elsewhere =
-        wanted.tag.and_then(|tag| tags.commits.get(tag).map(|is| (tag, is))).filter(|(_, is)| Some(*is) != live.previous_commit.as_ref());
-    let note =
-        elsewhere.map(|(tag, is)| format!("tag `{tag}` is commit {is:.12}, which is not checked out: the work tree is what is deployed"));
+    let warnings = elsewhere(wanted, &tags, live.previous_commit.as_ref()).into_iter().collect();
     let facts = TargetFacts { tag: wanted.tag.cloned(), commit, ..live };
-    Ok(Chosen { facts, read_from: None, tags, notes: note.into_iter().collect() })
+    Ok(Chosen { facts, read_from: None, tags, warnings })
+}
+
+/// What names something else than what is checked out. A tag that isn't there yet is as good a name as any.
+fn elsewhere(wanted: Wanted<'_>, tags: &Tags, live: Option<&Commit>) -> Option<String> {
+    let live = live?;
+    let tag = wanted.tag.and_then(|tag| Some((tag, tags.commits.get(tag)?))).filter(|(_, is)| *is != live);
+    let tag = tag.map(|(tag, is)| format!("tag `{tag}` is commit {is:.12}, which is not checked out"));
+    let commit = wanted.commit.filter(|given| !live.as_str().starts_with(given.as_str()));
+    let named = tag.or_else(|| commit.map(|given| format!("commit {given:.12} is not the one that is checked out ({live:.12})")))?;
+    Some(format!("{named}: the work tree is what is deployed"))
 }
 
 async fn checked_out(repository: &Repository, tags: &Tags) -> Result<TargetFacts, GitError> {

@@ -53,18 +53,25 @@ impl Release<'_> {
             let text = text_of(bytes).map_err(|message| io(io::ErrorKind::InvalidData, message))?;
             return Ok(Some(text));
         }
-        let Some(live) = self.live.filter(|live| *live != self.commit) else { return Ok(None) };
+        if !self.loses(path).await? {
+            return Ok(None);
+        }
+        let why = format!(
+            "the release ({:.12}) doesn't hold it, and its checkout removes the one of what is live now: commit it, or change the manifest",
+            self.commit
+        );
+        Err(io(io::ErrorKind::NotFound, why))
+    }
+
+    /// Whether what is checked out holds something at `path`: the checkout of a release that doesn't takes it away. Otherwise what lies there is
+    /// the machine's own.
+    pub(super) async fn loses(&self, path: &str) -> Result<bool, LoadError> {
+        let Some(live) = self.live.filter(|live| *live != self.commit) else { return Ok(false) };
         match self.repository.show(live, path, u64::MAX).await {
-            Ok(None) => Ok(None),
+            Ok(None) => Ok(false),
             Err(SourceError::Git(error)) => Err(error.into()),
-            // Whatever it is there: the checkout takes it away.
-            Ok(Some(_)) | Err(_) => {
-                let why = format!(
-                    "the release ({:.12}) doesn't hold it, and its checkout removes the one of what is live now: commit it, or change the manifest",
-                    self.commit
-                );
-                Err(io(io::ErrorKind::NotFound, why))
-            }
+            // Whatever it is there.
+            Ok(Some(_)) | Err(_) => Ok(true),
         }
     }
 }

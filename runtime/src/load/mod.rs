@@ -12,6 +12,7 @@ mod environment;
 mod files;
 mod foreign;
 mod found;
+mod own;
 mod prepare;
 mod reach;
 mod request;

@@ -1,23 +1,23 @@
 //! Under the lock: finds the target, reads manifest and hooks from it, resolves the plan.
 
-use super::beside::{Beside, Release};
 use super::checks::Preflight;
 use super::declare::{self, Declared};
 use super::files::{self, Files, Sources};
+use super::own::{self, OfRelease};
 use super::sources::Waiting;
 use super::within::Bounds;
 use super::{LoadError, Previous, Probe, Request, defaults, environment, found, scripts, sources};
-use crate::diagnostic::{Diagnostic, Located};
+use crate::diagnostic::{Located, codes};
 use crate::discover::release::{self, Search};
 use crate::discover::target::{self, Chosen, Wanted};
 use crate::discover::{Git, Repository, Source, WorkTree};
 use crate::engine::{LastCommit, Prepared};
 use crate::exec::dirs::{Guard, Protected};
 use crate::ledger::{commit_file, marker};
-use crate::manifest::{self, Manifest};
+use crate::manifest::Manifest;
 use crate::model::facts::Fetch;
 use crate::model::grant::DirGrant;
-use crate::model::id::{Commit, RunId, SourceName, StepName};
+use crate::model::id::{RunId, SourceName, StepName};
 use crate::model::limits::Limits;
 use crate::plan::grants::Roots;
 use crate::plan::{Given, Notice, Plan, PlanError, PlanHook, PlanStepKind, Selection, SourceFact, resolve};
@@ -37,8 +37,10 @@ pub async fn prepare(declared: Declared, request: &Request, run: RunId, probe: &
     let wanted = Wanted { tag: request.tag.as_ref(), commit: request.commit.as_ref(), profile: declared.profile.target };
     let chosen = target::choose(repository.as_ref(), wanted).await?;
     let source = source(&declared, repository, &chosen)?;
-    let (mut declared, beside) = reread(declared, request, &source, chosen.facts.previous_commit.as_ref()).await?;
+    let OfRelease { mut declared, beside, notice } =
+        own::of_release(declared, request, &source, chosen.facts.previous_commit.as_ref()).await?;
     let mut sayings = sayings(&declared, &fetch, &chosen);
+    sayings.notices.extend(notice);
     add_found(&mut declared.manifest, &declared.profile, &source, &chosen, &mut sayings).await?;
     sayings.notices.extend(defaults::add(&mut declared.manifest, &declared.profile, &source).await?);
     sources::refuse(&declared)?;
@@ -105,34 +107,6 @@ fn source(declared: &Declared, repository: Option<Repository>, chosen: &Chosen) 
     }
 }
 
-/// The manifest of a commit that isn't checked out takes the place of the one that is, unless the operator named files. `live` is what is
-/// checked out.
-async fn reread<'s>(
-    declared: Declared,
-    request: &Request,
-    source: &'s Source,
-    live: Option<&'s Commit>,
-) -> Result<(Declared, Beside<'s>), LoadError> {
-    let operators = !request.manifests.is_empty() || declared.dir != declared.app_dir;
-    let Source::Commit(repository, commit) = source else { return Ok((declared, Beside::Folder)) };
-    let bytes = if operators { None } else { source.read("wasmhook.toml", manifest::MAX_BYTES as u64).await? };
-    let Some(bytes) = bytes else { return Ok((declared, Beside::Folder)) };
-    let text = declare::text_of(bytes).map_err(|message| {
-        LoadError::Invalid(vec![Diagnostic::error("bad-manifest", format!("wasmhook.toml of the release: {message}"))])
-    })?;
-    let (manifest, problems) = manifest::parse("wasmhook.toml", &text);
-    let beside = Beside::Release(Release { repository, commit, live });
-    let profile = declare::profile_file(&declared.dir, &manifest, &beside).await?;
-    let next = declare::complete(declared.dir.clone(), manifest, profile, request, problems)?;
-    if next.app != declared.app {
-        let message = format!("the release names the application {}, what is checked out {}", next.app, declared.app);
-        return Err(LoadError::Invalid(vec![
-            Diagnostic::error("another-app", message).help("give --app NAME to say which history the run belongs to"),
-        ]));
-    }
-    Ok((next, beside))
-}
-
 /// What is to be said about a plan, and what is to be warned of.
 #[derive(Default)]
 struct Sayings {
@@ -149,9 +123,9 @@ fn sayings(declared: &Declared, fetch: &Fetch, chosen: &Chosen) -> Sayings {
             message: format!("the remote could not be read, so the tags are those of the last fetch: {message}"),
         });
     }
+    warnings.extend(chosen.warnings.iter().map(|message| Notice { code: codes::TARGET.to_owned(), message: message.clone() }));
     let understood = declared.notes.iter().map(|note| Notice { code: "imported".to_owned(), message: shown(note) });
-    let target = chosen.notes.iter().map(|message| Notice { code: "target".to_owned(), message: message.clone() });
-    Sayings { notices: understood.chain(target).collect(), warnings }
+    Sayings { notices: understood.collect(), warnings }
 }
 
 /// A note with its place, if a file holds it.

@@ -69,11 +69,18 @@ async fn where_the_work_tree_is_deployed_tag_and_commit_only_name_it() {
     let bed = Bed::with_releases();
     let live = bed.commit_of("app", "v0.3.27");
     let plain = chosen(&bed, None, None, Target::WorkTree).await.unwrap();
-    assert_eq!((plain.facts.tag, plain.facts.commit.as_ref(), plain.read_from, plain.notes.len()), (None, Some(&live), None, 0));
+    assert_eq!((plain.facts.tag, plain.facts.commit.as_ref(), plain.read_from, plain.warnings.len()), (None, Some(&live), None, 0));
     let label = chosen(&bed, Some(&tag("not-tagged-yet")), None, Target::WorkTree).await.unwrap();
-    assert_eq!((label.facts.tag, label.facts.commit, label.notes.len()), (Some(tag("not-tagged-yet")), Some(live), 0));
+    assert_eq!((label.facts.tag, label.facts.commit, label.warnings.len()), (Some(tag("not-tagged-yet")), Some(live), 0));
     let elsewhere = chosen(&bed, Some(&tag("v0.4.0")), None, Target::WorkTree).await.unwrap();
-    assert!(elsewhere.notes[0].contains("the work tree is what is deployed"), "{:?}", elsewhere.notes);
+    assert!(elsewhere.warnings[0].contains("the work tree is what is deployed"), "{:?}", elsewhere.warnings);
+    for (given, is_another) in [("v0.3.27", false), ("v0.4.0", true)] {
+        let commit = bed.commit_of("app", given);
+        for given in [commit.clone(), Commit::new(&commit.as_str()[..12]).unwrap()] {
+            let named = chosen(&bed, None, Some(&given), Target::WorkTree).await.unwrap();
+            assert_eq!((named.facts.commit, named.warnings.len()), (Some(given), usize::from(is_another)), "{:?}", named.warnings);
+        }
+    }
     let outside = choose(None, Wanted { tag: Some(&tag("v1")), commit: None, profile: Target::WorkTree }).await.unwrap();
     assert_eq!((outside.facts.tag, outside.facts.commit), (Some(tag("v1")), None));
 }

@@ -1,24 +1,43 @@
 //! Listings of directories. For each one that a component opens, wasmtime-wasi reads the whole directory into the host's memory, where the
-//! guest's own limit doesn't count: what all open ones hold is bounded here. A preview1 module has one at a time.
+//! guest's own limit doesn't count, and for each call of a preview1 module, too: what all of them hold is bounded here. A module's is gone when
+//! its call is over.
 
 use super::super::classify;
 use super::super::state::State;
+use super::{PREVIEW1, called};
+use rustix::fs::{Dir, Mode, OFlags, openat};
 use std::fs::File;
-use wasmtime::component::{Linker, Resource, ResourceTable};
-use wasmtime::{Result, StoreContextMut};
+use std::ops::Range;
+use std::sync::Arc;
+use wasmtime::component::{Resource, ResourceTable};
+use wasmtime::{Caller, Result, StoreContextMut};
 use wasmtime_wasi::WasiView as _;
 use wasmtime_wasi::filesystem::{Descriptor, WasiFilesystemView as _};
+use wasmtime_wasi::p1::wasi_snapshot_preview1 as preview1;
 use wasmtime_wasi::p2::ReaddirIterator;
 use wasmtime_wasi::p2::bindings::filesystem::types::{ErrorCode, HostDescriptor as _};
+use wiggle::GuestMemory;
 
 /// The interface under the version that wasmtime-wasi gives it; imports of older ones find it, too.
 const TYPES: &str = "wasi:filesystem/types@0.2.12";
 
-/// The most that open listings of one execution may hold, in bytes: a directory of a million files.
-const MOST: u64 = 128 << 20;
+/// The most that open listings of one execution may hold, in bytes: a directory of a million files. (Unit tests do with fewer files.)
+const MOST: u64 = if cfg!(test) { 1 << 20 } else { 128 << 20 };
 
 /// What an entry takes besides its name, in bytes.
 const ENTRY: u64 = 100;
+
+/// The preview1 number of `ENOMEM`: what a module hears where a component hears `insufficient-memory`.
+const NOMEM: i32 = 48;
+
+/// What preview1 says of a file, as a guest gets it: it has to lie where its numbers may.
+#[repr(align(8))]
+struct Filestat([u8; 64]);
+
+impl Filestat {
+    /// Where the number of the file stands.
+    const INO: Range<usize> = 8..16;
+}
 
 /// The open listings of one execution, and what each holds, in bytes.
 #[derive(Default)]
@@ -39,7 +58,7 @@ impl Listings {
 }
 
 /// Puts a function in the place of wasmtime-wasi's that looks how much there is to read, and then calls it.
-pub(super) fn link(linker: &mut Linker<State>) -> Result<()> {
+pub(super) fn link_components(linker: &mut wasmtime::component::Linker<State>) -> Result<()> {
     linker.instance(TYPES)?.func_wrap_async(
         "[method]descriptor.read-directory",
         |mut store: StoreContextMut<'_, State>, (dir,): (Resource<Descriptor>,)| {
@@ -65,9 +84,55 @@ pub(super) fn link(linker: &mut Linker<State>) -> Result<()> {
     )
 }
 
+/// The same for modules. Nothing is held between two calls, but each reads the whole directory.
+pub(super) fn link_modules(linker: &mut wasmtime::Linker<State>) -> Result<()> {
+    linker.func_wrap_async(PREVIEW1, "fd_readdir", |mut caller: Caller<'_, State>, args: (i32, i32, i32, i64, i32)| {
+        Box::new(async move {
+            let (fd, buffer, len, cookie, used) = args;
+            let (mut memory, state) = called(&mut caller)?;
+            if let Some(dir) = dir_of(state, fd).await? {
+                let room = state.listings.room(state.wasi.ctx().table);
+                if size_of(&dir, room).is_none() {
+                    return Ok(NOMEM);
+                }
+            }
+            preview1::fd_readdir(&mut state.wasi, &mut memory, fd, buffer, len, cookie, used).await
+        })
+    })?;
+    Ok(())
+}
+
+/// The directory of a module's descriptor; `None` if it is of none. Which handle a descriptor stands for wasmtime-wasi keeps to itself: it's the
+/// one whose file has the same number.
+async fn dir_of(state: &mut State, fd: i32) -> Result<Option<Arc<File>>> {
+    let mut stat = Filestat([0; 64]);
+    let errno = preview1::fd_filestat_get(&mut state.wasi, &mut GuestMemory::Unshared(&mut stat.0), fd, 0).await?;
+    if errno != 0 {
+        return Ok(None);
+    }
+    for handle in handles(state.wasi.ctx().table) {
+        let handle = || Resource::<Descriptor>::new_borrow(handle);
+        let Ok(Descriptor::Dir(dir)) = state.wasi.ctx().table.get(&handle()) else { continue };
+        let dir = Arc::clone(&dir.dir);
+        let number = state.filesystem().metadata_hash(handle()).await.map(|hash| hash.lower.to_le_bytes());
+        if number.is_ok_and(|number| stat.0[Filestat::INO] == number) {
+            return Ok(Some(dir));
+        }
+    }
+    Ok(None)
+}
+
+/// The numbers of all handles.
+fn handles(table: &mut ResourceTable) -> Vec<u32> {
+    let count = table.iter_mut().count();
+    (0..).filter(|handle| table.get_any_mut(*handle).is_ok()).take(count).collect()
+}
+
 /// What a listing would hold, in bytes; `None` if that is more than `room`. What can't be read is for the call itself to say.
 fn size_of(dir: &File, room: u64) -> Option<u64> {
-    let Ok(entries) = rustix::fs::Dir::read_from(dir) else { return Some(0) };
+    // What was granted is open as a mere path, from which nothing can be read.
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let Ok(entries) = openat(dir, ".", flags, Mode::empty()).and_then(Dir::new) else { return Some(0) };
     let mut size = 0;
     for entry in entries.map_while(std::result::Result::ok) {
         size += ENTRY + entry.file_name().to_bytes().len() as u64;

@@ -25,6 +25,7 @@ pub(super) fn link_modules(linker: &mut Linker<State>) -> Result<()> {
     clock::link(linker)?;
     exit::link(linker)?;
     fs::link(linker)?;
+    listing::link_modules(linker)?;
     linker.allow_shadowing(false);
     Ok(())
 }
@@ -34,7 +35,7 @@ pub(super) fn link_components(linker: &mut wasmtime::component::Linker<State>) -
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
     linker.allow_shadowing(true);
     fs::link_components(linker)?;
-    listing::link(linker)?;
+    listing::link_components(linker)?;
     linker.allow_shadowing(false);
     Ok(())
 }
