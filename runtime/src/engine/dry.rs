@@ -2,7 +2,7 @@
 
 use super::gate::Decisions;
 use super::machine::Decision;
-use super::staging::Staging;
+use super::staging::{At, Staging};
 use crate::model::event::What;
 use crate::model::files::{FileChanges, TextDiff};
 use crate::model::outcome::SkipReason;
@@ -37,17 +37,17 @@ pub fn decisions(plan: &Plan, mut decisions: Decisions) -> Decisions {
 #[must_use]
 pub fn would_change(staging: Option<&Staging>) -> What {
     let Some(staging) = staging else { return What::WouldChange { files: FileChanges::default(), diffs: Vec::new() } };
-    let files = staging.changes().unwrap_or_else(|error| {
+    let (files, at) = staging.changes().unwrap_or_else(|error| {
         tracing::warn!(%error, "what a dry run changed can't be read");
-        FileChanges::default()
+        Default::default()
     });
     let changed = files.created.iter().chain(&files.modified).chain(&files.deleted);
-    let diffs = changed.filter_map(|path| diff(staging, path)).take(MAX_DIFFS).collect();
+    let diffs = changed.filter_map(|path| diff(staging, path, at.get(path)?)).take(MAX_DIFFS).collect();
     What::WouldChange { files, diffs }
 }
 
-fn diff(staging: &Staging, path: &str) -> Option<TextDiff> {
-    let (before, after) = staging.sides(path)?;
+fn diff(staging: &Staging, path: &str, at: &At) -> Option<TextDiff> {
+    let (before, after) = staging.sides(at)?;
     if before.is_none() && after.is_none() {
         return None;
     }

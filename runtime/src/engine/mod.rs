@@ -87,7 +87,7 @@ pub enum Error {
     NotStaged(crate::model::outcome::Cause),
     /// What a run that died left in staged directories can't be brought to an end.
     #[error(
-        "what a run that died left in staged directories can't be brought to an end: {0}; mend that and run again: nothing works on them before"
+        "what a run that died left in staged directories can't be brought to an end: {0}; then run again: nothing works on them before"
     )]
     NotRecovered(#[source] StageError),
     /// The plan of an earlier run can't be read.

@@ -8,6 +8,7 @@ use crate::model::files::{FileChanges, StagedDir};
 use crate::model::grant::{DirGrant, DirMode};
 use crate::model::id::{AppName, EnvironmentName, RunId, StepName};
 use crate::model::outcome::Cause;
+use crate::model::text;
 use crate::salt::salt;
 use crate::stage::{self, Applied, Backend, Base, Changes, CommitError, Disk, Ends, Limits, Stage, StageError};
 use serde::{Deserialize, Serialize};
@@ -128,6 +129,13 @@ enum Was {
 /// Size, and when the inode last changed.
 type Stamp = (u64, i64, i64);
 
+/// Where something lies in a stage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct At {
+    index: usize,
+    path: PathBuf,
+}
+
 /// What one execution did in the stage, and how the stage itself stands.
 #[derive(Debug, Default)]
 pub struct Observed {
@@ -214,29 +222,25 @@ impl Staging {
         self.areas.iter().filter_map(of).collect()
     }
 
-    /// Everything that the stage changes so far. Blocks.
+    /// Everything that the stage changes so far, and where each of it lies, by the path that it is shown with. Blocks.
     ///
     /// # Errors
     /// [`Cause::Stage`] if the stage can't be read.
-    pub fn changes(&self) -> Result<FileChanges, Cause> {
+    pub fn changes(&self) -> Result<(FileChanges, BTreeMap<String, At>), Cause> {
         let open = lock(&self.open);
-        let Some(stage) = open.as_ref() else { return Ok(FileChanges::default()) };
+        let Some(stage) = open.as_ref() else { return Ok(Default::default()) };
         let changes = stage.changes().map_err(|error| staging(&error))?;
         let mut now = seen(stage, &changes);
         let undone = lock(&self.undone);
         now.retain(|path, _| !undone.contains(path));
-        Ok(self.shown(difference(&Seen::new(), &now)))
+        let at = now.keys().map(|(index, path)| (self.shown_at(*index, path), At { index: *index, path: path.clone() })).collect();
+        Ok((self.shown(difference(&Seen::new(), &now)), at))
     }
 
-    /// A file as it was and as it is staged, by the path that [`changes`](Self::changes) gave it; none where there is no regular file.
+    /// A file as it was and as it is staged; none where there is no regular file.
     #[must_use]
-    pub fn sides(&self, shown: &str) -> Option<(Option<std::fs::File>, Option<std::fs::File>)> {
-        let open = lock(&self.open);
-        let stage = open.as_ref()?;
-        self.areas.iter().find_map(|area| {
-            let path = if self.areas.len() == 1 { Path::new(shown) } else { Path::new(shown).strip_prefix(&area.base.host).ok()? };
-            stage.sides(area.index, path).ok()
-        })
+    pub fn sides(&self, at: &At) -> Option<(Option<std::fs::File>, Option<std::fs::File>)> {
+        lock(&self.open).as_ref()?.sides(at.index, &at.path).ok()
     }
 
     /// Decides the commit and does it. Blocks. What comes back is forgotten once the outcome is recorded.
@@ -293,25 +297,28 @@ impl Staging {
         }))
     }
 
-    /// As a person reads it: relative to the one staged directory, or below each one's path if there are several.
     fn shown(&self, changed: Vec<((usize, PathBuf), Was)>) -> FileChanges {
         let mut files = FileChanges::default();
         for ((index, path), was) in changed {
-            let path = match self.areas.get(index) {
-                Some(area) if self.areas.len() > 1 => in_its_directory(&area.base.host, &path),
-                _ => path,
-            };
             let list = match was {
                 Was::Created => &mut files.created,
                 Was::Modified => &mut files.modified,
                 Was::Deleted => &mut files.deleted,
             };
-            list.push(path.to_string_lossy().into_owned());
+            list.push(self.shown_at(index, &path));
         }
         for list in [&mut files.created, &mut files.modified, &mut files.deleted] {
             list.sort();
         }
         files
+    }
+
+    /// As a person reads it: relative to the one staged directory, or below each one's path if there are several.
+    fn shown_at(&self, index: usize, path: &Path) -> String {
+        match self.areas.get(index) {
+            Some(area) if self.areas.len() > 1 => text::shown(&in_its_directory(&area.base.host, path)),
+            _ => text::shown(path),
+        }
     }
 }
 
@@ -365,10 +372,8 @@ pub(super) fn decided(bases: &[PathBuf], stages: &Stages) -> Vec<Label> {
 #[must_use]
 pub fn shown(changes: &[Changes]) -> FileChanges {
     let several = changes.len() > 1;
-    let text = |changes: &Changes, path: &PathBuf| {
-        let path = if several { in_its_directory(&changes.base, path) } else { path.clone() };
-        path.to_string_lossy().into_owned()
-    };
+    let text =
+        |changes: &Changes, path: &PathBuf| if several { text::shown(&in_its_directory(&changes.base, path)) } else { text::shown(path) };
     let all = |list: fn(&Changes) -> &Vec<PathBuf>| {
         let mut paths: Vec<String> = changes.iter().flat_map(|changes| list(changes).iter().map(move |path| text(changes, path))).collect();
         paths.sort();

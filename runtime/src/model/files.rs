@@ -3,7 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Files that a hook changed: sorted paths, relative to the granted directory (below its guest path, if several are staged).
+/// Files that a hook changed: sorted paths, relative to the granted directory (below its path on the host, if several are staged). A backslash is
+/// written `\\`, and a byte that is no text `\xFF`: no two look alike, and none is to be read back as a path.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FileChanges {
     /// New files, links and directories.

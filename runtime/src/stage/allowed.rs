@@ -45,7 +45,7 @@ impl Check<'_> {
         };
         let now = self.base.node(at)?;
         if now.is_some()
-            && let Some(flag) = self.flag(at)?
+            && let Some(flag) = self.flag(at, now.as_ref().is_some_and(Node::is_dir))?
         {
             return Ok(Some((at.clone(), flag)));
         }
@@ -64,7 +64,7 @@ impl Check<'_> {
             *self.dirs.entry(dir.to_owned()).or_insert(found)
         };
         // Adding is what such a directory allows.
-        if let Some(found) = found.filter(|found| *found != Forbidden::AppendOnly || now.is_some()) {
+        if let Some(found) = found.filter(|found| *found != Forbidden::AppendOnlyDirectory || now.is_some()) {
             return Ok(Some((dir.to_owned(), found)));
         }
         let owner = now.map_or(self.user, |now| now.uid);
@@ -73,7 +73,7 @@ impl Check<'_> {
     }
 
     fn dir(&mut self, at: &Path, node: &Node) -> Result<Option<Forbidden>> {
-        if let Some(flag) = self.flag(at)? {
+        if let Some(flag) = self.flag(at, true)? {
             return Ok(Some(flag));
         }
         // Its owner opens it for as long as it takes.
@@ -86,10 +86,11 @@ impl Check<'_> {
         }
     }
 
-    fn flag(&mut self, at: &Path) -> Result<Option<Forbidden>> {
+    fn flag(&mut self, at: &Path, is_dir: bool) -> Result<Option<Forbidden>> {
         let (dir, name) = self.base.place(at)?;
         let flags = rustix::fs::statx(dir, name, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::empty())?.stx_attributes;
-        let known = [(StatxAttributes::IMMUTABLE, Forbidden::Immutable), (StatxAttributes::APPEND, Forbidden::AppendOnly)];
+        let append_only = if is_dir { Forbidden::AppendOnlyDirectory } else { Forbidden::AppendOnly };
+        let known = [(StatxAttributes::IMMUTABLE, Forbidden::Immutable), (StatxAttributes::APPEND, append_only)];
         Ok(known.into_iter().find(|(flag, _)| flags.contains(*flag)).map(|(_, forbidden)| forbidden))
     }
 }

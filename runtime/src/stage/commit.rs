@@ -175,6 +175,10 @@ impl Part {
                 CommitError::OthersFile { path: self.base.join(at), old: (old.uid, old.gid), new }
             }
             Refusal::NotStageable(at, kind) => CommitError::NotStageable { path: self.base.join(at), kind: *kind },
+            Refusal::Unseen(at, node) => {
+                let what = if node.is_whiteout() { "whiteout of an overlay (a character device 0/0)" } else { node.kind.word() };
+                CommitError::Unseen { path: self.base.join(at), what }
+            }
             Refusal::InLiveGrant(at) => {
                 let nested = self.nested.iter().find(|nested| at.starts_with(&nested.at)).map(|nested| nested.host.clone());
                 CommitError::InLiveGrant { path: self.base.join(at), nested: nested.unwrap_or_default() }
@@ -370,7 +374,13 @@ impl Prepared {
     /// # Errors
     /// [`CommitError::Unfinished`]: what the system said. The directories may be half new until it is finished.
     pub fn apply(&mut self) -> std::result::Result<(), CommitError> {
-        apply(&self.disk, &mut self.log, self.places.first()).map_err(|source| CommitError::Unfinished { source })
+        let home = self.places.first();
+        apply(&self.disk, &mut self.log, home).map_err(|source| CommitError::Unfinished {
+            source: match home {
+                Some(home) => source.of_stage(&home.path, rustix::process::geteuid().as_raw()),
+                None => source,
+            },
+        })
     }
 
     /// The same commit, once [`apply`](Self::apply) succeeded.

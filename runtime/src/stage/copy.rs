@@ -1,13 +1,13 @@
 //! The second back end: a copy of the whole tree, sharing its blocks where the file system can.
 
 use super::Kind;
-use super::error::{At, StageError};
 use super::overlay::Nested;
 use super::tree::{self, Meta, Node, Tree};
 use super::{Limits, content, place};
-use rustix::fs::{AtFlags, Gid, Mode, OFlags};
+use rustix::fs::{Access, AtFlags, Gid, Mode, OFlags};
 use rustix::io::{Errno, Result};
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
@@ -27,34 +27,27 @@ pub(super) type Snapshot = BTreeMap<PathBuf, Copied>;
 pub(super) enum Failure {
     /// More than this.
     TooMuch(String),
-    Stage(StageError),
+    /// What can't be read or given to the copy, by its path in the base; and what the system said.
+    At(PathBuf, Errno),
 }
 
-impl From<StageError> for Failure {
-    fn from(error: StageError) -> Self {
-        Self::Stage(error)
-    }
-}
-
-/// Copies everything below `root`, which stands at `base`, into the empty directory `to`, but for what lies in nested grants.
-pub(super) fn copy(
-    base: &Path,
-    root: BorrowedFd<'_>,
-    to: BorrowedFd<'_>,
-    nested: &[Nested],
-    limits: Limits,
-) -> std::result::Result<Snapshot, Failure> {
-    let root_node = Node::open(root).at("read", base)?;
+/// Copies everything below `root` into the empty directory `to`, but for what lies in nested grants.
+pub(super) fn copy(root: BorrowedFd<'_>, to: BorrowedFd<'_>, nested: &[Nested], limits: Limits) -> std::result::Result<Snapshot, Failure> {
+    let at = |at: &Path| {
+        let at = at.to_owned();
+        move |errno| Failure::At(at, errno)
+    };
+    let root_node = Node::open(root).map_err(at(Path::new("")))?;
     let mut copier = Copier { from: root, to, limits, bytes: 0, clones: Clones::default(), snapshot: Snapshot::new() };
     copier.snapshot.insert(PathBuf::new(), Copied { base: root_node, copy: None });
     let mut dirs = vec![PathBuf::new()];
     let mut next = 0;
-    while let Some(at) = dirs.get(next).cloned() {
+    while let Some(dir) = dirs.get(next).cloned() {
         next += 1;
-        let names = tree::open_dir(copier.from, &at).and_then(tree::names).at("read", base.join(&at))?;
+        let names = names(copier.from, &dir).map_err(at(&dir))?;
         for name in names.iter().filter(|name| !place::is_ours(name)) {
-            let entry = at.join(name);
-            let node = copier.entry(&entry).at("copy", base.join(&entry))?;
+            let entry = dir.join(name);
+            let node = copier.entry(&entry).map_err(at(&entry))?;
             copier.check()?;
             if node.is_some_and(|node| node.is_dir()) && !nested.iter().any(|nested| nested.at == entry) {
                 dirs.push(entry);
@@ -62,8 +55,15 @@ pub(super) fn copy(
         }
     }
     // Only now, since each entry made in a directory changes it, and one may forbid it. Nested grants are dirs of the copy, too.
-    copier.finish_dirs().at("copy", base)?;
+    copier.finish_dirs().map_err(at(Path::new("")))?;
     Ok(copier.snapshot)
+}
+
+/// The names in a directory through which this user also gets to what they stand for.
+fn names(root: BorrowedFd<'_>, at: &Path) -> Result<Vec<OsString>> {
+    let dir = tree::open_dir(root, at)?;
+    rustix::fs::accessat(&dir, c".", Access::EXEC_OK, AtFlags::EACCESS)?;
+    tree::names(dir)
 }
 
 struct Copier<'a> {

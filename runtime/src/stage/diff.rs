@@ -40,6 +40,8 @@ pub(super) enum Act {
 pub(super) enum Refusal {
     NotStageable(PathBuf, Kind),
     InLiveGrant(PathBuf),
+    /// The hook put something in its place, or removed the directory that it is in, and couldn't see it.
+    Unseen(PathBuf, Node),
     /// What stood there belongs to somebody to whom the new one can't be given: the old one and the new one.
     Owner(PathBuf, Node, Node),
 }
@@ -155,8 +157,12 @@ impl Walk<'_> {
     fn hidden(&mut self, dir: &Path, names: &[OsString]) -> Result<()> {
         for name in self.names_before(dir)? {
             let at = dir.join(&name);
-            let is_left = self.is_left_alone(&at) || place::is_ours(&name);
-            if names.binary_search(&name).is_err() && !is_left {
+            if names.binary_search(&name).is_ok() || place::is_ours(&name) {
+                continue;
+            }
+            // Its absence from what the hook left says nothing.
+            let is_unseen = self.before(&at)?.is_some_and(|before| self.is_unseen(&at, &before));
+            if !is_unseen {
                 self.remove(&at)?;
             }
         }
@@ -175,6 +181,10 @@ impl Walk<'_> {
             if before.is_some() {
                 self.remove(at)?;
             }
+            return Ok(None);
+        }
+        if let Some(before) = before.filter(|before| self.is_unseen(at, before)) {
+            self.found.refusals.push(Refusal::Unseen(at.to_owned(), before));
             return Ok(None);
         }
         match now.kind {
@@ -253,6 +263,11 @@ impl Walk<'_> {
         let mut left = vec![at.to_owned()];
         while let Some(at) = left.pop() {
             let Some(before) = self.before(&at)? else { continue };
+            // A socket goes with its directory: that is all it was there for.
+            if self.is_unseen(&at, &before) && before.kind != Kind::Socket {
+                self.found.refusals.push(Refusal::Unseen(at, before));
+                continue;
+            }
             if self.is_nested(&at) {
                 self.found.refusals.push(Refusal::InLiveGrant(at));
                 continue;
@@ -316,10 +331,11 @@ impl Walk<'_> {
         }
     }
 
-    /// Sockets and devices aren't copied, so their absence from a copy says nothing.
-    fn is_left_alone(&self, at: &Path) -> bool {
+    /// Whether the hook couldn't see what stood there: overlayfs takes a whiteout of the base for its own mark, and sockets and devices aren't
+    /// copied.
+    fn is_unseen(&self, at: &Path, before: &Node) -> bool {
         match self.sides.before {
-            Before::Live => false,
+            Before::Live => before.is_whiteout(),
             Before::Copied { snapshot, .. } => snapshot.get(at).is_some_and(|copied| copied.copy.is_none()),
         }
     }

@@ -3,6 +3,7 @@
 
 use super::tree;
 use super::values::Kind;
+use crate::model::text::shown;
 use serde::{Deserialize, Serialize};
 use std::fmt::{self, Write as _};
 use std::path::PathBuf;
@@ -55,9 +56,9 @@ impl fmt::Display for Found {
 
 impl fmt::Display for Left {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({}", self.path.display(), self.found)?;
+        write!(f, "{} ({}", shown(&self.path), self.found)?;
         if !self.kept.as_os_str().is_empty() {
-            write!(f, "; the hook's lies in {}", self.kept.display())?;
+            write!(f, "; the hook's lies in {}", shown(&self.kept))?;
         }
         f.write_str(")")
     }

@@ -243,14 +243,21 @@ fn clear(begun: &Begun) -> Result<(), StageError> {
 fn copied(request: &Request<'_>, begun: &Begun, why: &[WhyNot]) -> Made {
     let meta = make_root(begun, "tree")?;
     let to = tree::open_below(&begun.place.dir, Path::new("tree"), OFlags::PATH | OFlags::DIRECTORY).at("copy to", &begun.place.path)?;
-    match copy::copy(&begun.base, begun.root.as_fd(), to.as_fd(), &begun.nested, request.limits) {
+    match copy::copy(begun.root.as_fd(), to.as_fd(), &begun.nested, request.limits) {
         Ok(snapshot) => {
             // From here on, whatever changes in the copy has another time.
             let moment = begun.place.moment().at("stage", &begun.base)?;
             Ok(Ok((Staged::Copy { snapshot, begun: moment }, meta)))
         }
         Err(copy::Failure::TooMuch(limit)) => Err(StageError::TooLarge { base: begun.base.clone(), limit, why: why.to_vec() }),
-        Err(copy::Failure::Stage(error)) => Err(error),
+        Err(copy::Failure::At(at, errno @ (Errno::ACCESS | Errno::PERM))) => Err(StageError::NotCopied {
+            base: begun.base.clone(),
+            path: if at.as_os_str().is_empty() { begun.base.clone() } else { begun.base.join(at) },
+            user: rustix::process::geteuid().as_raw(),
+            why: why.to_vec(),
+            source: errno.into(),
+        }),
+        Err(copy::Failure::At(at, errno)) => Err(errno).at("copy", begun.base.join(at)),
     }
 }
 

@@ -77,16 +77,7 @@ impl Place {
             Err(Errno::NOENT) => return Ok(None),
             parent => parent?,
         };
-        if !Node::at(&parent, name)?.is_some_and(|node| node.is_dir() && node.uid == rustix::process::geteuid().as_raw()) {
-            return Ok(None);
-        }
-        let dir = match tree::open_dir(&parent, Path::new(name)) {
-            Err(Errno::NOENT) => return Ok(None),
-            dir => dir?,
-        };
-        if !holds_only_ours(&dir)? {
-            return Ok(None);
-        }
+        let Some(dir) = open_own(&parent, name)? else { return Ok(None) };
         match lock(disk, &dir) {
             Ok(Some(owner)) => Ok(Some(Self { path, dir, parent, owner })),
             Ok(None) | Err(Errno::NOENT) => Ok(None),
@@ -192,6 +183,18 @@ fn holds_only_ours(dir: &OwnedFd) -> Result<bool> {
 /// Opens a directory by its path, for its names and for syncing it.
 pub(super) fn open_readable(path: &Path) -> Result<OwnedFd> {
     rustix::fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+}
+
+/// Opens a directory of this user's that holds nothing but what a stage puts there. None: it is gone, or something else.
+pub(super) fn open_own(parent: &OwnedFd, name: &OsStr) -> Result<Option<OwnedFd>> {
+    if !Node::at(parent, name)?.is_some_and(|node| node.is_dir() && node.uid == rustix::process::geteuid().as_raw()) {
+        return Ok(None);
+    }
+    let dir = match tree::open_dir(parent, Path::new(name)) {
+        Err(Errno::NOENT) => return Ok(None),
+        dir => dir?,
+    };
+    Ok(holds_only_ours(&dir)?.then_some(dir))
 }
 
 /// The owner's file, locked. None: somebody else has it, or has just removed it.

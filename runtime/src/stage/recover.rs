@@ -5,16 +5,13 @@
 
 use super::Ending;
 use super::commit;
+use super::decided::{self, Standing};
 use super::disk::Disk;
 use super::error::{At, StageError};
 use super::left::{self, Told};
 use super::log::{Log, Part};
-use super::place::{self, Place};
-use super::tree;
-use rustix::fs::OFlags;
-use rustix::io::Errno;
+use super::place::{self, Owner, Place};
 use std::collections::{BTreeMap, BTreeSet};
-use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 /// A stage whose owner died.
@@ -47,7 +44,8 @@ impl Recovered {
     /// # Errors
     /// What the system says; the next [`recover`] removes what is left.
     pub fn forget(self) -> Result<(), StageError> {
-        commit::forget(&self.disk, self.places, self.left.as_ref())
+        let home = self.paths().next().map(Path::to_owned).unwrap_or_default();
+        commit::forget(&self.disk, self.places, self.left.as_ref()).map_err(of_stage(&home))
     }
 }
 
@@ -56,40 +54,47 @@ impl Recovered {
 /// # Errors
 /// What the system says: then nothing may work on the directories yet. It can be called again.
 pub fn recover(bases: &[PathBuf], scratch: &Path, disk: &Disk) -> Result<Vec<Recovered>, StageError> {
-    let bases: BTreeSet<PathBuf> = bases.iter().filter_map(|base| base.canonicalize().ok()).collect();
+    let bases = decided::resolved(bases);
     let mut stages = claim_all(&bases, scratch, disk)?;
     let homes: Vec<PathBuf> = stages.keys().cloned().collect();
     let mut recovered = Vec::new();
     for home in homes {
         let places = stages.remove(&home).unwrap_or_default();
-        recovered.extend(settle(&home, places, &bases, disk)?);
+        recovered.extend(settle(&home, places, &bases, disk).map_err(of_stage(&home))?);
     }
     Ok(recovered)
 }
 
 /// Every stage directory without a living owner, by the home of its stage; each home first.
 fn claim_all(bases: &BTreeSet<PathBuf>, scratch: &Path, disk: &Disk) -> Result<BTreeMap<PathBuf, Vec<Place>>, StageError> {
-    let beside = bases.iter().filter_map(|base| base.parent());
-    let dirs: BTreeSet<&Path> = beside.chain(bases.iter().map(PathBuf::as_path)).chain([scratch]).collect();
     let mut stages: BTreeMap<PathBuf, Vec<Place>> = BTreeMap::new();
-    for dir in dirs {
+    for dir in decided::homes(bases, scratch) {
         let found = place::find(dir).at("look for stages in", dir)?;
         for gone in found.gone {
-            place::sweep(disk, &gone).at("remove", &gone)?;
+            place::sweep(disk, &gone).at("remove", &gone).map_err(of_stage(&gone))?;
         }
         for path in found.stages {
-            let Some(place) = Place::claim(disk, path.clone()).at("recover", &path)? else { continue };
-            match place.record().at("read", &path)? {
-                Some(owner) => {
-                    let places = stages.entry(owner.home.clone()).or_default();
-                    let at = if place.path == owner.home { 0 } else { places.len() };
-                    places.insert(at, place);
-                }
-                None => place.vanish(disk)?,
-            }
+            let Some((place, owner)) = claim(disk, &path).map_err(of_stage(&path))? else { continue };
+            let places = stages.entry(owner.home.clone()).or_default();
+            let at = if place.path == owner.home { 0 } else { places.len() };
+            places.insert(at, place);
         }
     }
     Ok(stages)
+}
+
+/// Takes over a stage directory without a living owner, if it says whose it was; otherwise it is rubbish.
+fn claim(disk: &Disk, path: &Path) -> Result<Option<(Place, Owner)>, StageError> {
+    let Some(place) = Place::claim(disk, path.to_owned()).at("recover", path)? else { return Ok(None) };
+    match place.record().at("read", path)? {
+        Some(owner) => Ok(Some((place, owner))),
+        None => place.vanish(disk).map(|()| None),
+    }
+}
+
+/// Names the stage, and the way out, where an error doesn't.
+fn of_stage(stage: &Path) -> impl Fn(StageError) -> StageError {
+    move |error| error.of_stage(stage, rustix::process::geteuid().as_raw())
 }
 
 fn settle(home: &Path, mut places: Vec<Place>, bases: &BTreeSet<PathBuf>, disk: &Disk) -> Result<Option<Recovered>, StageError> {
@@ -113,49 +118,22 @@ fn settle(home: &Path, mut places: Vec<Place>, bases: &BTreeSet<PathBuf>, disk: 
 /// How a stage of a dead owner ends, after its commit was finished; and what of that was left to others.
 fn end(home: &Place, places: &[Place], bases: &BTreeSet<PathBuf>, disk: &Disk) -> Result<(Ending, Option<Told>), StageError> {
     let committed = |log: &Log| (Ending::Committed(log.parts.iter().map(Part::changes).collect()), left::told(&log.left));
-    if let Some(text) = read(home, "commit")? {
-        let mut log = understood(&text, home)?;
-        log.parts.iter().try_for_each(|part| vouched(part, places, bases, &home.path))?;
-        if let Some(why) = nothing_left(&log)? {
+    match decided::standing(&home.path, &home.dir)? {
+        Standing::Decided(mut log) => {
+            log.parts.iter().try_for_each(|part| vouched(part, places, bases, &home.path))?;
+            commit::apply(disk, &mut log, Some(home))?;
+            Ok(committed(&log))
+        }
+        Standing::Nowhere(why) => {
             commit::keep_done(disk, home, &why).at("keep", &home.path)?;
-            return Ok((Ending::Kept(why), None));
+            Ok((Ending::Kept(why), None))
         }
-        commit::apply(disk, &mut log, Some(home))?;
-        return Ok(committed(&log));
-    }
-    if let Some(text) = read(home, "done")? {
-        return Ok(committed(&understood(&text, home)?));
-    }
-    let kept = read(home, "kept")?.map(|why| Ending::Kept(String::from_utf8_lossy(&why).into_owned()));
-    Ok((kept.unwrap_or(Ending::Dropped), None))
-}
-
-/// Why there is nothing to commit to: none of the directories that were staged is there any more. So nothing counts as done.
-fn nothing_left(log: &Log) -> Result<Option<String>, StageError> {
-    let mut all = Vec::new();
-    for part in log.parts.iter().filter(|part| !part.steps.is_empty()) {
-        if part.is_there()? {
-            return Ok(None);
+        Standing::Done(log) => Ok(committed(&log)),
+        Standing::Undecided => {
+            let kept = decided::read(&home.path, &home.dir, "kept")?;
+            Ok((kept.map_or(Ending::Dropped, |why| Ending::Kept(String::from_utf8_lossy(&why).into_owned())), None))
         }
-        all.push(part.all_left());
     }
-    Ok(left::told(&all).map(|told| told.text))
-}
-
-/// A file of a stage's home; none if it isn't there.
-fn read(home: &Place, name: &str) -> Result<Option<Vec<u8>>, StageError> {
-    let path = home.path.join(name);
-    match tree::open_below(&home.dir, Path::new(name), OFlags::RDONLY | OFlags::NONBLOCK) {
-        Err(Errno::NOENT) => Ok(None),
-        file => file.and_then(|file| place::read_all(file.as_fd())).map(Some).at("read", path),
-    }
-}
-
-fn understood(text: &[u8], home: &Place) -> Result<Log, StageError> {
-    let log: Result<Log, _> = serde_json::from_slice(text);
-    let wrong = |why: String| StageError::NotUnderstood { path: home.path.clone(), why };
-    let log = log.map_err(|error| wrong(error.to_string()))?;
-    if log.schema == 1 { Ok(log) } else { Err(wrong(format!("schema {}", log.schema))) }
 }
 
 /// A stage reaches a directory only through a stage directory beside it or in it, and only a directory that the caller names.

@@ -1,10 +1,12 @@
 //! What lies in a directory: a snapshot to compare with. It follows no link, opens nothing but files and directories, and is bounded.
 
 use crate::model::id::Digest;
+use crate::model::text;
 use cap_std::fs::{Dir, DirEntry, FileType};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::io::{self, Read};
+use std::path::Path;
 use std::sync::Arc;
 
 /// How many entries a snapshot takes; a tree with more is an error.
@@ -70,7 +72,8 @@ impl FileState {
     }
 }
 
-/// Everything that lies below `dir`, by its path from there (`app/cache/a.json`). A name that isn't UTF-8 is shown with `\x..` escapes.
+/// Everything that lies below `dir`, by its path from there (`app/cache/a.json`). A name that isn't plain text is shown as
+/// reports show it: `\xFF` for a byte, `\\` for a backslash.
 ///
 /// # Errors
 /// With the path, if something can't be read, or if the tree exceeds [`MAX_ENTRIES`], [`MAX_DEPTH`] or [`MAX_BYTES`].
@@ -111,7 +114,7 @@ impl Walk {
         }
         if kind.is_symlink() {
             let target = dir.read_link_contents(entry.file_name())?;
-            return Ok(FileState::Link { target: target.to_string_lossy().into_owned() });
+            return Ok(FileState::Link { target: text::shown(&target) });
         }
         // Opening a pipe would wait for a writer.
         if kind == FileType::file() { self.file(entry, path) } else { Ok(FileState::Other) }
@@ -147,8 +150,7 @@ impl Walk {
 }
 
 fn join(path: &str, entry: &DirEntry) -> String {
-    let name = entry.file_name();
-    let shown = name.to_str().map_or_else(|| name.as_encoded_bytes().escape_ascii().to_string(), str::to_owned);
+    let shown = text::shown(Path::new(&entry.file_name()));
     if path.is_empty() { shown } else { format!("{path}/{shown}") }
 }
 
@@ -224,6 +226,6 @@ mod tests {
         use std::os::unix::ffi::OsStrExt as _;
         let root = tempfile::tempdir().unwrap();
         std::fs::write(root.path().join(std::ffi::OsStr::from_bytes(b"caf\xe9")), "").unwrap();
-        assert!(snapshot(&open(&root)).unwrap().contains_key("caf\\xe9"));
+        assert!(snapshot(&open(&root)).unwrap().contains_key("caf\\xE9"));
     }
 }

@@ -68,6 +68,63 @@ fn whatever_is_said_of_a_hook_that_died_holds_or_is_refused() {
     assert!(refused > 2 && held > 2, "refused {refused}, held {held}");
 }
 
+/// Runs a hook that dies at a point; then the directory that it wrote to is another. Whether its commit was decided before that, and whether it is
+/// now. None: it didn't die.
+fn with_another_directory(point: u64, more: &str) -> Option<(Site, bool, bool)> {
+    let work = format!("run = \"sh -c 'echo made >> data/log'\"\ndirs = [{{ path = \"data\", mode = \"txn\" }}]\n{more}");
+    let site = Site::new(&hook("h", "pre-deploy", &work));
+    if site.call(&["run"]).env("WASMHOOK_FAULT", format!("{point}:kill")).spawn().wait().code == 0 {
+        assert!(point > 15, "only {point} points");
+        return None;
+    }
+    let is_decided = || site.status()["decided"].as_array().is_some_and(|decided| !decided.is_empty());
+    let was_decided = is_decided();
+    let data = site.project.path().join("app/data");
+    std::fs::rename(&data, data.with_file_name("moved")).unwrap();
+    site.project.write("app/data/log", "");
+    let is_decided = is_decided();
+    Some((site, was_decided, is_decided))
+}
+
+#[test]
+fn of_a_commit_whose_directory_is_another_by_now_all_say_what_the_next_run_does() {
+    let mut given_up = 0;
+    for point in 0.. {
+        let Some((site, was_decided, is_decided)) = with_another_directory(point, "idempotent = true") else { break };
+        let outcome = |args: &[&str]| site.call(args).run().exits(0).report()["hooks"][0]["outcome"].clone();
+        let tried = outcome(&["run", "--dry-run", "--format", "json"]);
+        let ran = outcome(&["run", "--format", "json"]);
+        assert_eq!(tried, ran, "{point}: decided {was_decided}, then {is_decided}");
+        assert!(!is_decided || ran == "skipped", "{point}: {ran}");
+        assert_eq!(site.words("app/data/log").len(), usize::from(ran == "succeeded"), "{point}: {ran}");
+        if was_decided && !is_decided {
+            assert_eq!(ran, "succeeded", "{point}: nothing of it was done");
+            given_up += 1;
+        }
+    }
+    assert!(given_up > 2, "{given_up}");
+}
+
+#[test]
+fn of_a_commit_whose_directory_is_another_by_now_a_person_may_say_what_became_of_its_hook() {
+    let mut given_up = 0;
+    for point in 0.. {
+        let Some((site, was_decided, is_decided)) = with_another_directory(point, "") else { break };
+        if !was_decided || is_decided {
+            continue;
+        }
+        let unresolved = site.status()["unresolved"].as_array().map_or(0, Vec::len);
+        let said = site.call(&["resolve", "pre-deploy/h", "--mark-not-run"]).run();
+        // Where its intent was lost, too, nobody knows of it, and nothing has to be said.
+        let refused = said.code == 3 && !said.stderr.contains("had its commit decided");
+        assert!(if unresolved == 1 { said.code == 0 } else { refused }, "{point}: {}", said.said());
+        let _ = site.call(&["run"]).run().exits(0);
+        assert_eq!(site.words("app/data/log"), ["made"], "{point}");
+        given_up += 1;
+    }
+    assert!(given_up > 2, "{given_up}");
+}
+
 /// Two hooks that can be taken back: the first by a revert with live effects, the second by one that is staged.
 fn undoable() -> String {
     let live =

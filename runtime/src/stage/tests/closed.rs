@@ -116,3 +116,43 @@ fn decided(backend: Backend) -> House {
 fn recovered(house: &House, disk: &Disk) -> Result<(), super::super::StageError> {
     recover(&[house.app()], &house.scratch(), disk)?.into_iter().try_for_each(Recovered::forget)
 }
+
+#[test]
+fn what_this_user_may_not_read_stops_a_copy_by_name_before_a_hook_starts() {
+    if rustix::process::geteuid().is_root() {
+        // Who may read everything. The suite runs without rights, too.
+        return;
+    }
+    for (closed, mode, named) in [("d/a", 0o200, "d/a"), ("d", 0o600, "d"), ("d", 0o300, "d"), ("", 0o600, ""), ("", 0o300, "")] {
+        let house = house();
+        let (closed, named) = (house.app().join(closed), house.app().join(named));
+        chmod(&closed, mode);
+        let tried = |backends: &[Backend]| {
+            let (scratch, bases) = (house.scratch(), [house.base()]);
+            let request = super::Request {
+                id: "t",
+                label: "l",
+                bases: &bases,
+                backends,
+                limits: super::LIMITS,
+                scratch: &scratch,
+                disk: Disk::default(),
+            };
+            super::Stage::open(&request).map(|stage| stage.discard().unwrap()).map_err(|error| error.to_string())
+        };
+        let refused = tried(&[Backend::Copy]);
+        // An overlay needs none of it.
+        let overlay = tried(&[Backend::UserOverlay]);
+        chmod(&closed, 0o700);
+        let user = rustix::process::geteuid().as_raw();
+        let said = [
+            format!("user {user} can't copy {}: Permission denied", named.display().to_string().trim_end_matches('/')),
+            format!("what a stage of {} holds is a copy", house.app().display()),
+            "let that user read it".to_owned(),
+            "with the mode write".to_owned(),
+        ];
+        assert!(refused.as_ref().is_err_and(|refused| said.iter().all(|said| refused.contains(said))), "{mode:o}: {refused:?}");
+        assert_eq!(overlay, Ok(()), "{mode:o}");
+        assert_eq!(house.rubbish(), paths(&[]), "{mode:o}");
+    }
+}

@@ -190,6 +190,60 @@ fn again(house: &House, what: &str, left: Option<&str>, after: &BTreeMap<PathBuf
     assert!(found(house).is_empty(), "{what}");
 }
 
+/// What somebody does with the directory, or its stage. Beside it: whether the commit counts all the same.
+type Move = fn(&House);
+
+#[test]
+fn what_is_told_of_a_decided_commit_before_is_what_the_next_start_does() {
+    let moves: &[(&str, Move, bool)] = &[
+        ("nothing", |_| {}, true),
+        ("a file", |house| fs::create_dir(house.app().join("new")).unwrap(), true),
+        ("gone", |house| fs::rename(house.app(), house.path().join("moved")).unwrap(), false),
+        (
+            "another",
+            |house| {
+                fs::rename(house.app(), house.path().join("moved")).unwrap();
+                fs::create_dir(house.app()).unwrap();
+            },
+            false,
+        ),
+        (
+            "a link to it",
+            |house| {
+                fs::rename(house.app(), house.path().join("moved")).unwrap();
+                symlink("moved", house.app()).unwrap();
+            },
+            false,
+        ),
+        (
+            "a file in its place",
+            |house| {
+                fs::rename(house.app(), house.path().join("moved")).unwrap();
+                fs::write(house.app(), "").unwrap();
+            },
+            false,
+        ),
+        (
+            "something of somebody's in the stage",
+            |house| {
+                let stage = house.rubbish().remove(0);
+                fs::write(stage.join("notes"), "").unwrap();
+            },
+            false,
+        ),
+    ];
+    for backend in backends() {
+        for (what, meddle, counts) in moves {
+            let house = decided(backend);
+            meddle(&house);
+            let told = super::super::decided(&[house.app()], &house.scratch());
+            assert_eq!(told, if *counts { vec!["run-1/hook"] } else { vec![] }, "{backend}: {what}");
+            let committed = |found: &Recovered| matches!(found.ending, Ending::Committed(_));
+            assert_eq!(found(&house).iter().any(committed), *counts, "{backend}: {what}");
+        }
+    }
+}
+
 #[test]
 fn a_file_that_was_edited_after_the_decision_keeps_the_edit() {
     for backend in backends() {
@@ -217,11 +271,9 @@ fn a_directory_that_is_another_by_now_is_not_committed_to_and_the_hook_counts_as
             if has_its_number {
                 give_number(&house);
             }
-            // Named by what lies beside it, where it isn't there.
-            fs::create_dir(house.path().join("beside")).unwrap();
-            let start = || recover(&[house.app(), house.path().join("beside")], &house.scratch(), &Disk::default()).unwrap();
+            assert_eq!(super::super::decided(&[house.app()], &house.scratch()), Vec::<String>::new(), "{backend}: foretold so");
             for _ in 0..2 {
-                let all = start();
+                let all = found(&house);
                 let Ending::Kept(why) = &all[0].ending else { panic!("{backend}: {:?}", all[0].ending) };
                 assert!(why.contains("app (it isn't the directory that was staged; the hook's lies in"), "{backend}: {why}");
                 assert!(has(why, "0 the hook's new"), "{backend}: {why}");

@@ -45,7 +45,7 @@ async fn hold(backend: Backend, dry: bool, outer: DirMode, inner: DirMode) {
     assert_eq!(world.stdout(), ["in", "data"], "{what}");
     let written = [(inner, "deep/data/new"), (outer, "new")];
     let written: Vec<&str> = written.into_iter().filter(|(mode, _)| *mode != DirMode::Read).map(|(_, path)| path).collect();
-    assert_eq!(staging.changes().unwrap().created, written, "{what}");
+    assert_eq!(staging.changes().unwrap().0.created, written, "{what}");
 
     let again = sh(&format!("ls {data}; ls {app}; true")).grant(&data, DirMode::Discard);
     assert_eq!(run(&world, &staging, &again, dry).await.outcome, Outcome::Succeeded, "{what}: {:?}", world.lines());
