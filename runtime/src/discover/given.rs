@@ -73,7 +73,9 @@ mod tests {
         let mut writer = OpenOptions::new().read(true).write(true).open(&pipe).unwrap();
         writer.write_all(b"A=1\n").unwrap();
         assert_eq!(read(&pipe, 2).unwrap(), b"A=", "no more than asked");
-        let late = std::thread::spawn(move || writer.write_all(b"B=2\n"));
+        // This end stays open: what was written would go with the last one, if nobody had begun to read.
+        let mut other = writer.try_clone().unwrap();
+        let late = std::thread::spawn(move || other.write_all(b"B=2\n"));
         assert_eq!(read(&pipe, 6).unwrap().len(), 6, "what isn't there yet is waited for, where somebody may write it");
         late.join().unwrap().unwrap();
     }
