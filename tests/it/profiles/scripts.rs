@@ -23,6 +23,8 @@ fn s3_41_s3_42_the_sample_scripts_mistakes_are_told_before_it_runs() {
     let count = |code: &str| found.iter().filter(|warning| warning.starts_with(code)).count();
     assert_eq!((count("quoted-glob"), count("script-marker")), (2, 1), "{found:#?}");
     assert!(found.iter().any(|warning| warning.contains("release/v1.sh, line 4: ")), "{found:#?}");
+    let check = Place::new().args(["check", "--tag", "v1", "--format", "json"]).current_dir(project.path()).run().exits(0).json();
+    assert_eq!(check["hooks"], 2, "what is found by its name counts: {check}");
     let alone = Project::new("profile = 'tenant-upgrade'").file("release/v1.sh", SAMPLE);
     assert!(!warnings(&alone, &["--tag", "v1"]).iter().any(|warning| warning.starts_with("script-marker")), "one script may keep it");
 }

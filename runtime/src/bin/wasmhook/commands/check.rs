@@ -9,13 +9,14 @@ use crate::render::refusal::About;
 use crate::settings::Settings;
 use crate::ui::Ui;
 use serde::Serialize;
+use std::collections::BTreeSet;
 use wasmhook::Request;
 use wasmhook::diagnostic::{Diagnostic, codes, has_errors};
 use wasmhook::engine::preflight::Foreseen;
 use wasmhook::load::Declared;
 use wasmhook::model::event::Status;
 use wasmhook::model::id::{AppName, EnvironmentName};
-use wasmhook::plan::{Notice, Plan, PlanStepKind};
+use wasmhook::plan::{Notice, Plan, PlanHook, PlanStep, PlanStepKind};
 use wasmhook::report::Problem;
 
 /// What was found, as JSON.
@@ -48,24 +49,38 @@ pub fn run(args: &CheckArgs, settings: &Settings, ui: &Ui) -> Result<Exit, CliEr
         Err(failed) => return fail(failed, None, args, ui),
     };
     match predicted(&request, &declared, args, settings) {
-        Ok(mut found) if !has_errors(&found) => {
+        Ok(Predicted { mut found, hooks }) if !has_errors(&found) => {
             found.splice(0..0, declared.warnings.iter().cloned());
-            say(Exit::Done, Some(&declared), &found, args, ui)?;
+            say(Exit::Done, Some((&declared, hooks)), &found, args, ui)?;
             ui.diagnostics(&found);
             Ok(Exit::Done)
         }
-        Ok(found) => fail(CliError { exit: Exit::Refused, ..CliError::diagnostics(found) }, Some(&declared), args, ui),
+        Ok(Predicted { found, .. }) => fail(CliError { exit: Exit::Refused, ..CliError::diagnostics(found) }, Some(&declared), args, ui),
         Err(failed) => fail(failed, Some(&declared), args, ui),
     }
 }
 
 /// What a run would find, as far as it can be known now: in the files that hooks name, and on this machine.
-fn predicted(request: &Request, declared: &Declared, args: &CheckArgs, settings: &Settings) -> Result<Vec<Diagnostic>, CliError> {
+struct Predicted {
+    found: Vec<Diagnostic>,
+    /// How many hooks there are, those among them that were found by their files' names: each once, on however many instances it runs.
+    hooks: usize,
+}
+
+fn predicted(request: &Request, declared: &Declared, args: &CheckArgs, settings: &Settings) -> Result<Predicted, CliError> {
     let places = &args.selectors.places;
     let engine = settings.engine(places)?.build()?;
     let preview = runtime()?.block_on(engine.plan(request))?;
     let plan = &preview.prepared.plan;
-    Ok([unusable(plan), warned(plan, &declared.warnings), preview.foreseen.iter().map(foreseen).collect()].concat())
+    let found = [unusable(plan), warned(plan, &declared.warnings), preview.foreseen.iter().map(foreseen).collect()].concat();
+    Ok(Predicted { found, hooks: hooks(plan).map(|(step, hook)| (&step.name, &hook.service, &hook.id)).collect::<BTreeSet<_>>().len() })
+}
+
+fn hooks(plan: &Plan) -> impl Iterator<Item = (&PlanStep, &PlanHook)> {
+    plan.steps.iter().flat_map(|step| {
+        let hooks = if let PlanStepKind::Phase { hooks, .. } = &step.kind { hooks.as_slice() } else { &[] };
+        hooks.iter().map(move |hook| (step, hook))
+    })
 }
 
 /// What the plan warns of, but for what was `said` with its place.
@@ -81,13 +96,9 @@ fn foreseen(found: &Foreseen) -> Diagnostic {
 }
 
 fn unusable(plan: &Plan) -> Vec<Diagnostic> {
-    let mut found = Vec::new();
-    for step in &plan.steps {
-        let PlanStepKind::Phase { hooks, .. } = &step.kind else { continue };
-        let unusable = hooks.iter().filter(|hook| hook.enabled).filter_map(|hook| Some((hook, hook.unusable.as_ref()?)));
-        found.extend(unusable.map(|(hook, why)| Diagnostic::error(codes::UNUSABLE_HOOK, format!("{}: {why}", hook.place(&step.name)))));
-    }
-    found
+    let unusable =
+        hooks(plan).filter(|(_, hook)| hook.enabled).filter_map(|(step, hook)| Some((hook.place(&step.name), hook.unusable.as_ref()?)));
+    unusable.map(|(place, why)| Diagnostic::error(codes::UNUSABLE_HOOK, format!("{place}: {why}"))).collect()
 }
 
 fn fail(mut failed: CliError, declared: Option<&Declared>, args: &CheckArgs, ui: &Ui) -> Result<Exit, CliError> {
@@ -95,16 +106,18 @@ fn fail(mut failed: CliError, declared: Option<&Declared>, args: &CheckArgs, ui:
     if args.format == Format::Human {
         return Err(failed);
     }
-    say(failed.exit, declared, &failed.diagnostics, args, ui)?;
+    let hooks = declared.map(|declared| (declared, declared.manifest.hooks.len()));
+    say(failed.exit, hooks, &failed.diagnostics, args, ui)?;
     Err(failed.answered())
 }
 
-fn say(exit: Exit, declared: Option<&Declared>, found: &[Diagnostic], args: &CheckArgs, ui: &Ui) -> Result<(), CliError> {
-    let hooks = declared.map(|declared| declared.manifest.hooks.len());
-    if let (Format::Human, Some(declared)) = (args.format, declared) {
-        let (hooks, warnings) = (counted(hooks.unwrap_or_default(), "hook", "hooks"), counted(found.len(), "warning", "warnings"));
+/// Answers; with how many hooks there are, where anything was declared.
+fn say(exit: Exit, declared: Option<(&Declared, usize)>, found: &[Diagnostic], args: &CheckArgs, ui: &Ui) -> Result<(), CliError> {
+    if let (Format::Human, Some((declared, hooks))) = (args.format, declared) {
+        let (hooks, warnings) = (counted(hooks, "hook", "hooks"), counted(found.len(), "warning", "warnings"));
         return Ok(ui.stdout_text(&format!("{}: profile {}, {hooks}, {warnings}\n", declared.app, declared.profile.name))?);
     }
+    let (declared, hooks) = declared.unzip();
     let About { app, environment } = declared.map_or_else(
         || about(&args.selectors),
         |declared| About { app: Some(declared.app.clone()), environment: Some(declared.environment.clone()) },

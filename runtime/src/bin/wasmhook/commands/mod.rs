@@ -21,6 +21,8 @@ mod watch;
 use crate::args::{Command, Format as Asked, Selectors};
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::render::line::brief;
+use crate::render::look::Charset;
 use crate::render::refusal::{self, About, Refusal};
 use crate::settings::{Settings, environment};
 use crate::ui::{Format, Ui};
@@ -163,5 +165,6 @@ fn who(holder: &Holder) -> String {
         Life::Dead => "dead",
         Life::Unknown => "on another machine",
     };
-    format!("{} on {} (process {}, {life}, since {}: {})", owner.user, owner.host, owner.pid, owner.since, owner.command)
+    let command = brief(&owner.command, Charset::Ascii);
+    format!("{} on {} (process {}, {life}, since {}: {command})", owner.user, owner.host, owner.pid, owner.since)
 }
