@@ -1,9 +1,9 @@
-//! Listings of directories. For each one that a component opens, wasmtime-wasi reads the whole directory into the host's memory, where the
-//! guest's own limit doesn't count, and for each call of a preview1 module, too: what all of them hold is bounded here. A module's is gone when
-//! its call is over.
+//! Listings of directories. For each one that a guest opens, the whole directory is read into the host's memory, where the guest's own limit doesn't
+//! count: what all of them hold is bounded here.
 
 use super::super::classify;
 use super::super::state::State;
+use super::reading::{Number, Readings};
 use super::{PREVIEW1, called};
 use rustix::fs::{Dir, Mode, OFlags, openat};
 use std::fs::File;
@@ -16,7 +16,7 @@ use wasmtime_wasi::filesystem::{Descriptor, WasiFilesystemView as _};
 use wasmtime_wasi::p1::wasi_snapshot_preview1 as preview1;
 use wasmtime_wasi::p2::ReaddirIterator;
 use wasmtime_wasi::p2::bindings::filesystem::types::{ErrorCode, HostDescriptor as _};
-use wiggle::GuestMemory;
+use wiggle::{GuestMemory, GuestPtr};
 
 /// The interface under the version that wasmtime-wasi gives it; imports of older ones find it, too.
 const TYPES: &str = "wasi:filesystem/types@0.2.12";
@@ -39,21 +39,26 @@ impl Filestat {
     const INO: Range<usize> = 8..16;
 }
 
-/// The open listings of one execution, and what each holds, in bytes.
+/// The open listings of one execution.
 #[derive(Default)]
-pub(in super::super) struct Listings(Vec<(u32, u64)>);
+pub(in super::super) struct Listings {
+    /// A component's, and what each holds, in bytes.
+    open: Vec<(u32, u64)>,
+    /// A module's.
+    readings: Readings,
+}
 
 impl Listings {
-    /// What another listing may take.
+    /// What another listing of a component may take.
     fn room(&mut self, table: &ResourceTable) -> u64 {
-        self.0.retain(|(listing, _)| table.get(&Resource::<ReaddirIterator>::new_borrow(*listing)).is_ok());
-        MOST.saturating_sub(self.0.iter().map(|(_, size)| size).sum())
+        self.open.retain(|(listing, _)| table.get(&Resource::<ReaddirIterator>::new_borrow(*listing)).is_ok());
+        MOST.saturating_sub(self.open.iter().map(|(_, size)| size).sum())
     }
 
     fn opened(&mut self, listing: u32, size: u64) {
         // A number is given again once its listing was dropped.
-        self.0.retain(|(other, _)| *other != listing);
-        self.0.push((listing, size));
+        self.open.retain(|(other, _)| *other != listing);
+        self.open.push((listing, size));
     }
 }
 
@@ -84,16 +89,25 @@ pub(super) fn link_components(linker: &mut wasmtime::component::Linker<State>) -
     )
 }
 
-/// The same for modules. Nothing is held between two calls, but each reads the whole directory.
+/// The same for modules, whose directories are read in one listing from the begin of a reading to its end.
 pub(super) fn link_modules(linker: &mut wasmtime::Linker<State>) -> Result<()> {
     linker.func_wrap_async(PREVIEW1, "fd_readdir", |mut caller: Caller<'_, State>, args: (i32, i32, i32, i64, i32)| {
         Box::new(async move {
             let (fd, buffer, len, cookie, used) = args;
             let (mut memory, state) = called(&mut caller)?;
-            if let Some(dir) = dir_of(state, fd).await? {
-                let room = state.listings.room(state.wasi.ctx().table);
-                if size_of(&dir, room).is_none() {
-                    return Ok(NOMEM);
+            if let Some((number, dir)) = dir_of(state, fd).await? {
+                if cookie == 0 {
+                    state.listings.readings.forget(fd);
+                    let Some(size) = size_of(&dir, MOST) else { return Ok(NOMEM) };
+                    state.listings.readings.shrink(MOST - size);
+                    if let Some(reading) = super::reading::begin(&mut state.wasi, fd, number, size).await? {
+                        state.listings.readings.keep(reading);
+                    }
+                }
+                if let Some(piece) = state.listings.readings.piece(fd, number, cookie, len) {
+                    memory.copy_from_slice(piece, GuestPtr::<u8>::new(buffer.cast_unsigned()).as_array(u32::try_from(piece.len())?))?;
+                    memory.write(GuestPtr::<u32>::new(used.cast_unsigned()), u32::try_from(piece.len())?)?;
+                    return Ok(0);
                 }
             }
             preview1::fd_readdir(&mut state.wasi, &mut memory, fd, buffer, len, cookie, used).await
@@ -102,21 +116,21 @@ pub(super) fn link_modules(linker: &mut wasmtime::Linker<State>) -> Result<()> {
     Ok(())
 }
 
-/// The directory of a module's descriptor; `None` if it is of none. Which handle a descriptor stands for wasmtime-wasi keeps to itself: it's the
-/// one whose file has the same number.
-async fn dir_of(state: &mut State, fd: i32) -> Result<Option<Arc<File>>> {
+/// The directory of a module's descriptor, and its file's number; `None` if it is of none. Which handle a descriptor stands for wasmtime-wasi keeps
+/// to itself: it's the one whose file has the same number.
+async fn dir_of(state: &mut State, fd: i32) -> Result<Option<(Number, Arc<File>)>> {
     let mut stat = Filestat([0; 64]);
     let errno = preview1::fd_filestat_get(&mut state.wasi, &mut GuestMemory::Unshared(&mut stat.0), fd, 0).await?;
     if errno != 0 {
         return Ok(None);
     }
+    let number: Number = stat.0[Filestat::INO].try_into()?;
     for handle in handles(state.wasi.ctx().table) {
         let handle = || Resource::<Descriptor>::new_borrow(handle);
         let Ok(Descriptor::Dir(dir)) = state.wasi.ctx().table.get(&handle()) else { continue };
         let dir = Arc::clone(&dir.dir);
-        let number = state.filesystem().metadata_hash(handle()).await.map(|hash| hash.lower.to_le_bytes());
-        if number.is_ok_and(|number| stat.0[Filestat::INO] == number) {
-            return Ok(Some(dir));
+        if state.filesystem().metadata_hash(handle()).await.is_ok_and(|hash| hash.lower.to_le_bytes() == number) {
+            return Ok(Some((number, dir)));
         }
     }
     Ok(None)

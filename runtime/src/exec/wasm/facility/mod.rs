@@ -8,6 +8,7 @@ pub(super) mod fs;
 pub(super) mod listing;
 pub(super) mod net;
 pub(super) mod random;
+mod reading;
 pub(super) mod stdio;
 
 use super::state::State;

@@ -18,6 +18,11 @@ const LARGE: i32 = 131_072;
 
 /// Writes the names of a directory, a line each, read as libraries do: what was cut at the end of the buffer is asked for again.
 fn listing(fd: i32, buffer: i32) -> String {
+    listing_and(fd, buffer, "")
+}
+
+/// The same, and does `step` with each name.
+fn listing_and(fd: i32, buffer: i32, step: &str) -> String {
     format!(
         r"
   (local.set $cookie (i64.const 0))
@@ -32,6 +37,7 @@ fn listing(fd: i32, buffer: i32) -> String {
       (br_if $cut (i32.gt_u (i32.add (local.get $name) (local.get $len)) (local.get $end)))
       (call $write (i32.const 1) (local.get $name) (local.get $len))
       (call $write (i32.const 1) (i32.const 1100) (i32.const 1))
+      {step}
       (local.set $cookie (i64.load (local.get $at)))
       (local.set $at (i32.add (local.get $name) (local.get $len)))
       (br $entry)))
@@ -48,7 +54,7 @@ fn opening(path: &str) -> String {
 fn job_in(host: &Path, path: &str, steps: &[String]) -> Job {
     let locals = "(local $cookie i64) (local $at i32) (local $name i32) (local $len i32) (local $end i32)";
     let data = format!(r#"(data (i32.const 1024) "{path}") (data (i32.const 1100) "\n")"#);
-    Job { dirs: vec![grant(host, "/data", DirMode::Read)], ..job(&preview1(&data, &format!("{locals} {}", steps.concat()))) }
+    Job { dirs: vec![grant(host, "/data", DirMode::Write)], ..job(&preview1(&data, &format!("{locals} {}", steps.concat()))) }
 }
 
 /// A directory with `count` empty files, whose names have `len` characters.
@@ -71,6 +77,19 @@ fn some_thousand_names_are_listed_to_the_end_through_a_small_buffer() {
     assert_eq!(listed[..2], [".", ".."]);
     assert_eq!(listed.len(), names.len() + 2, "each once");
     assert_eq!(listed.into_iter().skip(2).collect::<BTreeSet<_>>(), names);
+}
+
+#[test]
+fn whoever_removes_what_it_reads_hears_of_all_of_it_and_then_of_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let names = filled(dir.path(), 500, 24);
+    let remove = format!("(drop (call $unlink (i32.const {GRANT}) (local.get $name) (local.get $len)))");
+    let (execution, lines) = run_on(&executor(), &job_in(dir.path(), "", &[listing_and(GRANT, SMALL, &remove), listing(GRANT, SMALL)]));
+    assert_eq!(execution.outcome, Outcome::Succeeded);
+    let listed: Vec<String> = lines.into_iter().map(|(_, line)| line).collect();
+    assert_eq!(listed[2..502].iter().cloned().collect::<BTreeSet<_>>(), names);
+    assert_eq!(listed[502..], [".", ".."], "a new reading tells what is there now");
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
 }
 
 #[test]
