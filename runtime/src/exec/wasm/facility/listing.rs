@@ -96,7 +96,8 @@ pub(super) fn link_modules(linker: &mut wasmtime::Linker<State>) -> Result<()> {
             let (fd, buffer, len, cookie, used) = args;
             let (mut memory, state) = called(&mut caller)?;
             if let Some((number, dir)) = dir_of(state, fd).await? {
-                if cookie == 0 {
+                // Who begins in the middle, or was forgotten, has it listed, too: nothing is read that wasn't counted first.
+                if cookie == 0 || !state.listings.readings.has(fd, number) {
                     state.listings.readings.forget(fd);
                     let Some(size) = size_of(&dir, MOST) else { return Ok(NOMEM) };
                     state.listings.readings.shrink(MOST - size);

@@ -10,7 +10,7 @@ use wiggle::GuestMemory;
 /// What tells a file from others.
 pub(super) type Number = [u8; 8];
 
-/// How many directories are read at a time: of one more, the oldest is listed anew for each piece.
+/// How many directories are read at a time: of one more, the oldest is listed anew when it is read on.
 const AT_ONCE: usize = 64;
 
 /// Room for what is added to a directory between the look at its size and its listing, in bytes.
@@ -94,9 +94,17 @@ impl Readings {
         self.0.push(reading);
     }
 
+    pub(super) fn has(&self, fd: i32, number: Number) -> bool {
+        self.of(fd, number).is_some()
+    }
+
+    fn of(&self, fd: i32, number: Number) -> Option<&Reading> {
+        self.0.iter().find(|reading| (reading.fd, reading.number) == (fd, number))
+    }
+
     /// At most `len` bytes from the entry `cookie` on; nothing behind the last. `None` if this directory isn't being read.
     pub(super) fn piece(&self, fd: i32, number: Number, cookie: i64, len: i32) -> Option<&[u8]> {
-        let reading = self.0.iter().find(|reading| (reading.fd, reading.number) == (fd, number))?;
+        let reading = self.of(fd, number)?;
         let end = reading.bytes.len();
         let begin = usize::try_from(cookie).ok().and_then(|cookie| reading.starts.get(cookie)).map_or(end, |begin| *begin);
         Some(&reading.bytes[begin..end.min(begin.saturating_add(len.cast_unsigned() as usize))])

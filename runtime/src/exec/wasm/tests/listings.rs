@@ -98,6 +98,9 @@ fn a_directory_whose_names_are_too_much_for_the_host_is_not_read() {
     filled(&dir.path().join("many"), 4_000, 200);
     let ran = |host: &Path, steps: &[String]| run_on(&executor(), &job_in(host, "many", steps));
     assert_eq!(ran(&dir.path().join("many"), &[listing(GRANT, LARGE)]).0.exit_code, Some(NOMEM), "that was granted");
+    let in_the_middle =
+        format!("(call $check (call $readdir (i32.const {GRANT}) (i32.const 8192) (i32.const {SMALL}) (i64.const 3000) (i32.const 0)))");
+    assert_eq!(ran(&dir.path().join("many"), &[in_the_middle]).0.exit_code, Some(NOMEM), "who doesn't begin at the begin");
     let (opened, lines) = ran(dir.path(), &[opening("many"), listing(GRANT, LARGE), listing(OPENED, LARGE)]);
     let lines: Vec<_> = lines.iter().map(|(_, line)| line.as_str()).collect();
     assert_eq!(lines, [".", "..", "many"], "the one above it has few");
