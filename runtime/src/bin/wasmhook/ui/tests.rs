@@ -4,6 +4,7 @@ use super::*;
 use crate::render::testing::journal::{failure, success};
 use crate::render::testing::{COLOUR, UNICODE};
 use std::sync::Arc;
+use wasmhook::model::event::What;
 
 /// A stream whose bytes can be looked at.
 #[derive(Clone, Default)]
@@ -53,6 +54,27 @@ fn run(format: Format) -> (String, String) {
     show(&ui, &success());
     ui.summary(&Report::fold(&success())).unwrap();
     (out.text(), err.text())
+}
+
+#[test]
+fn what_comes_late_comes_all_the_same_while_the_progress_line_moves() {
+    for progress in [Progress::Off, Progress::Spinner] {
+        let ui = Ui::new(UiSettings { progress, ..settings(Format::Human) }, Box::new(Kept::default()), Box::new(Kept::default()));
+        let (teller, told) = std::sync::mpsc::channel();
+        let shown = std::thread::scope(|scope| {
+            scope.spawn(move || {
+                for event in success() {
+                    if matches!(event.what, What::Finished { .. }) {
+                        std::thread::sleep(TICK * 3);
+                    }
+                    teller.send(event).unwrap();
+                }
+            });
+            ui.as_it_comes(&told).inspect(|event| ui.event(event)).collect::<Vec<_>>()
+        });
+        assert_eq!(shown, success());
+        assert_eq!(ui.state().progress, None, "nothing runs any more");
+    }
 }
 
 #[test]
